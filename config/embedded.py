@@ -27,6 +27,8 @@ from urllib.parse import quote
 
 import psycopg
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 DATABASE = "trophycase"
 SYSTEM_USER = "trophycase-postgres"  # PostgreSQL refuses to run as root, so root lends it a user of its own
@@ -336,7 +338,10 @@ def _redis_socket(home: Path) -> Path:
 
 
 def _redis_client(home: Path) -> redis.Redis:
-    return redis.Redis(unix_socket_path=str(_redis_socket(home)), socket_timeout=5)
+    # No answer is an answer here; redis-py would ask again for some seconds.
+    return redis.Redis(
+        unix_socket_path=str(_redis_socket(home)), socket_timeout=5, retry=Retry(NoBackoff(), 0)
+    )
 
 
 def _stop_redis(home: Path) -> None:

@@ -228,10 +228,10 @@ def _package_folder(name: str) -> Path:
 
 
 STATIC_URL = "/static/"
-STATIC_ROOT = env.text("STATIC_ROOT", default=str(HOME / "static"))
 STATICFILES_DIRS = [BASE_DIR / "static", ("plotly", _package_folder("plotly") / "package_data")]
 # Off, files are served from where they lie: what tests want, and a checkout under DEBUG.
 IS_STATIC_COLLECTED = env.flag("TROPHYCASE_COLLECTED_STATIC", default=not DEBUG)
+STATIC_ROOT = env.text("STATIC_ROOT", default=str(HOME / "static")) if IS_STATIC_COLLECTED else None
 WHITENOISE_USE_FINDERS = not IS_STATIC_COLLECTED
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

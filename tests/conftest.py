@@ -39,9 +39,8 @@ CHROMIUM_ARGUMENTS = [
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Serve static files from where they lie, hash passwords fast, and name the session's folder."""
-    settings.IS_STATIC_COLLECTED = False
-    settings.WHITENOISE_USE_FINDERS = True
+    """Leave static files to the running server, hash passwords fast, and name the session's folder."""
+    settings.STATIC_ROOT = None
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

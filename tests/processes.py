@@ -77,8 +77,11 @@ def live_app(environ: Mapping[str, str], *, folder: Path) -> Iterator[LiveApp]:
         worker += ["--loglevel", "INFO", "--without-gossip", "--without-mingle"]
         stack.enter_context(process(web, environ=values, log=app.web_log, fd=listener.fileno()))
         stack.enter_context(process(worker, environ=values, log=app.worker_log))
-        wait_until(lambda: _answers(url), what=f"the web server; its log is\n{_text(app.web_log)}")
-        wait_until(lambda: " ready." in _text(app.worker_log), what="the Celery worker")
+        try:
+            wait_until(lambda: _answers(url), what="the web server")
+            wait_until(lambda: " ready." in _text(app.worker_log), what="the Celery worker")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{_text(app.web_log)}\n{_text(app.worker_log)}") from None
         yield app
 
 
