@@ -1,8 +1,8 @@
 """What a team wants of its suite, read from the JSON of its project: target, timing limits and budgets.
 
-Pure, and the one place that knows how the three are spelt: bands as {"unit": [0.7, 0.8], …}, limits as
-{"unit": [0.01, 0.1], …} in seconds (fast below the first, slow above the second), budgets as {"integration": 300}
-in seconds a run. What is absent is the default; what cannot be read is refused, since forms checked it before.
+Pure, and the one place that knows how the three are spelt: bands as {"unit": [0.7, 0.8], …}, limits in seconds as
+{"unit": [0.01, 0.1], …} (fast below the first, slow above the second), budgets as {"integration": 300} in seconds
+a run. What is absent is the default; what cannot be read is refused, since forms checked it before.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ BUILT_IN: Mapping[TargetKind, Target] = {target.kind: target for target in targe
 
 
 def target(kind: int | None, bands: Mapping[str, Sequence[float]]) -> Target | None:
-    """Return the target of a project, None where it wants none; raise ValueError for bands that no shape meets."""
+    """Return the target of a project, None where it wants none; raise ValueError for bands none meets."""
     if kind is None:
         return None
     if kind != TargetKind.CUSTOM:
