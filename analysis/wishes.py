@@ -1,8 +1,8 @@
 """What a team wants of its suite, read from the JSON of its project: target, timing limits and budgets.
 
-Pure, and the one place that knows how the three are spelt: bands as {"unit": [0.7, 0.8], …}, limits in seconds as
-{"unit": [0.01, 0.1], …} (fast below the first, slow above the second), budgets as {"integration": 300} in seconds
-a run. What is absent is the default; what cannot be read is refused, since forms checked it before.
+Pure, and the one place that knows how the three are spelt: bands as {"unit": [0.7, 0.8], …}, limits as
+{"unit": {"fast_s": 0.01, "slow_s": 0.1}, …}, budgets as {"integration": 300} in seconds a run. What is absent is
+the default; what cannot be read is refused, since forms checked it before.
 """
 
 from __future__ import annotations
@@ -28,16 +28,17 @@ def target(kind: int | None, bands: Mapping[str, Sequence[float]]) -> Target | N
     )
 
 
-def limits(changed: Mapping[str, Sequence[float]]) -> dict[Layer, Limits]:
+def limits(changed: Mapping[str, Mapping[str, float]]) -> dict[Layer, Limits]:
     """Return the limits of every judged layer: the project's own where it has some."""
     return {layer: _limits(changed.get(layer.word), default) for layer, default in timing.DEFAULTS.items()}
 
 
-def _limits(own: Sequence[float] | None, default: Limits) -> Limits:
+def _limits(own: Mapping[str, float] | None, default: Limits) -> Limits:
     if own is None:
         return default
-    fast_s, slow_s = own
-    return Limits(fast_s=fast_s, slow_s=slow_s, limit_is_slow=default.limit_is_slow)
+    return Limits(
+        fast_s=float(own["fast_s"]), slow_s=float(own["slow_s"]), limit_is_slow=default.limit_is_slow
+    )
 
 
 def budgets(kept: Mapping[str, float]) -> dict[Layer, float]:

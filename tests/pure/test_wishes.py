@@ -35,7 +35,7 @@ def test_bands_that_no_shape_meets_are_refused() -> None:
 
 
 def test_own_limits_replace_those_of_their_layer_alone() -> None:
-    limits = wishes.limits({"e2e": [2, 60]})
+    limits = wishes.limits({"e2e": {"fast_s": 2, "slow_s": 60}})
 
     assert limits[Layer.E2E] == Limits(fast_s=2, slow_s=60)
     assert limits[Layer.UNIT] == timing.DEFAULTS[Layer.UNIT]
