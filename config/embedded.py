@@ -14,6 +14,7 @@ import importlib.util
 import os
 import pwd
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -47,8 +48,8 @@ NOT_RUNNING = (
 )
 
 
-# Servers outlive the process that starts them; their handles are kept so that it can reap them.
-_started: list[subprocess.Popen[bytes]] = []
+# What this process started, by data folder: servers may outlive it, and it must reap those that do not.
+_started: dict[Path, list[subprocess.Popen[bytes]]] = {}
 
 
 class ServiceProblem(Exception):
@@ -82,8 +83,11 @@ def stop(home: Path) -> None:
     with _lock(home):
         _stop_redis(home)
         _stop_postgres(home)
-    for server in _started:
-        server.poll()
+    for server in _started.pop(home, []):
+        # One that was interrupted before it answered; both servers take SIGINT as the order to end in peace.
+        if server.poll() is None:
+            server.send_signal(signal.SIGINT)
+            server.wait(START_SECONDS)
 
 
 def database_url(home: Path, *, database: str = DATABASE) -> str:
@@ -155,7 +159,7 @@ def _spawn(command: list[str], *, log: Path, user: str | None = None) -> subproc
             start_new_session=True,
             **_as_user(user),
         )
-    _started.append(server)
+    _started.setdefault(log.parent, []).append(server)
     return server
 
 
@@ -177,10 +181,9 @@ def _start_postgres(home: Path, *, is_durable: bool) -> None:
     if user:
         _open_path(_postgres_folder(), notice=True)
         _open_path(home, notice=True)
-    _private_folder(data, owner=user)
-    _private_folder(_socket_folder(data), owner=user)
-    if not (data / "PG_VERSION").exists():
+    if not data.exists():
         _make_cluster(data, user=user)
+    _private_folder(_socket_folder(data), owner=user)
     server = _spawn(_postgres_command(data, is_durable=is_durable), log=log, user=user)
     _wait_until_up(server, home=home, log=log)
     _make_database(home)
@@ -227,13 +230,17 @@ def _open_path(path: Path, *, notice: bool) -> None:
 
 
 def _make_cluster(data: Path, *, user: str | None) -> None:
-    """Make an empty cluster whose sorting is the same on every machine."""
-    command = [str(_postgres_folder() / "bin" / "initdb"), "--pgdata", str(data), "--username", "postgres"]
+    """Make an empty cluster that sorts alike on every machine; one that was interrupted is made anew."""
+    draft = data.with_name("postgres.new")
+    shutil.rmtree(draft, ignore_errors=True)
+    _private_folder(draft, owner=user)
+    command = [str(_postgres_folder() / "bin" / "initdb"), "--pgdata", str(draft), "--username", "postgres"]
     command += ["--auth", "trust", "--encoding", "UTF8", "--no-sync", "--no-instructions"]
     command += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--locale", "C"]
     made = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", **_as_user(user))
     if made.returncode:
         raise ServiceProblem(f"PostgreSQL could not be set up in {data}:\n{made.stderr.strip()}")
+    draft.rename(data)
 
 
 def _postgres_command(data: Path, *, is_durable: bool) -> list[str]:
