@@ -1,0 +1,430 @@
+"""The JUnit XML reader: a stream of bytes in, a stream of cases out, in bounded memory.
+
+Expat finds the tags. It streams CDATA and text, where libxml2 holds a whole CDATA section in memory, it
+nests as deep as a file does, and it says where a file breaks. A case without children, nineteen of twenty,
+is taken from its attributes; a case with children becomes an lxml element that junitparser reads
+(ingest.elements).
+
+A DTD is refused before any of it is read, so there are no entities to expand. A file that breaks keeps the
+cases before the break. Suites nest: the names of a chain are joined, without those that say nothing. Which
+parts make the identity is said in ingest.identity; what is repaired before parsing in ingest.salvage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO, NoReturn
+from xml.parsers import expat
+
+from lxml import etree
+
+from ingest import elements, identity, producers, times
+from ingest.attempts import Folded, fold, names_repeat
+from ingest.cases import Attempt, Case, Failure, Limits, Problem, Refused, refusal, warning
+from ingest.salvage import Cleaner
+from ingest.suites import Suite, markers_in, owner_in
+from projects.vocabulary import Outcome
+
+__all__ = [
+    "Attempt",
+    "Case",
+    "Failure",
+    "Folded",
+    "Limits",
+    "Problem",
+    "Reading",
+    "Refused",
+    "fold",
+    "names_repeat",
+    "read",
+]
+
+CHUNK_BYTES = 65_536
+KEPT_CLASSES = 5_000  # class names whose identity is remembered within a suite
+KEPT_NODES = 200  # elements kept of one case; a failure in a thousand parts is one failure
+KEPT_DEPTH = 6
+ROOTS = frozenset({"testsuites", "testsuite", "testcase"})
+# What other XML files are, so that the refusal says it in the reader's words.
+FOREIGN = {
+    "html": "an HTML page",
+    "coverage": "a coverage report",
+    "checkstyle": "a Checkstyle report",
+    "TestRun": "a TRX file; convert it to JUnit XML",
+    "test-run": "an NUnit 3 report; convert it to JUnit XML",
+    "test-results": "an NUnit 2 report; convert it to JUnit XML",
+    "assemblies": "an xUnit.net report; convert it to JUnit XML",
+    "testng-results": "a TestNG report; upload its junitreports folder",
+    "testExecutions": "a SonarQube report",
+    "failsafe-summary": "the summary of Failsafe; upload its TEST-*.xml files",
+}
+TEXT_TAGS = frozenset(
+    {"failure", "error", "skipped", "flakyFailure", "flakyError", "rerunFailure", "rerunError"}
+    | {"stackTrace", "stacktrace", "message", "property"}
+)
+UNREAD_TAGS = frozenset({"system-out", "system-err"})
+SUITE_RESULTS = {"error": Outcome.ERROR, "failure": Outcome.FAILED}
+
+
+def read(
+    source: Iterable[bytes] | BinaryIO, *, file_name: str, limits: Limits | None = None, environment: str = ""
+) -> Reading:
+    """Return the reading of one report; nothing is read before its `cases` are asked for."""
+    chunks = iter(lambda: source.read(CHUNK_BYTES), b"") if hasattr(source, "read") else source
+    return Reading(chunks, file_name=file_name, limits=limits or Limits(), environment=environment)
+
+
+class Reading:
+    """One report being read. The counts are right once `cases` is exhausted."""
+
+    def __init__(self, chunks: Iterable[bytes], *, file_name: str, limits: Limits, environment: str) -> None:
+        self.problems: list[Problem] = []
+        self.is_incomplete = False
+        self.n_cases = 0
+        self.n_declared: int | None = None
+        self.framework = ""
+        self.started_at: str | None = None
+        self.seconds: float | None = None
+        self._file = file_name
+        self._limits = limits
+        self._cleaner = Cleaner(chunks, file_name=file_name, limits=limits)
+        self._parser = self._expat()
+        self._n_fed = 0
+        self._line_shift = 0
+        self._is_started = False
+        self._root: dict[str, str] = {}
+        self._suites: list[Suite] = [Suite.outermost(variant=environment)]
+        self._suite = self._suites[0]
+        self._ready: list[Case] = []
+        self._attributes: dict[str, str] | None = None  # of the open case
+        self._place = self._suite  # the suite that results outside of a case belong to
+        self._nodes: list[Any] = []  # the open case's element and its open descendants
+        self._n_nodes = 0
+        self._n_skipped = 0  # open descendants that are not kept
+        self._texts: list[elements.Text | None] = []
+
+    @property
+    def is_salvaged(self) -> bool:
+        """True if anything had to be repaired or left out to read the file."""
+        return bool(self.problems)
+
+    def cases(self) -> Iterator[Case]:
+        """Yield the cases in document order; raise Refused if the file cannot be taken at all."""
+        is_ended = False
+        try:
+            for data in self._cleaner:
+                self._feed(data)
+                yield from self._drained()
+            is_ended = True
+            self._parser.Parse(b"", True)  # noqa: FBT003 - expat takes no keywords
+        except expat.ExpatError as error:
+            yield from self._drained()
+            self._break(error, is_ended=is_ended)
+        yield from self._drained()
+        self.problems[:0] = self._cleaner.problems()
+        if not self.n_cases and not self.is_incomplete:
+            sentence = "The report holds no test case."
+            self.problems.append(warning("no-cases", sentence, file=self._file))
+
+    def _drained(self) -> list[Case]:
+        ready, self._ready = self._ready, []
+        self.n_cases += len(ready)
+        if self.n_cases > self._limits.cases:
+            sentence = f"The report holds more than the limit of {self._limits.cases:,} cases."
+            raise refusal("too-many-cases", sentence, file=self._file)
+        return ready
+
+    def _expat(self) -> expat.XMLParserType:
+        parser = expat.ParserCreate("utf-8")
+        parser.buffer_text = True
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.StartDoctypeDeclHandler = self._refuse_doctype
+        return parser
+
+    def _feed(self, data: bytes) -> None:
+        if not self._n_fed:
+            self._line_shift = self._cleaner.line - 1 - data.count(b"\n")
+        self._parser.Parse(data)
+        self._n_fed += len(data)
+        if (
+            self._n_fed - self._parser.CurrentByteIndex > self._limits.token_bytes
+            and self._parser.CurrentByteIndex >= 0
+        ):
+            sentence = f"One tag is longer than the limit of {self._limits.token_bytes:,} bytes."
+            raise self._refusal("too-large", sentence)
+
+    def _refusal(self, code: str, sentence: str) -> Refused:
+        line = self._parser.CurrentLineNumber + self._line_shift
+        return refusal(code, sentence, file=self._file, line=line, column=self._parser.CurrentColumnNumber)
+
+    def _refuse_doctype(self, name: str, *_: object) -> None:
+        if name.lower() in FOREIGN:
+            self._refuse_root(name.lower())
+        raise self._refusal(
+            "dtd", "The file declares a DTD. DTDs and entities are refused; JUnit XML has none."
+        )
+
+    def _break(self, error: expat.ExpatError, *, is_ended: bool) -> None:
+        """Keep what came before the break, or refuse the file if nothing did."""
+        line, column = error.lineno + self._line_shift, error.offset
+        what = expat.ErrorString(error.code)
+        code = "truncated" if is_ended else "malformed"
+        if not self.n_cases:
+            sentence = f"The file is not well-formed XML: {what} at line {line}, column {column}."
+            raise refusal("malformed", sentence, file=self._file, line=line, column=column) from None
+        self.is_incomplete = True
+        verb = "ends early" if is_ended else "breaks"
+        place = f"line {line}, column {column} ({what})"
+        sentence = f"The file {verb} at {place}; the {self.n_cases:,} cases before it were kept."
+        self.problems.append(warning(code, sentence, file=self._file, line=line, column=column))
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        if tag == "testcase" and self._attributes is None and self._is_started:
+            self._attributes = attributes
+            return
+        if ":" in tag:
+            tag = tag.rpartition(":")[2]
+        if self._attributes is not None:
+            self._open_child(tag, attributes)
+        elif not self._is_started:
+            self._open_root(tag, attributes)
+        elif tag == "testcase":
+            self._attributes = attributes
+        elif tag == "testsuite":
+            self._open_suite(attributes)
+        elif tag == "property":
+            self._take_suite_property(attributes)
+        elif tag in SUITE_RESULTS:
+            self._take_suite_result(tag, attributes)
+
+    def _open_root(self, tag: str, attributes: dict[str, str]) -> None:
+        if tag not in ROOTS:
+            self._refuse_root(tag)
+        self._is_started = True
+        self._note_attributes(attributes)
+        self.framework = producers.of_root(attributes)
+        self._suite.framework = self.framework
+        if tag == "testsuites":
+            self._root = attributes
+        elif tag == "testsuite":
+            self._open_suite(attributes)
+        else:
+            self._attributes = attributes
+
+    def _refuse_root(self, tag: str) -> NoReturn:
+        kind = f" This is {FOREIGN[tag]}." if tag in FOREIGN else ""
+        sentence = f"The root element is <{tag[:80]}>, not <testsuites>, <testsuite> or <testcase>.{kind}"
+        raise self._refusal("foreign-root", sentence)
+
+    def _note_attributes(self, attributes: dict[str, str]) -> None:
+        self.started_at = self.started_at or attributes.get("timestamp")
+        self.seconds = times.seconds(attributes.get("time"))
+        self.n_declared = _integer(attributes.get("tests"))
+
+    def _open_suite(self, attributes: dict[str, str]) -> None:
+        if len(self._suites) == 1:
+            self._add_declared(attributes)
+        self._suite = self._suite.inner(attributes, root=self._root, limits=self._limits)
+        self._suites.append(self._suite)
+        self.framework = self.framework or self._suite.framework
+        self.started_at = self.started_at or attributes.get("timestamp")
+
+    def _add_declared(self, attributes: dict[str, str]) -> None:
+        if (
+            self._root
+            and "tests" not in self._root
+            and (number := _integer(attributes.get("tests"))) is not None
+        ):
+            self.n_declared = (self.n_declared or 0) + number
+        if (
+            self._root
+            and "time" not in self._root
+            and (seconds := times.seconds(attributes.get("time"))) is not None
+        ):
+            self.seconds = (self.seconds or 0.0) + seconds
+
+    def _take_suite_property(self, attributes: dict[str, str]) -> None:
+        name, value = attributes.get("name", ""), attributes.get("value", "")
+        self._suite.take_property(name, value, limits=self._limits)
+        self.framework = self.framework or self._suite.framework
+
+    def _take_suite_result(self, tag: str, attributes: dict[str, str]) -> None:
+        suite = self._suite
+        message = attributes.get("message", "")[: self._limits.message_chars]
+        suite.outcome = SUITE_RESULTS[tag]
+        suite.failure = Failure(attributes.get("type", "")[: self._limits.message_chars], message, "")
+        text = elements.Text(self._limits.text_chars)
+        self._parser.CharacterDataHandler = text.add
+        self._texts.append(text)
+        self._place = suite
+
+    def _end(self, tag: str) -> None:
+        if tag == "testcase" and not self._n_skipped and len(self._nodes) <= 1:
+            self._close_case()
+            return
+        if ":" in tag:
+            tag = tag.rpartition(":")[2]
+        if self._attributes is not None:
+            if tag == "testcase" and not self._n_skipped and len(self._nodes) <= 1:
+                self._close_case()
+            else:
+                self._close_child()
+        elif tag == "testsuite":
+            self._close_suite()
+        elif tag in SUITE_RESULTS and self._texts:
+            self._close_suite_result()
+
+    def _close_suite_result(self) -> None:
+        text = self._texts.pop()
+        self._parser.CharacterDataHandler = None
+        if text is not None and self._place.failure is not None:
+            self._place.failure = self._place.failure._replace(text=text.value())
+
+    def _close_suite(self) -> None:
+        suite = self._suites.pop()
+        self._suite = self._suites[-1]
+        if suite.outcome is not None and not suite.has_bad:
+            self._ready.append(suite.as_case(limits=self._limits))
+            suite.has_bad = True
+        self._suite.has_bad |= suite.has_bad
+
+    def _open_child(self, tag: str, attributes: dict[str, str]) -> None:
+        if (
+            self._n_skipped
+            or tag in UNREAD_TAGS
+            or len(self._nodes) > KEPT_DEPTH
+            or self._n_nodes > KEPT_NODES
+        ):
+            self._n_skipped += 1
+            if self._texts:
+                self._parser.CharacterDataHandler = None
+            if not self._nodes:
+                self._open_element()
+            return
+        if not self._nodes:
+            self._open_element()
+        limit = self._limits.message_chars
+        kept = {name.rpartition(":")[2]: value[:limit] for name, value in attributes.items()}
+        kept.pop("", None)
+        self._nodes.append(etree.SubElement(self._nodes[-1], tag, kept))
+        self._n_nodes += 1
+        text = elements.Text(self._limits.text_chars) if tag in TEXT_TAGS else None
+        self._texts.append(text)
+        self._parser.CharacterDataHandler = text.add if text else None
+
+    def _open_element(self) -> None:
+        attributes = self._attributes or {}
+        status: dict[str, str] = {
+            key: attributes[key][:100]
+            for key in ("status", "result", "skipped", "disabled")
+            if key in attributes
+        }
+        self._nodes = [etree.Element("testcase", status)]
+        self._n_nodes = 0
+
+    def _close_child(self) -> None:
+        if self._n_skipped:
+            self._n_skipped -= 1
+        else:
+            node, text = self._nodes.pop(), self._texts.pop()
+            if text is not None:
+                node.text = text.value()
+        resumed = self._texts[-1] if self._texts and not self._n_skipped else None
+        self._parser.CharacterDataHandler = resumed.add if resumed else None
+
+    def _close_case(self) -> None:
+        attributes, self._attributes = self._attributes or {}, None
+        if not self._nodes:
+            # Few reports state an outcome in attributes, so the words are looked up only where there are any.
+            has_words = "status" in attributes or "result" in attributes or "skipped" in attributes
+            self._ready.append(
+                self._case(attributes, elements.outcome_of(attributes) if has_words else Outcome.PASSED)
+            )
+            return
+        children = elements.interpreted(self._nodes[0], limits=self._limits)
+        self._nodes = []
+        self._ready.append(self._with_children(self._case(attributes, children.outcome), children))
+
+    def _with_children(self, case: Case, children: elements.Reading) -> Case:
+        properties = (case.properties + children.properties)[: self._limits.properties]
+        return case._replace(
+            failure=children.failure,
+            attempts=children.attempts,
+            properties=properties,
+            markers=markers_in(children.properties, *case.markers),
+            owner=owner_in(children.properties) or case.owner,
+            may_be_rerun=False if case.outcome.is_bad or children.attempts else case.may_be_rerun,
+        )
+
+    def _case(self, attributes: dict[str, str], outcome: Outcome) -> Case:
+        get, suite, limit = attributes.get, self._suite, self._limits.name_chars
+        classname = get("classname") or get("class") or ""
+        start, class_name = suite.classes.get(classname) or self._class(suite, classname)
+        name = get("name") or ""
+        key, retry = identity.without_retry(name) if name[-2:-1].isdigit() else (name, 0)
+        if suite.host or identity.is_volatile(key):
+            key = identity.masked(key, host=suite.host)
+        own_file = get("file") or get("filepath")
+        file = identity.relative(own_file) if own_file else self._file_of(suite, class_name)
+        if own_file and class_name in producers.CONSTANT_CLASSES:
+            start += identity.prefix(file)
+        base = identity.digest(start, key)
+        if outcome is not Outcome.PASSED and outcome.is_bad:
+            suite.has_bad = True
+        says_more = suite.inherited or "@" in name or "group" in attributes
+        # tuple.__new__ is half the price of the class's own call, and this line runs a million times a file.
+        return tuple.__new__(Case, (
+            identity.with_variant(base, suite.variant) if suite.variant else base,
+            base,
+            suite.display,
+            class_name[:limit],
+            key[:limit] if key and not key.isspace() else self._stand_in(class_name, file),
+            file[:limit],
+            _integer(get("line") or get("lineno")),
+            suite.variant,
+            outcome,
+            _seconds(get("time") or get("duration")),
+            (),
+            None,
+            suite.framework,
+            self._markers_of(attributes, name) if says_more else (),
+            suite.inherited,
+            owner_in(suite.inherited) if suite.inherited else "",
+            outcome is Outcome.PASSED and suite.framework == "pytest",
+            retry,
+        ))  # fmt: skip
+
+    def _stand_in(self, classname: str, file: str) -> str:
+        """Return what a case without a name is shown as."""
+        return (classname or self._suite.name or file or "(no name)")[: self._limits.name_chars]
+
+    def _file_of(self, suite: Suite, classname: str) -> str:
+        return suite.file or producers.file_of(classname, suite=suite.name, framework=suite.framework)
+
+    def _markers_of(self, attributes: dict[str, str], name: str) -> tuple[str, ...]:
+        groups = tuple(attributes.get("group", "").split())
+        return markers_in(self._suite.inherited, *groups, *producers.tags(name))
+
+    def _class(self, suite: Suite, classname: str) -> tuple[bytes, str]:
+        """Return the identity and the name that a class gives its cases, and remember them."""
+        if len(suite.classes) >= KEPT_CLASSES:
+            suite.classes.clear()
+        name = identity.masked(classname, host=suite.host)
+        suite.classes[classname] = known = identity.prefix(suite.key, name), name
+        return known
+
+
+def _seconds(text: str | None) -> float | None:
+    try:
+        number = float(text)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return times.seconds(text)
+    return number if 0.0 <= number < times.LONGEST_S else None
+
+
+def _integer(text: str | None) -> int | None:
+    try:
+        number = int(text) if text else -1
+    except ValueError:
+        return None
+    return number if 0 <= number < 2**31 else None
