@@ -1,0 +1,476 @@
+"""The values that questions answer with: frozen, free of rows, ready to print.
+
+Pure. Durations are seconds, shares are 0 to 1, days are dates, moments are aware UTC datetimes. A None in place of a
+number says that there is no data, which is not zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Generic, TypeVar
+
+from projects.vocabulary import (
+    Boundary,
+    FlakeRule,
+    FlakeStatus,
+    Layer,
+    Outcome,
+    ProblemLevel,
+    TimingBucket,
+    UploadState,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a longer list."""
+
+    rows: tuple[T, ...]
+    n_total: int
+    number: int
+    size: int
+
+    @property
+    def n_pages(self) -> int:
+        """Count the pages; an empty list has one."""
+        return max(1, -(-self.n_total // self.size))
+
+    @property
+    def first(self) -> int:
+        """Return the position of the first row shown, from 1; 0 when there is none."""
+        return (self.number - 1) * self.size + 1 if self.rows else 0
+
+    @property
+    def last(self) -> int:
+        """Return the position of the last row shown."""
+        return (self.number - 1) * self.size + len(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class LayerAmount:
+    """How many tests of one layer ran in a window, and for how long in all."""
+
+    layer: Layer
+    n_tests: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The headline numbers of a window."""
+
+    n_tests: int
+    n_runs: int
+    n_passed: int
+    n_bad: int
+    n_skipped: int
+    run_seconds_p50: float | None
+    n_flaky: int
+    n_unknown: int
+
+    @property
+    def pass_rate(self) -> float | None:
+        """Return passed / (passed + failed + error) over all results; None when nothing ran to an end."""
+        ended = self.n_passed + self.n_bad
+        return self.n_passed / ended if ended else None
+
+
+@dataclass(frozen=True, slots=True)
+class TrendWeek:
+    """The suite in one week: tests alive and seconds spent, by layer. `monday` begins it."""
+
+    monday: date
+    n_tests: Mapping[Layer, int]
+    seconds: Mapping[Layer, float]
+    n_runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Which data there is at all, so that an empty page can say why it is empty."""
+
+    n_uploads: int
+    n_refused: int
+    n_runs: int
+    last_run_at: datetime | None
+    last_run_on_branch_at: datetime | None
+    last_refusal: str
+
+
+@dataclass(frozen=True, slots=True)
+class StripCell:
+    """One result in a history strip, oldest first."""
+
+    run_number: int
+    outcome: Outcome
+    is_flaky: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TestRow:
+    """One Test in a list, with what it did in the window."""
+
+    id: int
+    title: str
+    home: str
+    layer: Layer
+    confidence: float
+    bucket: TimingBucket
+    status: FlakeStatus
+    variant: str
+    owner: str
+    n_results: int
+    n_bad: int
+    n_skipped: int
+    n_flaky: int
+    median_s: float | None
+    p95_s: float | None
+    seconds: float
+    last_seen_on: date
+    strip: tuple[StripCell, ...] = ()
+
+    @property
+    def pass_rate(self) -> float | None:
+        """Return the share of ended results that passed; None when all were skipped."""
+        ended = self.n_results - self.n_skipped
+        return (ended - self.n_bad) / ended if ended else None
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceRow:
+    """One reason for a layer as it is kept with the Test."""
+
+    words: str
+    layer: Layer
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonRow:
+    """Failures of one Test that share a Signature."""
+
+    signature: str
+    title: str
+    boundary: Boundary
+    matched: str
+    n: int
+    first_on: date
+    last_on: date
+    sample_run: int | None
+    sample_kind: str
+    sample_message: str
+    sample_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProofRow:
+    """The runs that prove one Flake."""
+
+    rule: FlakeRule
+    run_number: int
+    other_run: int
+    commit: str
+    day: date
+    in_incident: bool
+
+    @property
+    def words(self) -> str:
+        """Say what was seen."""
+        if self.rule is FlakeRule.RETRY:
+            return f"failed, then passed on a retry in run #{self.run_number}"
+        return f"passed and failed on one commit, in runs #{self.other_run} and #{self.run_number}"
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRow:
+    """One result of a Test, or of a Run."""
+
+    run_number: int
+    test_id: int
+    title: str
+    at: datetime
+    branch: str
+    commit: str
+    outcome: Outcome
+    seconds: float | None
+    n_attempts: int
+    is_flaky: bool
+    layer: Layer
+
+
+@dataclass(frozen=True, slots=True)
+class FlakeAnswer:
+    """The verdict on one Test, with its proof."""
+
+    status: FlakeStatus
+    sentence: str
+    since_on: date | None
+    rate: float | None
+    rate_low: float | None
+    rate_high: float | None
+    proofs: tuple[ProofRow, ...]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class TestAnswer:
+    """The story of one Test."""
+
+    row: TestRow
+    suite: str
+    classname: str
+    name: str
+    file: str
+    line: int | None
+    framework: str
+    markers: tuple[str, ...]
+    tags: tuple[str, ...]
+    first_seen_on: date
+    evidence: tuple[EvidenceRow, ...]
+    flake: FlakeAnswer | None
+    reasons: tuple[ReasonRow, ...]
+    history: tuple[ResultRow, ...]
+    share_of_time: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FlakeRow:
+    """One unreliable Test, ranked by what it cost."""
+
+    test: TestRow
+    status: FlakeStatus
+    sentence: str
+    since_on: date | None
+    n_runs_broken: int
+    n_flakes: int
+    rate: float | None
+    rate_low: float | None
+    rate_high: float | None
+    seconds_lost: float
+    proof_runs: tuple[int, ...]
+    boundary: Boundary
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FlakeTotals:
+    """What unreliable tests did to a window."""
+
+    n_tests: int
+    n_runs_broken: int
+    seconds_lost: float
+    n_new: int
+    n_fixed: int
+    n_suspected: int
+    n_broken: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlakeWeek:
+    """Flaky tests in one week: newly flaky, still flaky, and fixed."""
+
+    monday: date
+    n_new: int
+    n_still: int
+    n_fixed: int
+
+
+@dataclass(frozen=True, slots=True)
+class SlowRow:
+    """One Test by the time it takes."""
+
+    test: TestRow
+    p95_before_s: float | None
+    seconds_per_run: float
+    share: float
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlowTotals:
+    """How the time of a window is spread."""
+
+    n_tests: int
+    seconds: float
+    n_slowest: int
+    share_of_slowest: float
+    buckets: Mapping[Layer, Mapping[TimingBucket, tuple[int, float]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """A Test that behaves unlike its layer, with both signals."""
+
+    test: TestRow
+    slow: str
+    other: str
+    looks_like: Layer
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetAnswer:
+    """The time a layer takes in a run against what it may take."""
+
+    layer: Layer
+    limit_s: float
+    run_s: float | None
+    share: float | None
+    crosses_on: date | None
+    n_to_move: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One Run in a list."""
+
+    number: int
+    key: str
+    started_at: datetime
+    branch: str
+    commit: str
+    pull_request: str
+    url: str
+    n_tests: int
+    n_passed: int
+    n_failed: int
+    n_error: int
+    n_skipped: int
+    n_flaky: int
+    n_new: int
+    seconds: float
+    seconds_before: float | None
+    n_uploads: int
+    n_shards: int
+    shard_total: int | None
+    is_truncated: bool
+    is_incident: bool
+    incident_sentence: str
+
+    @property
+    def n_bad(self) -> int:
+        """Count failed and error together."""
+        return self.n_failed + self.n_error
+
+    @property
+    def is_incomplete(self) -> bool:
+        """True when a shard did not arrive or a report broke off."""
+        return self.is_truncated or (self.shard_total or 0) > self.n_shards
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailure:
+    """A Test that went wrong in a Run, with its words."""
+
+    test_id: int
+    title: str
+    home: str
+    layer: Layer
+    outcome: Outcome
+    seconds: float | None
+    n_attempts: int
+    status: FlakeStatus
+    failing_since: int | None
+    boundary: Boundary
+    matched: str
+    kind: str
+    message: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class UploadRow:
+    """One Upload in a list."""
+
+    id: str
+    received_at: datetime
+    run_number: int | None
+    token: str
+    n_bytes: int
+    n_tests: int
+    state: UploadState
+    took_s: float | None
+    job: str
+    shard: str
+    problems: tuple[ProblemRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemRow:
+    """One Problem with its place."""
+
+    level: ProblemLevel
+    code: str
+    sentence: str
+    file: str
+    line: int | None
+    column: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemGroup:
+    """Problems of one code in a window, with an example."""
+
+    code: str
+    level: ProblemLevel
+    sentence: str
+    n: int
+    last_at: datetime
+    upload_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class UploadDay:
+    """Uploads of one day, by how they ended."""
+
+    day: date
+    n_done: int
+    n_rejected: int
+    n_failed: int
+    n_waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunAnswer:
+    """What happened in one Run."""
+
+    run: RunRow
+    failed_new: tuple[RunFailure, ...]
+    failed_before: tuple[RunFailure, ...]
+    flaky: tuple[RunFailure, ...]
+    incident: tuple[RunFailure, ...]
+    n_incident: int
+    new_tests: tuple[TestRow, ...]
+    n_missing: int
+    layers: tuple[LayerAmount, ...]
+    usual: tuple[LayerAmount, ...]
+    uploads: tuple[UploadRow, ...]
+    number_before: int | None
+    number_after: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that changed in a window, worth a line on the overview."""
+
+    kind: str
+    n: int
+    tests: tuple[TestRow, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRow:
+    """One project on the front page."""
+
+    slug: str
+    name: str
+    n_tests: int
+    n_flaky: int
+    n_runs: int
+    last_run_at: datetime | None
+    last_n_bad: int | None
+    layers: tuple[LayerAmount, ...]

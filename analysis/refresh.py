@@ -1,0 +1,282 @@
+"""Bring derived rows up to date: layers of tests, timing buckets, flakes of the tests an upload touched.
+
+`after_upload` runs inside the transaction that records an upload and costs no more than the tests in it. `reclassify` weighs
+every test of a project again, after its rules changed; it runs in the background.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+
+from analysis import flaking, layers, rollups, rules, timing
+from projects.models import LayerRule, Project, Run, Test
+from projects.vocabulary import EvidenceKind, Layer, RuleField, RuleSyntax, TimingBucket
+
+BATCH = 5_000  # tests weighed at once
+DAYS_OF_TIMINGS = 45  # the last ten passes of a weekly test lie within
+
+WAITING_BUCKETS = """
+SELECT t.id, t.layer, t.bucket
+FROM incoming i JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = i.test_id
+JOIN unnest(%(layers)s::smallint[], %(fast)s::float8[], %(slow)s::float8[], %(slow_at_limit)s::boolean[])
+    AS l (layer, fast_s, slow_s, limit_is_slow) ON l.layer = t.layer
+WHERE i.outcome = 1 AND i.seconds > 0 AND (t.n_timed < %(enough)s OR t.bucket <> CASE
+    WHEN i.seconds < l.fast_s THEN 1
+    WHEN i.seconds < l.slow_s OR (i.seconds = l.slow_s AND NOT l.limit_is_slow) THEN 2 ELSE 3 END)
+ORDER BY t.id
+"""
+
+LAST_TIMINGS = """
+SELECT test_id, timings FROM projects_testday
+WHERE project_id = %(project_id)s AND on_default IN (false, true) AND day BETWEEN %(since)s AND %(until)s
+    AND test_id = ANY(%(test_ids)s) AND timings <> ''
+ORDER BY test_id, on_default DESC, day DESC
+"""
+
+KEEP_BUCKETS = """
+UPDATE projects_test t SET bucket = b.bucket, median_s = b.median_s, n_timed = b.n_timed
+FROM unnest(%(ids)s::int[], %(buckets)s::smallint[], %(medians)s::float8[], %(n)s::smallint[])
+    AS b (id, bucket, median_s, n_timed)
+WHERE t.project_id = %(project_id)s AND t.id = b.id
+"""
+
+KEEP_LAYERS = """
+UPDATE projects_test t SET layer = n.layer, confidence = n.confidence, evidence = n.evidence, tags = n.tags::text[]
+FROM unnest(%(ids)s::int[], %(layers)s::smallint[], %(confidences)s::float8[], %(evidences)s::jsonb[], %(tags)s::text[])
+    AS n (id, layer, confidence, evidence, tags)
+WHERE t.project_id = %(project_id)s AND t.id = n.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """What a set of rules would change: how many tests go from which layer to which, and a few of them."""
+
+    counts: dict[tuple[Layer, Layer], int]
+    samples: tuple[tuple[int, str, Layer, Layer], ...]
+    matches: dict[int, int]
+
+    @property
+    def n_moved(self) -> int:
+        """Count the tests that would change their layer."""
+        return sum(self.counts.values())
+
+
+def limits_of(project: Project) -> dict[Layer, timing.Limits]:
+    """Return the timing limits of the project: the defaults with its own edits over them."""
+    limits = dict(timing.DEFAULTS)
+    for word, edit in project.timing_limits.items():
+        layer = Layer.from_word(word)
+        before = limits.get(layer)
+        limits[layer] = timing.Limits(
+            fast_s=float(edit["fast_s"]),
+            slow_s=float(edit["slow_s"]),
+            limit_is_slow=before.limit_is_slow if before else False,
+        )
+    return limits
+
+
+def rules_of(project_id: int) -> rules.RuleSet | None:
+    """Return the project's own rules, ready to match; None where it has none."""
+    rows = LayerRule.objects.filter(project_id=project_id).order_by("position")
+    found = [
+        rules.Rule(
+            position=row.position,
+            field=RuleField(row.field),
+            syntax=RuleSyntax(row.syntax),
+            pattern=row.pattern,
+            layer=Layer(row.layer),
+        )
+        for row in rows
+    ]
+    return rules.RuleSet(found) if found else None
+
+
+def after_upload(project: Project, run: Run, *, now: datetime) -> None:
+    """Refresh what the staged results change: the buckets of their tests, their flakes, the run's incident."""
+    refresh_buckets(project, run.day)
+    flaking.after_upload(project, run, now=now)
+
+
+def want_reclassify(project_id: int, *, now: datetime) -> None:
+    """Ask for the background job that weighs every test again and sums by layer anew."""
+    Project.objects.filter(pk=project_id).update(reclassify_wanted_at=now)
+
+
+def refresh_buckets(project: Project, day: date) -> None:
+    """Judge anew the staged tests whose bucket is young, or that this upload puts in doubt."""
+    limits = limits_of(project)
+    with connection.cursor() as cursor:
+        cursor.execute(WAITING_BUCKETS, {"project_id": project.pk, **_limit_columns(limits)})
+        waiting = cursor.fetchall()
+    for start in range(0, len(waiting), BATCH):
+        judge_buckets(project, waiting[start : start + BATCH], until=day, limits=limits)
+
+
+def judge_buckets(
+    project: Project,
+    tests: Sequence[tuple[int, int, int]],
+    *,
+    until: date,
+    limits: dict[Layer, timing.Limits],
+) -> None:
+    """Judge the median of the last passes of these tests (id, layer, bucket before) and keep the verdicts."""
+    last = _last_timings(project.pk, [test_id for test_id, _, _ in tests], until=until)
+    ids, buckets, medians, counts = [], [], [], []
+    for test_id, layer, before in tests:
+        seconds = last.get(test_id, [])
+        median_s = timing.median_of_last(seconds)
+        judged = timing.bucket(
+            median_s,
+            layer=Layer(layer),
+            n_timed=len(seconds),
+            before=TimingBucket(before),
+            limits=limits,
+        )
+        ids.append(test_id)
+        buckets.append(int(judged))
+        medians.append(median_s)
+        counts.append(len(seconds))
+    values = {"project_id": project.pk, "ids": ids, "buckets": buckets, "medians": medians, "n": counts}
+    with connection.cursor() as cursor:
+        cursor.execute(KEEP_BUCKETS, values)
+
+
+def _limit_columns(limits: dict[Layer, timing.Limits]) -> dict[str, Any]:
+    return {
+        "layers": [int(layer) for layer in limits],
+        "fast": [limit.fast_s for limit in limits.values()],
+        "slow": [limit.slow_s for limit in limits.values()],
+        "slow_at_limit": [limit.limit_is_slow for limit in limits.values()],
+        "enough": timing.ENOUGH_TIMED,
+    }
+
+
+def _last_timings(project_id: int, test_ids: list[int], *, until: date) -> dict[int, list[float]]:
+    """Return the last timed passes of each test, oldest first; the default branch is asked before others."""
+    values = {
+        "project_id": project_id,
+        "test_ids": test_ids,
+        "since": until - timedelta(days=DAYS_OF_TIMINGS),
+        "until": until + timedelta(days=DAYS_OF_TIMINGS),
+    }
+    last: dict[int, list[float]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(LAST_TIMINGS, values)
+        for test_id, timings in cursor.fetchall():
+            found = last.setdefault(test_id, [])
+            missing = timing.LAST_PASSES - len(found)
+            if missing > 0:
+                found[:0] = seconds_of(bytes(timings)[-2 * missing :])
+    return last
+
+
+def bins_of(timings: bytes) -> list[int]:
+    """Return the duration bins that a day's timings hold, two bytes each."""
+    return [timings[at] << 8 | timings[at + 1] for at in range(0, len(timings), 2)]
+
+
+def seconds_of(timings: bytes) -> list[float]:
+    """Return the durations that a day's timings hold, in seconds."""
+    return [timing.from_bin(number) for number in bins_of(timings)]
+
+
+def reclassify(project: Project, *, now: datetime) -> int:
+    """Weigh every test of the project again under its rules of now; return how many changed their layer."""
+    wanted_at = project.reclassify_wanted_at
+    ruleset, limits = rules_of(project.pk), limits_of(project)
+    n_moved = 0
+    for batch in _batches(project.pk):
+        with transaction.atomic():
+            n_moved += _reclassify_batch(project, batch, ruleset)
+            tests = [(test.id, int(test.layer), 0) for test in batch]
+            judge_buckets(project, tests, until=now.date(), limits=limits)
+    for since, until in rollups.months(project.pk):
+        with transaction.atomic():
+            rollups.relayer(project.pk, since=since, until=until)
+    Project.objects.filter(pk=project.pk).update(reclassified_at=now)
+    Project.objects.filter(pk=project.pk, reclassify_wanted_at=wanted_at).update(reclassify_wanted_at=None)
+    return n_moved
+
+
+def _reclassify_batch(project: Project, batch: list[Test], ruleset: rules.RuleSet | None) -> int:
+    verdicts = list(layers.classify_many(map(identity_of, batch), rules=ruleset))
+    verdicts = [layers.with_duration(v, test.median_s) for v, test in zip(verdicts, batch, strict=True)]
+    moved = [(test, v) for test, v in zip(batch, verdicts, strict=True) if v.layer != test.layer]
+    values = {
+        "project_id": project.pk,
+        "ids": [test.id for test in batch],
+        "layers": [int(verdict.layer) for verdict in verdicts],
+        "confidences": [verdict.confidence for verdict in verdicts],
+        "evidences": [evidence_json(verdict) for verdict in verdicts],
+        "tags": ["{" + ",".join(verdict.tags) + "}" for verdict in verdicts],
+    }
+    for test, verdict in moved:
+        test.layer = verdict.layer
+    with connection.cursor() as cursor:
+        cursor.execute(KEEP_LAYERS, values)
+    return len(moved)
+
+
+def preview(project: Project, wanted: Sequence[rules.Rule], *, n_samples: int = 20) -> Moves:
+    """Say what these rules would change, without changing anything; raise rules.BadPattern for a bad one."""
+    ruleset = rules.RuleSet(list(wanted)) if wanted else None
+    counts: Counter[tuple[Layer, Layer]] = Counter()
+    matches: Counter[int] = Counter()
+    samples: list[tuple[int, str, Layer, Layer]] = []
+    for batch in _batches(project.pk):
+        for test, verdict in zip(batch, layers.classify_many(map(identity_of, batch), rules=ruleset), strict=True):
+            rule = ruleset.match(identity_of(test)) if ruleset else None
+            if rule is not None:
+                matches[rule.position] += 1
+            before, after = Layer(test.layer), layers.with_duration(verdict, test.median_s).layer
+            if before != after:
+                counts[before, after] += 1
+                if len(samples) < n_samples:
+                    samples.append((test.id, test.title, before, after))
+    return Moves(dict(counts), tuple(samples), dict(matches))
+
+
+def identity_of(test: Test) -> layers.Identity:
+    """Return what the evidence engine looks at of a kept Test."""
+    return layers.Identity(
+        suite=test.suite,
+        classname=test.classname,
+        name=test.name,
+        file=test.file,
+        framework=test.framework,
+        variant=test.variant,
+        markers=tuple(test.markers),
+        properties=tuple((key, value) for key, value in test.properties),
+        sent=None if test.sent_layer is None else Layer(test.sent_layer),
+    )
+
+
+def evidence_json(verdict: layers.Verdict) -> str:
+    """Spell the votes as they are kept with a Test: [words, layer, weight, kind] each."""
+    return json.dumps(
+        [[vote.words, int(vote.layer), round(vote.weight, 2), int(vote.kind)] for vote in verdict.evidence]
+    )
+
+
+def evidence_of(rows: Iterable[Sequence[Any]]) -> tuple[layers.Evidence, ...]:
+    """Read the votes back as they were kept."""
+    return tuple(
+        layers.Evidence(kind=EvidenceKind(kind), layer=Layer(layer), weight=weight, words=words)
+        for words, layer, weight, kind in rows
+    )
+
+
+def _batches(project_id: int) -> Iterator[list[Test]]:
+    """Yield the tests of the project in the order of their ids, BATCH at a time."""
+    last = 0
+    while batch := list(Test.objects.filter(project_id=project_id, id__gt=last).order_by("id")[:BATCH]):
+        last = batch[-1].id
+        yield batch

@@ -1,0 +1,230 @@
+"""The sums that pages read instead of results: per test and day, per layer and day, per run and layer.
+
+Each is derived from Result, Failure, Test and Run alone. `add` counts new results in the transaction that records them,
+`recount` replaces the sums that a changed result touched, `rebuild` makes all of them again; a test holds the three equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.db import connection, transaction
+
+from analysis import timing
+
+# A timed pass is two bytes: the bin of its duration, as analysis.timing numbers them.
+TIMING = f"""CASE WHEN {{outcome}} = 1 AND {{seconds}} > 0 THEN substr(int4send(least({timing.LAST_BIN}, greatest(0,
+    round((ln({{seconds}}::float8) - {timing.LOG_SHORTEST!r}) / {timing.LOG_STEP!r})))::int), 3) ELSE ''::bytea END"""
+
+ADD_DAYS = f"""
+INSERT INTO projects_testday (project_id, on_default, day, test_id, n_passed, n_failed, n_error, n_skipped, n_flaky,
+    seconds, timings)
+SELECT %(project_id)s, %(on_default)s, %(day)s, test_id, (outcome = 1)::int, (outcome = 2)::int, (outcome = 3)::int,
+    (outcome = 4)::int, is_flaky::int, coalesce(seconds, 0), {TIMING.format(outcome="outcome", seconds="seconds")}
+FROM incoming WHERE NOT is_merge ORDER BY test_id
+ON CONFLICT (project_id, on_default, day, test_id) DO UPDATE SET
+    n_passed = projects_testday.n_passed + excluded.n_passed,
+    n_failed = projects_testday.n_failed + excluded.n_failed,
+    n_error = projects_testday.n_error + excluded.n_error,
+    n_skipped = projects_testday.n_skipped + excluded.n_skipped,
+    n_flaky = projects_testday.n_flaky + excluded.n_flaky,
+    seconds = projects_testday.seconds + excluded.seconds,
+    timings = projects_testday.timings || excluded.timings
+"""
+
+SUMS = """count(*) FILTER (WHERE outcome = 1) AS n_passed, count(*) FILTER (WHERE outcome = 2) AS n_failed,
+    count(*) FILTER (WHERE outcome = 3) AS n_error, count(*) FILTER (WHERE outcome = 4) AS n_skipped,
+    count(*) FILTER (WHERE is_flaky) AS n_flaky, coalesce(sum(seconds), 0) AS seconds"""
+
+ADD_LAYER_DAYS = f"""
+INSERT INTO projects_layerday (project_id, on_default, day, layer, n_passed, n_failed, n_error, n_skipped, n_flaky, seconds)
+SELECT %(project_id)s, %(on_default)s, %(day)s, t.layer, {SUMS}
+FROM incoming i JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = i.test_id
+WHERE NOT is_merge GROUP BY t.layer
+ON CONFLICT (project_id, on_default, day, layer) DO UPDATE SET
+    n_passed = projects_layerday.n_passed + excluded.n_passed,
+    n_failed = projects_layerday.n_failed + excluded.n_failed,
+    n_error = projects_layerday.n_error + excluded.n_error,
+    n_skipped = projects_layerday.n_skipped + excluded.n_skipped,
+    n_flaky = projects_layerday.n_flaky + excluded.n_flaky,
+    seconds = projects_layerday.seconds + excluded.seconds
+"""
+
+ADD_RUN_LAYERS = """
+INSERT INTO projects_runlayer (project_id, run_number, layer, n_tests, n_bad, n_skipped, seconds)
+SELECT %(project_id)s, %(run_number)s, t.layer, count(*), count(*) FILTER (WHERE outcome IN (2, 3)),
+    count(*) FILTER (WHERE outcome = 4), coalesce(sum(seconds), 0)
+FROM incoming i JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = i.test_id
+WHERE NOT is_merge GROUP BY t.layer
+ON CONFLICT (project_id, run_number, layer) DO UPDATE SET
+    n_tests = projects_runlayer.n_tests + excluded.n_tests,
+    n_bad = projects_runlayer.n_bad + excluded.n_bad,
+    n_skipped = projects_runlayer.n_skipped + excluded.n_skipped,
+    seconds = projects_runlayer.seconds + excluded.seconds
+"""
+
+# A result is flaky when it passed in the end and an attempt of it went wrong before.
+FLAKY = """r.outcome = 1 AND EXISTS (SELECT FROM projects_failure f WHERE f.project_id = r.project_id
+    AND f.test_id = r.test_id AND f.run_number = r.run_number)"""
+
+DAYS_FROM_RESULTS = f"""
+INSERT INTO projects_testday (project_id, on_default, day, test_id, n_passed, n_failed, n_error, n_skipped, n_flaky,
+    seconds, timings)
+SELECT project_id, is_default_branch, ran_on, test_id, n_passed, n_failed, n_error, n_skipped, n_flaky, seconds, timings
+FROM (
+    SELECT project_id, is_default_branch, ran_on, test_id, {SUMS},
+        coalesce(string_agg({TIMING.format(outcome="outcome", seconds="seconds")}, ''::bytea ORDER BY run_number), '')
+            AS timings
+    FROM (
+        SELECT r.*, u.is_default_branch, {FLAKY} AS is_flaky
+        FROM projects_result r JOIN projects_run u ON u.project_id = r.project_id AND u.number = r.run_number
+        WHERE r.project_id = %(project_id)s AND r.ran_on BETWEEN %(since)s AND %(until)s {{narrow}}
+    ) judged
+    GROUP BY project_id, is_default_branch, ran_on, test_id
+) summed ORDER BY project_id, is_default_branch, ran_on, test_id
+"""
+
+LAYER_DAYS_FROM_DAYS = """
+INSERT INTO projects_layerday (project_id, on_default, day, layer, n_passed, n_failed, n_error, n_skipped, n_flaky, seconds)
+SELECT d.project_id, d.on_default, d.day, t.layer, sum(n_passed), sum(n_failed), sum(n_error), sum(n_skipped), sum(n_flaky),
+    sum(seconds)
+FROM projects_testday d JOIN projects_test t ON t.project_id = d.project_id AND t.id = d.test_id
+WHERE d.project_id = %(project_id)s AND d.day BETWEEN %(since)s AND %(until)s
+GROUP BY d.project_id, d.on_default, d.day, t.layer
+"""
+
+RUN_LAYERS_FROM_RESULTS = """
+INSERT INTO projects_runlayer (project_id, run_number, layer, n_tests, n_bad, n_skipped, seconds)
+SELECT r.project_id, r.run_number, t.layer, count(*), count(*) FILTER (WHERE r.outcome IN (2, 3)),
+    count(*) FILTER (WHERE r.outcome = 4), coalesce(sum(r.seconds), 0)
+FROM projects_result r JOIN projects_test t ON t.project_id = r.project_id AND t.id = r.test_id
+WHERE r.project_id = %(project_id)s AND r.ran_on BETWEEN %(since)s AND %(until)s {narrow}
+GROUP BY r.project_id, r.run_number, t.layer
+"""
+
+RUN_COUNTS = """
+UPDATE projects_run u SET n_tests = coalesce(c.n_tests, 0), n_passed = coalesce(c.n_passed, 0),
+    n_failed = coalesce(c.n_failed, 0), n_error = coalesce(c.n_error, 0), n_skipped = coalesce(c.n_skipped, 0),
+    n_flaky = coalesce(c.n_flaky, 0), seconds = coalesce(c.seconds, 0)
+FROM (
+    SELECT run_number, count(*) AS n_tests, {sums}
+    FROM (
+        SELECT r.*, {flaky} AS is_flaky FROM projects_result r
+        WHERE r.project_id = %(project_id)s AND r.ran_on BETWEEN %(since)s AND %(until)s {narrow}
+    ) judged
+    GROUP BY run_number
+) c
+WHERE u.project_id = %(project_id)s AND u.number = c.run_number
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the results of one upload belong: project, run, day and whether it counts for the default branch."""
+
+    project_id: int
+    run_number: int
+    day: date
+    on_default: bool
+
+
+def add(place: Place) -> None:
+    """Count the staged results that are new, in one statement a table."""
+    values = {
+        "project_id": place.project_id,
+        "run_number": place.run_number,
+        "day": place.day,
+        "on_default": place.on_default,
+    }
+    with connection.cursor() as cursor:
+        for statement in (ADD_DAYS, ADD_LAYER_DAYS, ADD_RUN_LAYERS):
+            cursor.execute(statement, values)
+
+
+def recount(place: Place, test_ids: Sequence[int]) -> None:
+    """Make the sums again that these tests touch on this day and in this run, after a result of them changed."""
+    values: dict[str, Any] = {
+        "project_id": place.project_id,
+        "since": place.day,
+        "until": place.day,
+        "test_ids": list(test_ids),
+        "run_number": place.run_number,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM projects_testday WHERE project_id = %(project_id)s AND day = %(since)s"
+            " AND test_id = ANY(%(test_ids)s)",
+            values,
+        )
+        cursor.execute(DAYS_FROM_RESULTS.format(narrow="AND r.test_id = ANY(%(test_ids)s)"), values)
+        _replace_layer_days(cursor, values)
+        cursor.execute(
+            "DELETE FROM projects_runlayer WHERE project_id = %(project_id)s AND run_number = %(run_number)s", values
+        )
+        cursor.execute(RUN_LAYERS_FROM_RESULTS.format(narrow="AND r.run_number = %(run_number)s"), values)
+
+
+def recount_run(place: Place) -> None:
+    """Count the outcomes of one run again from its results."""
+    statement = RUN_COUNTS.format(sums=SUMS, flaky=FLAKY, narrow="AND r.run_number = %(run_number)s")
+    values = {
+        "project_id": place.project_id,
+        "since": place.day,
+        "until": place.day,
+        "run_number": place.run_number,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+
+
+def relayer(project_id: int, *, since: date, until: date) -> None:
+    """Sum by layer again, day by day and run by run, after tests changed their layer."""
+    values = {"project_id": project_id, "since": since, "until": until}
+    with connection.cursor() as cursor:
+        _replace_layer_days(cursor, values)
+        _replace_run_layers(cursor, values)
+
+
+def rebuild(project_id: int) -> None:
+    """Make every sum of the project again from its record, a month at a time so that no step is long."""
+    for since, until in months(project_id):
+        values = {"project_id": project_id, "since": since, "until": until}
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                "DELETE FROM projects_testday WHERE project_id = %(project_id)s AND day BETWEEN %(since)s AND %(until)s",
+                values,
+            )
+            cursor.execute(DAYS_FROM_RESULTS.format(narrow=""), values)
+            _replace_layer_days(cursor, values)
+            _replace_run_layers(cursor, values)
+            cursor.execute(RUN_COUNTS.format(sums=SUMS, flaky=FLAKY, narrow=""), values)
+
+
+def _replace_layer_days(cursor: Any, values: dict[str, Any]) -> None:
+    cursor.execute(
+        "DELETE FROM projects_layerday WHERE project_id = %(project_id)s AND day BETWEEN %(since)s AND %(until)s", values
+    )
+    cursor.execute(LAYER_DAYS_FROM_DAYS, values)
+
+
+def _replace_run_layers(cursor: Any, values: dict[str, Any]) -> None:
+    cursor.execute(
+        "DELETE FROM projects_runlayer l USING projects_run u WHERE l.project_id = %(project_id)s"
+        " AND u.project_id = l.project_id AND u.number = l.run_number AND u.day BETWEEN %(since)s AND %(until)s",
+        values,
+    )
+    cursor.execute(RUN_LAYERS_FROM_RESULTS.format(narrow=""), values)
+
+
+def months(project_id: int) -> Iterator[tuple[date, date]]:
+    """Yield the first and last day with runs of each month that has any."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT min(day), max(day) FROM projects_run WHERE project_id = %s GROUP BY date_trunc('month', day)"
+            " ORDER BY 1",
+            [project_id],
+        )
+        yield from cursor.fetchall()

@@ -1,0 +1,46 @@
+"""The background work on what is recorded: reclassifying a project, and the nightly upkeep."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from celery import shared_task
+from django.db import connection, transaction
+from django.utils import timezone
+
+from analysis import refresh
+from projects.models import Project
+from projects.partitions import ensure_months
+
+LOCK_SPACE = 7_243  # the class of the advisory locks that keep one reclassification a project
+
+
+@shared_task
+def reclassify_project(*, project_id: int, **_: object) -> None:
+    """Weigh every test of the project again if that is wanted; one worker at a time does it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK_SPACE, project_id])
+        if not cursor.fetchone()[0]:
+            return
+        try:
+            project = Project.objects.exclude(reclassify_wanted_at=None).filter(pk=project_id).first()
+            if project is not None:
+                refresh.reclassify(project, now=timezone.now())
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK_SPACE, project_id])
+
+
+def ask_for_reclassification(project_id: int) -> None:
+    """Note that the project's tests want weighing again, and ring for it on commit."""
+    refresh.want_reclassify(project_id, now=timezone.now())
+    reclassify_project.delay_on_commit(project_id=project_id)
+
+
+@shared_task
+def upkeep(**_: object) -> None:
+    """Make next month's partitions, and look at every median and layer again with what the day brought."""
+    today = timezone.now().date()
+    ensure_months({today, today + timedelta(days=31)})
+    for project_id in Project.objects.order_by("id").values_list("id", flat=True):
+        with transaction.atomic():
+            ask_for_reclassification(project_id)

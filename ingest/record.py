@@ -1,0 +1,383 @@
+"""Record the results of one Upload: everything in one transaction, so that it happened wholly or not at all.
+
+Reading and staging come first and hold no lock; the step that changes rows is short and takes the project's advisory lock, so
+that uploads of one project are recorded one at a time. What the results mean is asked of analysis.refresh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+from typing import BinaryIO
+
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+from django.db.models import F
+
+from analysis import refresh, rollups
+from ingest import bodies, failing, junit
+from ingest.cases import Limits, Problem as ReportProblem, Refused
+from ingest.staging import Stage
+from projects.models import Problem, Project, Run, Upload
+from projects.partitions import ensure_months
+from projects.vocabulary import Layer, ProblemLevel, UploadState
+
+LOCK_SPACE = 7_242  # the class of the advisory locks that keep one project's uploads apart
+
+NEW_TESTS = """
+WITH fresh AS (
+    SELECT DISTINCT ON (n.fingerprint) n.* FROM newcomer n
+    WHERE n.test_id IS NULL AND NOT EXISTS (
+        SELECT FROM projects_test t WHERE t.project_id = %(project_id)s AND t.fingerprint = n.fingerprint)
+    ORDER BY n.fingerprint, n.seq
+)
+INSERT INTO projects_test (project_id, id, fingerprint, base, suite, classname, name, file, line, variant, framework, owner,
+    markers, properties, sent_layer, layer, confidence, evidence, tags, bucket, n_timed, first_seen_on, last_seen_on,
+    first_run, flake_status, traits, misfit_dismissed)
+SELECT %(project_id)s, %(n_tests)s + row_number() OVER (ORDER BY seq), fingerprint, base, suite, classname, name, file, line,
+    variant, framework, owner, markers, properties, sent_layer, layer, confidence, evidence, tags, 0, 0, %(day)s, %(day)s,
+    %(run_number)s, 0, traits, ''
+FROM fresh
+"""
+
+NAME_TESTS = """
+UPDATE incoming i SET test_id = t.id FROM projects_test t
+WHERE i.test_id IS NULL AND t.project_id = %(project_id)s AND t.fingerprint = i.fingerprint
+"""
+
+CHANGED_TESTS = """
+UPDATE projects_test t SET file = n.file, line = n.line, framework = n.framework, owner = n.owner, markers = n.markers,
+    properties = n.properties, sent_layer = n.sent_layer, layer = n.layer, confidence = n.confidence, evidence = n.evidence,
+    tags = n.tags, traits = n.traits
+FROM (
+    SELECT DISTINCT ON (test_id) n.*, o.layer AS layer_before
+    FROM newcomer n JOIN projects_test o ON o.project_id = %(project_id)s AND o.id = n.test_id
+    ORDER BY test_id, seq
+) n
+WHERE t.project_id = %(project_id)s AND t.id = n.test_id AND t.traits <> n.traits
+RETURNING n.layer_before <> n.layer
+"""
+
+SEEN_TESTS = """
+UPDATE projects_test t SET
+    first_seen_on = least(t.first_seen_on, %(day)s), last_seen_on = greatest(t.last_seen_on, %(day)s),
+    first_main_on = CASE WHEN %(on_default)s THEN least(t.first_main_on, %(day)s) ELSE t.first_main_on END,
+    last_main_on = CASE WHEN %(on_default)s THEN greatest(t.last_main_on, %(day)s) ELSE t.last_main_on END
+FROM incoming i
+WHERE t.project_id = %(project_id)s AND t.id = i.test_id AND (
+    t.last_seen_on < %(day)s OR t.first_seen_on > %(day)s
+    OR (%(on_default)s AND (t.last_main_on IS NULL OR t.last_main_on < %(day)s OR t.first_main_on > %(day)s)))
+"""
+
+# What the run already holds of these tests. A later attempt of a job decides; a result of another job of the same
+# attempt only counts when it is worse, and proves nothing.
+MERGE = """
+UPDATE incoming i SET is_merge = true, n_before = r.n_attempts,
+    outcome = CASE %(kind)s
+        WHEN 'later' THEN CASE WHEN i.outcome = 4 THEN r.outcome ELSE i.outcome END
+        WHEN 'earlier' THEN CASE WHEN r.outcome = 4 THEN i.outcome ELSE r.outcome END
+        ELSE CASE WHEN array_position(ARRAY[3, 2, 1, 4]::smallint[], i.outcome)
+            < array_position(ARRAY[3, 2, 1, 4]::smallint[], r.outcome) THEN i.outcome ELSE r.outcome END END,
+    seconds = CASE %(kind)s
+        WHEN 'later' THEN CASE WHEN i.outcome = 4 THEN r.seconds ELSE i.seconds END
+        WHEN 'earlier' THEN CASE WHEN r.outcome = 4 THEN i.seconds ELSE r.seconds END
+        ELSE nullif(coalesce(r.seconds, 0) + coalesce(i.seconds, 0), 0) END,
+    n_attempts = CASE WHEN %(kind)s = 'same' THEN greatest(r.n_attempts, i.n_attempts)
+        ELSE least(r.n_attempts + i.n_attempts, 32000) END,
+    is_flaky = i.is_flaky OR (%(kind)s = 'later' AND r.outcome IN (2, 3) AND i.outcome = 1)
+        OR (%(kind)s = 'earlier' AND r.outcome = 1 AND i.outcome IN (2, 3))
+FROM projects_result r
+WHERE r.project_id = %(project_id)s AND r.run_number = %(run_number)s AND r.ran_on = %(day)s AND r.test_id = i.test_id
+RETURNING i.test_id
+"""
+
+KEEP_MERGED = """
+UPDATE projects_result r SET outcome = i.outcome, seconds = i.seconds, n_attempts = i.n_attempts
+FROM incoming i
+WHERE i.is_merge AND r.project_id = %(project_id)s AND r.run_number = %(run_number)s AND r.ran_on = %(day)s
+    AND r.test_id = i.test_id
+"""
+
+# In the order of the test ids, so that the index grows at one place instead of all over.
+KEEP_RESULTS = """
+INSERT INTO projects_result (project_id, test_id, run_number, ran_on, seconds, outcome, n_attempts)
+SELECT %(project_id)s, test_id, %(run_number)s, %(day)s, seconds, outcome, n_attempts
+FROM incoming WHERE NOT is_merge ORDER BY test_id
+"""
+
+COUNTS = """
+SELECT count(*), count(*) FILTER (WHERE outcome = 1), count(*) FILTER (WHERE outcome = 2),
+    count(*) FILTER (WHERE outcome = 3), count(*) FILTER (WHERE outcome = 4), count(*) FILTER (WHERE is_flaky),
+    coalesce(sum(seconds), 0)
+FROM incoming
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """What one upload brought, as its status shows it."""
+
+    n_tests: int
+    n_passed: int
+    n_failed: int
+    n_error: int
+    n_skipped: int
+    n_flaky: int
+    seconds: float
+
+
+class NothingToRecord(Exception):
+    """No file of the upload could be read; the problems say why."""
+
+    def __init__(self, problems: list[ReportProblem]) -> None:
+        super().__init__(problems[0].sentence if problems else "")
+        self.problems = problems
+
+
+class Superseded(Exception):
+    """Another worker took the upload over while this one read it; what was read here is dropped."""
+
+
+def record(
+    upload: Upload, *, files: Iterable[tuple[str, str, BinaryIO]], limits: Limits, now: datetime
+) -> Run:
+    """Read the files (name, encoding, bytes) and record their results; raise NothingToRecord for unreadable ones.
+
+    Everything happens in one transaction, with the Upload marked done in it, so that a second call after a crash starts
+    from nothing and a second call after success finds nothing to do.
+    """
+    ensure_months({upload.started_at.date()})
+    with transaction.atomic():
+        stage, problems, is_truncated = _stage(upload, files, limits=limits)
+        project = _lock(upload)
+        run = _run(project, upload)
+        place = rollups.Place(project.pk, run.number, run.day, run.is_default_branch)
+        arrived = _record_results(project, run, upload, place, now=now)
+        refresh.after_upload(project, run, now=now)
+        _close(upload, run, arrived, problems, is_truncated=is_truncated, now=now)
+    return run
+
+
+def _stage(
+    upload: Upload, files: Iterable[tuple[str, str, BinaryIO]], *, limits: Limits
+) -> tuple[Stage, list[ReportProblem], bool]:
+    """Read every file into the staging tables; a file that is refused leaves the others standing."""
+    sent = None if upload.layer is None else Layer(upload.layer)
+    stage = Stage(upload.project_id, rules=refresh.rules_of(upload.project_id), sent=sent)
+    problems: list[ReportProblem] = []
+    is_truncated = False
+    for reading in _readings(upload, files, limits=limits, problems=problems):
+        try:
+            stage.add(reading.cases())
+        except Refused as refusal:
+            problems.append(refusal.problem)
+        problems.extend(reading.problems)
+        is_truncated |= reading.is_incomplete
+    if not stage.n_cases:
+        raise NothingToRecord(problems or [_no_cases()])
+    stage.fold_duplicates()
+    return stage, problems, is_truncated
+
+
+def _readings(
+    upload: Upload,
+    files: Iterable[tuple[str, str, BinaryIO]],
+    *,
+    limits: Limits,
+    problems: list[ReportProblem],
+) -> Iterable[junit.Reading]:
+    for name, encoding, stream in files:
+        try:
+            for inner, part in bodies.open_body(
+                stream, file_name=name, content_encoding=encoding, limits=limits
+            ):
+                yield junit.read(part, file_name=inner, limits=limits, environment=upload.environment)
+        except Refused as refusal:
+            problems.append(refusal.problem)
+
+
+def _no_cases() -> ReportProblem:
+    return ReportProblem(
+        ProblemLevel.ERROR,
+        "no_testcases",
+        "The upload has no <testcase>. Send the JUnit XML of a test run.",
+        "",
+        None,
+        None,
+    )
+
+
+def _lock(upload: Upload) -> Project:
+    """Wait for the project's turn; raise Superseded when the upload was recorded or claimed anew meanwhile."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_SPACE, upload.project_id])
+    mine = Upload.objects.filter(pk=upload.pk, state=UploadState.PROCESSING, n_tries=upload.n_tries)
+    if not mine.select_for_update().exists():
+        raise Superseded
+    return Project.objects.get(pk=upload.project_id)
+
+
+def _run(project: Project, upload: Upload) -> Run:
+    """Return the run that the upload belongs to, made when it is the first of it."""
+    run = Run.objects.filter(project=project, key=upload.run_key).first()
+    if run is not None:
+        return run
+    Project.objects.filter(pk=project.pk).update(n_runs=F("n_runs") + 1)
+    project.n_runs += 1
+    return Run.objects.create(
+        project=project,
+        number=project.n_runs,
+        key=upload.run_key,
+        branch=upload.branch,
+        is_default_branch=upload.branch == project.default_branch and not upload.pull_request,
+        commit=upload.commit,
+        pull_request=upload.pull_request,
+        url=upload.url,
+        started_at=upload.started_at,
+        day=upload.started_at.date(),
+    )
+
+
+def _record_results(
+    project: Project, run: Run, upload: Upload, place: rollups.Place, *, now: datetime
+) -> Arrived:
+    values = {
+        "project_id": project.pk,
+        "run_number": run.number,
+        "day": run.day,
+        "on_default": run.is_default_branch,
+        "n_tests": project.n_tests,
+        "kind": _kind(run, upload),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(COUNTS)
+        arrived = Arrived(*cursor.fetchone())
+        _record_tests(cursor, project, run, values, now=now)
+        merged: list[int] = []
+        if run.n_uploads:
+            cursor.execute(MERGE, values)
+            merged = [test_id for (test_id,) in cursor.fetchall()]
+        cursor.execute(KEEP_RESULTS, values)
+        if merged:
+            cursor.execute(KEEP_MERGED, values)
+        cursor.execute(SEEN_TESTS, values)
+    failing.record(place, kind=values["kind"])
+    rollups.add(place)
+    if merged:
+        rollups.recount(place, merged)
+        rollups.recount_run(place)
+        run.refresh_from_db()
+    else:
+        _count(run, arrived)
+    return arrived
+
+
+def _record_tests(
+    cursor: CursorWrapper, project: Project, run: Run, values: dict[str, object], *, now: datetime
+) -> None:
+    cursor.execute(NEW_TESTS, values)
+    n_new = cursor.rowcount
+    cursor.execute(CHANGED_TESTS, values)
+    moved = any(changed for (changed,) in cursor.fetchall())
+    cursor.execute(NAME_TESTS, values)
+    if n_new:
+        Project.objects.filter(pk=project.pk).update(n_tests=F("n_tests") + n_new)
+        run.n_new += n_new
+    if moved:
+        refresh.want_reclassify(project.pk, now=now)
+
+
+def _kind(run: Run, upload: Upload) -> str:
+    """Say how results that the run has already relate to these: a later attempt, an earlier one, or another job."""
+    if upload.attempt > run.n_attempts:
+        return "later"
+    if upload.attempt < run.n_attempts:
+        return "earlier"
+    again = Upload.objects.filter(
+        project_id=upload.project_id,
+        run_number=run.number,
+        state=UploadState.DONE,
+        job=upload.job,
+        shard=upload.shard,
+        environment=upload.environment,
+    )
+    return "later" if (upload.job or upload.shard) and again.exists() else "same"
+
+
+def _count(run: Run, arrived: Arrived) -> None:
+    run.n_tests += arrived.n_tests
+    run.n_passed += arrived.n_passed
+    run.n_failed += arrived.n_failed
+    run.n_error += arrived.n_error
+    run.n_skipped += arrived.n_skipped
+    run.n_flaky += arrived.n_flaky
+    run.seconds += arrived.seconds
+
+
+def _close(
+    upload: Upload,
+    run: Run,
+    arrived: Arrived,
+    problems: list[ReportProblem],
+    *,
+    is_truncated: bool,
+    now: datetime,
+) -> None:
+    """Mark the upload done and the run richer by it."""
+    upload.run_number = run.number
+    _save_run(run, upload, is_truncated=is_truncated)
+    keep_problems(upload, problems, now=now)
+    Upload.objects.filter(pk=upload.pk).update(
+        state=UploadState.DONE,
+        finished_at=now,
+        run_number=run.number,
+        n_tests=arrived.n_tests,
+        n_passed=arrived.n_passed,
+        n_failed=arrived.n_failed,
+        n_error=arrived.n_error,
+        n_skipped=arrived.n_skipped,
+    )
+
+
+def _save_run(run: Run, upload: Upload, *, is_truncated: bool) -> None:
+    run.n_shards, run.shard_total = _shards(run, upload)
+    run.n_uploads += 1
+    run.n_attempts = max(run.n_attempts, upload.attempt)
+    run.is_truncated |= is_truncated
+    run.url = run.url or upload.url
+    run.save()
+
+
+def _shards(run: Run, upload: Upload) -> tuple[int, int | None]:
+    """Count the shards that came and those that were announced, over the jobs that announce a total."""
+    others = Upload.objects.filter(
+        project_id=run.project_id, run_number=run.number, state=UploadState.DONE, shard_total__isnull=False
+    ).values_list("job", "shard", "shard_total")
+    here = [(upload.job, upload.shard, upload.shard_total)] if upload.shard_total else []
+    deliveries = list(chain(others, here))
+    totals: dict[str, int] = {}
+    for job, _, total in deliveries:
+        totals[job] = max(total or 0, totals.get(job, 0))
+    return len({(job, shard) for job, shard, _ in deliveries}), sum(totals.values()) or None
+
+
+def keep_problems(upload: Upload, problems: Iterable[ReportProblem], *, now: datetime) -> None:
+    """Keep the problems of the upload, in place of those of an earlier try."""
+    Problem.objects.filter(project_id=upload.project_id, upload_id=upload.id).delete()
+    Problem.objects.bulk_create(
+        Problem(
+            project_id=upload.project_id,
+            upload_id=upload.id,
+            position=position,
+            at=now,
+            level=problem.level,
+            code=problem.code,
+            sentence=problem.sentence[:500],
+            file=problem.file[:500],
+            line=problem.line,
+            column=problem.column,
+        )
+        for position, problem in enumerate(list(problems)[:100], 1)
+    )

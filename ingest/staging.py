@@ -1,0 +1,352 @@
+"""Lay the results of one Upload into temporary tables: what was read, which tests are new, what went wrong.
+
+Bounded in memory whatever the size of the file: cases go to PostgreSQL in chunks, and only the tests that are not known yet, or
+that changed, carry their words along. Nothing here touches a row that others see; ingest.record does that.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+
+from analysis import layers, refresh
+from analysis.rules import RuleSet
+from ingest.attempts import Folded, fold
+from ingest.cases import Attempt, Case, Failure
+from projects.vocabulary import Layer, Outcome
+
+CHUNK = 4_000  # cases held at once: some 4 MB, and enough that a round trip does not show
+
+# A pile of results under one name (a load test, a loop) is only counted; folding each would hold them all in memory.
+LARGEST_FOLD = 1_000
+MOST_ATTEMPTS = 32_000  # a smallint holds no more
+
+TABLES = """
+CREATE TEMP TABLE IF NOT EXISTS incoming (
+    seq integer, fingerprint bytea, test_id integer, outcome smallint, seconds real, n_attempts smallint,
+    is_flaky boolean, hint smallint, is_merge boolean DEFAULT false, n_before smallint DEFAULT 0
+) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS newcomer (
+    seq integer, fingerprint bytea, test_id integer, base bytea, suite text, classname text, name text, file text,
+    line integer, variant text, framework text, owner text, markers text[], properties jsonb, sent_layer smallint,
+    layer smallint, confidence double precision, evidence jsonb, tags text[], traits bigint
+) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS trouble (
+    seq integer, attempt smallint, is_final boolean, outcome smallint, seconds real, kind text, message text, words text
+) ON COMMIT DELETE ROWS;
+"""
+
+INCOMING = "incoming (seq, fingerprint, test_id, outcome, seconds, n_attempts, is_flaky, hint)"
+INCOMING_TYPES = ["int4", "bytea", "int4", "int2", "float4", "int2", "bool", "int2"]
+NEWCOMER_TYPES = [
+    *("int4", "bytea", "int4", "bytea", "text", "text", "text", "text", "int4", "text", "text", "text"),
+    *("text[]", "jsonb", "int2", "int2", "float8", "jsonb", "text[]", "int8"),
+]
+TROUBLE_TYPES = ["int4", "int2", "bool", "int2", "float4", "text", "text", "text"]
+
+KNOWN = """
+SELECT fingerprint, id, traits FROM projects_test
+WHERE project_id = %(project_id)s AND fingerprint = ANY(%(fingerprints)s)
+"""
+
+DUPLICATES = """
+SELECT fingerprint, array_agg(seq ORDER BY seq), count(*) FROM incoming GROUP BY fingerprint HAVING count(*) > 1
+"""
+
+
+class Stage:
+    """The temporary tables of one Upload, filled chunk by chunk inside the caller's transaction."""
+
+    def __init__(self, project_id: int, *, rules: RuleSet | None, sent: Layer | None) -> None:
+        self.project_id = project_id
+        self.rules = rules
+        self.sent = sent
+        self.n_cases = 0
+        self._traits: dict[tuple[str, str, str], int] = {}
+        self._frameworks: dict[str, int] = {}
+        with connection.cursor() as cursor:
+            cursor.execute(TABLES)
+
+    def add(self, cases: Iterable[Case]) -> None:
+        """Take the cases of one report, in the order of the document."""
+        stream = iter(cases)
+        while chunk := list(islice(stream, CHUNK)):
+            with connection.cursor() as cursor:
+                self._add_chunk(cursor, chunk)
+            self.n_cases += len(chunk)
+
+    def _add_chunk(self, cursor: CursorWrapper, chunk: Sequence[Case]) -> None:
+        known = self._known(cursor, chunk)
+        numbered = list(enumerate(chunk, self.n_cases))
+        incoming, newcomers = [], []
+        for seq, case in numbered:
+            test_id, traits = known.get(case.fingerprint, (None, None))
+            incoming.append(self._incoming(seq, case, test_id))
+            if self._traits_of(case) != traits:
+                newcomers.append(self._newcomer(seq, case, test_id))
+        _copy(cursor, INCOMING, INCOMING_TYPES, incoming)
+        _copy(cursor, "newcomer", NEWCOMER_TYPES, newcomers)
+        _copy(
+            cursor, "trouble", TROUBLE_TYPES, [row for seq, case in numbered for row in _troubles(seq, case)]
+        )
+
+    def _known(self, cursor: CursorWrapper, chunk: Sequence[Case]) -> dict[bytes, tuple[int, int]]:
+        fingerprints = list({case.fingerprint for case in chunk})
+        cursor.execute(KNOWN, {"project_id": self.project_id, "fingerprints": fingerprints})
+        return {bytes(fingerprint): (test_id, traits) for fingerprint, test_id, traits in cursor.fetchall()}
+
+    def _traits_of(self, case: Case) -> int:
+        """Return a checksum of what a verdict on the layer rests on, so that a change of it is seen."""
+        if case.markers or case.properties:
+            return traits(case, sent=self.sent)
+        key = (case.file, case.framework, case.owner)
+        if key not in self._traits:
+            if len(self._traits) > CHUNK:
+                self._traits.clear()
+            self._traits[key] = traits(case, sent=self.sent)
+        return self._traits[key]
+
+    def _incoming(self, seq: int, case: Case, test_id: int | None) -> tuple[Any, ...]:
+        n_attempts = 1 + len(case.attempts)
+        is_flaky = n_attempts > 1 and case.outcome == Outcome.PASSED
+        framework = self._frameworks.setdefault(case.framework, len(self._frameworks))
+        hint = min(framework, 500) * 64 + min(case.retry, 31) * 2 + case.may_be_rerun
+        return seq, case.fingerprint, test_id, case.outcome, case.seconds, n_attempts, is_flaky, hint
+
+    def _newcomer(self, seq: int, case: Case, test_id: int | None) -> tuple[Any, ...]:
+        verdict = layers.classify(identity_of(case, sent=self.sent), rules=self.rules)
+        return (
+            *(
+                seq,
+                case.fingerprint,
+                test_id,
+                case.base,
+                case.suite,
+                case.classname,
+                case.name,
+                case.file,
+                case.line,
+            ),
+            *(case.variant, case.framework, case.owner, list(case.markers), json.dumps(case.properties)),
+            *(
+                self.sent,
+                verdict.layer,
+                verdict.confidence,
+                refresh.evidence_json(verdict),
+                list(verdict.tags),
+            ),
+            self._traits_of(case),
+        )
+
+    def fold_duplicates(self) -> None:
+        """Make one result of each identity that the upload shows more than once."""
+        with connection.cursor() as cursor:
+            cursor.execute(DUPLICATES)
+            groups = []
+            for fingerprint, seqs, n in cursor.fetchall():
+                if n > LARGEST_FOLD:
+                    _pile(cursor, bytes(fingerprint), seqs)
+                else:
+                    groups.append(seqs)
+            if groups:
+                cursor.execute(NAMES_REPEAT, {"pytest": self._frameworks.get("pytest", -1)})
+                names_repeat = cursor.fetchone()[0]
+            for start in range(0, len(groups), LARGEST_FOLD):
+                _fold(
+                    cursor,
+                    groups[start : start + LARGEST_FOLD],
+                    list(self._frameworks),
+                    names_repeat=names_repeat,
+                )
+
+
+def traits(case: Case, *, sent: Layer | None) -> int:
+    """Return a checksum of the words that a verdict on the layer of this case rests on.
+
+    Values of properties that hold digits are left out: they are times, ports and numbers that change with each run.
+    """
+    steady = [(key, value if not any(map(str.isdigit, value)) else "") for key, value in case.properties]
+    words = [case.file, case.framework, case.owner, str(sent), *case.markers, repr(steady)]
+    return zlib.crc32("\x1f".join(words).encode("utf-8", "replace"))
+
+
+def identity_of(case: Case, *, sent: Layer | None) -> layers.Identity:
+    """Return what the evidence engine looks at."""
+    return layers.Identity(
+        suite=case.suite,
+        classname=case.classname,
+        name=case.name,
+        file=case.file,
+        framework=case.framework,
+        variant=case.variant,
+        markers=case.markers,
+        properties=case.properties,
+        sent=sent,
+    )
+
+
+def _copy(cursor: CursorWrapper, table: str, types: list[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    if not rows:
+        return
+    with cursor.copy(f"COPY {table} FROM STDIN (FORMAT BINARY)") as copy:
+        copy.set_types(types)
+        write = copy.write_row
+        for row in rows:
+            write(row)
+
+
+def _hint_words(hint: int) -> tuple[int, int, bool]:
+    """Return the number of the framework, the retry and whether the case may be a rerun."""
+    return hint // 64, hint % 64 // 2, bool(hint % 2)
+
+
+def _troubles(seq: int, case: Case) -> Iterator[tuple[Any, ...]]:
+    for number, attempt in enumerate(case.attempts, 1):
+        if attempt.outcome.is_bad:
+            yield _trouble(seq, number, attempt, is_final=False)
+    if case.outcome.is_bad:
+        last = Attempt(case.outcome, case.seconds, case.failure)
+        yield _trouble(seq, len(case.attempts) + 1, last, is_final=True)
+
+
+def _trouble(seq: int, number: int, attempt: Attempt, *, is_final: bool) -> tuple[Any, ...]:
+    failure = attempt.failure or Failure("", "", "")
+    return (
+        *(seq, number, is_final, attempt.outcome, attempt.seconds),
+        *(_storable(failure.kind), _storable(failure.message), _storable(failure.text)),
+    )
+
+
+def _storable(words: str) -> str:
+    return words.replace("\x00", "")
+
+
+# A Case with what folding looks at; its words stay with the tests.
+WORDLESS = Case(
+    fingerprint=b"",
+    base=b"",
+    suite="",
+    classname="",
+    name="",
+    file="",
+    line=None,
+    variant="",
+    outcome=Outcome.PASSED,
+    seconds=None,
+    attempts=(),
+    failure=None,
+    framework="",
+    markers=(),
+    properties=(),
+    owner="",
+    may_be_rerun=False,
+)
+
+# A second pass in a row says that the report uses one name for several things; pytest reruns read like that too.
+NAMES_REPEAT = """
+SELECT EXISTS (
+    SELECT FROM (
+        SELECT outcome, hint / 64 AS framework, lag(outcome) OVER (PARTITION BY fingerprint ORDER BY seq) AS before
+        FROM incoming
+    ) i WHERE outcome = 1 AND before = 1 AND framework <> %(pytest)s)
+"""
+CASES_OF = "SELECT seq, fingerprint, outcome, seconds, hint FROM incoming WHERE seq = ANY(%s)"
+TROUBLES_OF = """
+SELECT seq, is_final, outcome, seconds, kind, message, words FROM trouble WHERE seq = ANY(%s) ORDER BY seq, attempt
+"""
+KEEP_FOLDED = """
+UPDATE incoming i SET outcome = f.outcome, seconds = f.seconds, n_attempts = f.n_attempts, is_flaky = f.is_flaky
+FROM unnest(%s::int[], %s::smallint[], %s::real[], %s::smallint[], %s::boolean[])
+    AS f (seq, outcome, seconds, n_attempts, is_flaky)
+WHERE i.seq = f.seq
+"""
+
+
+def _fold(
+    cursor: CursorWrapper, groups: Sequence[list[int]], frameworks: list[str], *, names_repeat: bool
+) -> None:
+    """Fold the cases of each group, one identity a group, into the first of them."""
+    cases = _cases_of(cursor, [seq for group in groups for seq in group], frameworks)
+    kept = [(group[0], fold([cases[seq] for seq in group], names_repeat=names_repeat)) for group in groups]
+    cursor.execute("DELETE FROM trouble WHERE seq = ANY(%s)", [list(cases)])
+    cursor.execute(
+        "DELETE FROM incoming WHERE seq = ANY(%s)", [[seq for group in groups for seq in group[1:]]]
+    )
+    rows = [_folded_row(seq, folded) for seq, folded in kept]
+    cursor.execute(KEEP_FOLDED, [list(column) for column in zip(*rows, strict=True)])
+    _copy(
+        cursor,
+        "trouble",
+        TROUBLE_TYPES,
+        [row for seq, folded in kept for row in _folded_troubles(seq, folded)],
+    )
+
+
+def _folded_row(seq: int, folded: Folded) -> tuple[Any, ...]:
+    is_flaky = folded.is_retry and folded.n_failed_attempts > 0 and folded.outcome == Outcome.PASSED
+    n_attempts = min(folded.n_attempts, MOST_ATTEMPTS)
+    return seq, int(folded.outcome), folded.seconds, n_attempts, is_flaky
+
+
+def _folded_troubles(seq: int, folded: Folded) -> Iterator[tuple[Any, ...]]:
+    if not folded.is_retry:
+        if folded.outcome.is_bad:
+            yield _trouble(seq, 1, Attempt(folded.outcome, folded.seconds, folded.failure), is_final=True)
+        return
+    for number, attempt in enumerate(folded.attempts, 1):
+        if attempt.outcome.is_bad:
+            yield _trouble(
+                seq, number, attempt, is_final=folded.outcome.is_bad and number == len(folded.attempts)
+            )
+
+
+def _cases_of(cursor: CursorWrapper, seqs: list[int], frameworks: list[str]) -> dict[int, Case]:
+    cursor.execute(TROUBLES_OF, [seqs])
+    attempts: dict[int, list[Attempt]] = {}
+    failures: dict[int, Failure] = {}
+    for seq, is_final, outcome, seconds, kind, message, words in cursor.fetchall():
+        failure = Failure(kind, message, words)
+        if is_final:
+            failures[seq] = failure
+        else:
+            attempts.setdefault(seq, []).append(Attempt(Outcome(outcome), seconds, failure))
+    cursor.execute(CASES_OF, [seqs])
+    cases = {}
+    for seq, fingerprint, outcome, seconds, hint in cursor.fetchall():
+        framework, retry, may_be_rerun = _hint_words(hint)
+        cases[seq] = WORDLESS._replace(
+            fingerprint=bytes(fingerprint),
+            outcome=Outcome(outcome),
+            seconds=seconds,
+            attempts=tuple(attempts.get(seq, ())),
+            failure=failures.get(seq),
+            framework=frameworks[framework] if framework < len(frameworks) else "",
+            may_be_rerun=may_be_rerun,
+            retry=retry,
+        )
+    return cases
+
+
+def _pile(cursor: CursorWrapper, fingerprint: bytes, seqs: list[int]) -> None:
+    """Count a pile of results under one name: the worst outcome, the summed time, no claim about retries."""
+    cursor.execute(
+        "SELECT outcome, (SELECT sum(seconds) FROM incoming WHERE fingerprint = %(f)s) FROM incoming"
+        " WHERE fingerprint = %(f)s ORDER BY array_position(ARRAY[3, 2, 1, 4]::smallint[], outcome) LIMIT 1",
+        {"f": fingerprint},
+    )
+    outcome, seconds = cursor.fetchone()
+    cursor.execute("SELECT min(seq) FROM trouble WHERE is_final AND seq = ANY(%s)", [seqs])
+    worst = cursor.fetchone()[0]
+    cursor.execute("DELETE FROM trouble WHERE seq = ANY(%s) AND seq IS DISTINCT FROM %s", [seqs, worst])
+    cursor.execute("UPDATE trouble SET seq = %s, attempt = 1 WHERE seq = %s", [seqs[0], worst])
+    cursor.execute("DELETE FROM incoming WHERE seq = ANY(%s)", [seqs[1:]])
+    cursor.execute(
+        "UPDATE incoming SET outcome = %s, seconds = %s, n_attempts = %s, is_flaky = false WHERE seq = %s",
+        [outcome, seconds, min(len(seqs), MOST_ATTEMPTS), seqs[0]],
+    )

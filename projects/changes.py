@@ -1,0 +1,166 @@
+"""What members change about a project: its rules, wishes, tokens, people and name; and its end.
+
+Each function is one decision in one transaction. Whether the member may make it was settled at the door in
+access.py; whether the values make sense, in the forms. Derived rows are asked for here and made anew in the background.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+from projects.models import LayerRule, Letter, LetterDelivery, Membership, Project, Token, Upload
+from projects.vocabulary import Layer, Role, RuleField, RuleSyntax, UploadState
+
+UNMANAGED = ("projects_result", "projects_testday")  # partitioned by hand, so no cascade reaches them
+
+
+class LastOwner(Exception):
+    """The change would leave the project without an owner."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRow:
+    """A LayerRule as it is to be kept; its place in the list is its position."""
+
+    field: RuleField
+    syntax: RuleSyntax
+    pattern: str
+    layer: Layer
+
+
+def set_fields(project: Project, **values: Any) -> None:
+    """Keep some fields of the project, and nothing else of it."""
+    Project.objects.filter(pk=project.pk).update(**values)
+
+
+@transaction.atomic
+def set_rules(project: Project, rows: Iterable[RuleRow], *, now: datetime) -> None:
+    """Replace the project's rules by these, in this order, and ask for every test to be weighed again."""
+    LayerRule.objects.filter(project=project).delete()
+    LayerRule.objects.bulk_create(
+        LayerRule(
+            project=project,
+            position=place,
+            field=row.field,
+            syntax=row.syntax,
+            pattern=row.pattern,
+            layer=row.layer,
+        )
+        for place, row in enumerate(rows, start=1)
+    )
+    set_fields(project, reclassify_wanted_at=now)
+
+
+@transaction.atomic
+def set_limits(project: Project, limits: Mapping[str, Mapping[str, float]], *, now: datetime) -> None:
+    """Keep the timing limits, and ask for every bucket to be judged again."""
+    set_fields(project, timing_limits=dict(limits), reclassify_wanted_at=now)
+
+
+def tokens(project: Project) -> QuerySet[Token]:
+    """Return the project's tokens, those in use first, newest first."""
+    return (
+        Token.objects.filter(project=project)
+        .select_related("created_by")
+        .order_by("revoked_at", "-created_at", "-id")
+    )
+
+
+def revoke_token(project: Project, token_id: int, *, now: datetime) -> Token | None:
+    """End one token of the project; None when it has no such token."""
+    token = Token.objects.filter(project=project, pk=token_id).first()
+    if token is not None:
+        token.revoke(now=now)
+    return token
+
+
+def members(project: Project) -> QuerySet[Membership]:
+    """Return the project's members, owners first, then by name."""
+    return (
+        Membership.objects.filter(project=project).select_related("user").order_by("-role", "user__username")
+    )
+
+
+@transaction.atomic
+def set_role(project: Project, membership_id: int, *, role: Role) -> Membership | None:
+    """Give a member another role; raise LastOwner rather than leave nobody in charge."""
+    membership = _locked(project, membership_id)
+    if membership is None:
+        return None
+    if membership.role == Role.OWNER and role != Role.OWNER:
+        _keep_an_owner(project, but=membership)
+    Membership.objects.filter(pk=membership.pk).update(role=role)
+    return membership
+
+
+@transaction.atomic
+def remove_member(project: Project, membership_id: int) -> Membership | None:
+    """Take a member out of the project; raise LastOwner rather than leave nobody in charge."""
+    membership = _locked(project, membership_id)
+    if membership is None:
+        return None
+    if membership.role == Role.OWNER:
+        _keep_an_owner(project, but=membership)
+    Membership.objects.filter(pk=membership.pk).delete()
+    return membership
+
+
+def add_member(project: Project, user: User, *, role: Role) -> bool:
+    """Make a person a member; False when they are one already, whose role then stays."""
+    _, is_new = Membership.objects.get_or_create(project=project, user=user, defaults={"role": role})
+    return is_new
+
+
+def letters(project: Project, *, most: int = 26) -> tuple[Letter, ...]:
+    """Return the latest letters, newest first, without their bodies."""
+    rows = Letter.objects.filter(project=project).defer("html", "text").order_by("-week_on")
+    return tuple(rows.prefetch_related("deliveries__user")[:most])
+
+
+def refused_addresses(project: Project) -> dict[int, str]:
+    """Return, by user, what the mail server said when it refused the reader's latest letter for good."""
+    rows = LetterDelivery.objects.filter(letter__project=project).order_by("letter__week_on", "id")
+    latest = dict(rows.values_list("user_id", "refused"))
+    return {user_id: refused for user_id, refused in latest.items() if refused}
+
+
+def read_again(project: Project, upload_id: UUID) -> bool:
+    """Put an upload that could not be read back in the queue, where the next sweep finds it."""
+    unread = Upload.objects.filter(
+        project=project, id=upload_id, state__in=[UploadState.FAILED, UploadState.REJECTED]
+    )
+    return unread.update(state=UploadState.RECEIVED, n_tries=0, claimed_at=None, finished_at=None) == 1
+
+
+@transaction.atomic
+def delete_project(project: Project) -> None:
+    """Delete the project with all that was recorded of it."""
+    with connection.cursor() as cursor:
+        for table in UNMANAGED:
+            cursor.execute(f"DELETE FROM {table} WHERE project_id = %s", [project.pk])  # noqa: S608 - our own names
+    project.delete()
+
+
+def _locked(project: Project, membership_id: int) -> Membership | None:
+    # All members are locked, in one order: two owners who demote each other must not both succeed.
+    rows = (
+        Membership.objects.filter(project=project)
+        .select_for_update(of=("self",))
+        .select_related("user")
+        .order_by("id")
+    )
+    return next((row for row in rows if row.pk == membership_id), None)
+
+
+def _keep_an_owner(project: Project, *, but: Membership) -> None:
+    others = Membership.objects.filter(project=project, role=Role.OWNER).exclude(pk=but.pk)
+    if not others.exists():
+        raise LastOwner("A project needs an owner. Make somebody else an owner first.")

@@ -1,0 +1,577 @@
+"""What is recorded: projects, who may see them, uploads, runs, tests, results and the rows derived from them.
+
+Fields, constraints and one-row verbs; questions over many rows live in analysis.queries, the write path of
+results in ingest.record. Tables that grow with the results carry `project_id` first in every key, so that they can be
+distributed by project. `Result` and `TestDay` are partitioned by month; their SQL is in the migrations.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+
+from projects.vocabulary import (
+    Boundary,
+    FlakeRule,
+    FlakeStatus,
+    Layer,
+    Outcome,
+    ProblemLevel,
+    Role,
+    RuleField,
+    RuleSyntax,
+    TargetKind,
+    TimingBucket,
+    UploadState,
+    Word,
+)
+
+SLUG = RegexValidator(r"^[a-z0-9][a-z0-9-]{0,49}\Z", "Use lower-case letters, digits and hyphens.")
+
+
+def choices(words: type[Word]) -> list[tuple[int, str]]:
+    """Return the members of an enum as Django wants choices: (stored number, word)."""
+    return [(member.value, member.word) for member in words]
+
+
+def default_budgets() -> dict[str, float]:
+    """Return the budget of a new project in seconds a run: five minutes of integration tests."""
+    return {"integration": 300.0}
+
+
+class Project(models.Model):
+    """One codebase whose tests are watched."""
+
+    slug = models.CharField(max_length=50, unique=True, validators=[SLUG])
+    name = models.CharField(max_length=100)
+    created_at = models.DateTimeField(auto_now_add=True)
+    default_branch = models.CharField(max_length=200, default="main")
+    target_kind = models.PositiveSmallIntegerField(choices=choices(TargetKind), null=True, default=TargetKind.PYRAMID)
+    target_bands = models.JSONField(default=dict, blank=True)
+    timing_limits = models.JSONField(default=dict, blank=True)
+    budgets = models.JSONField(default=default_budgets, blank=True)
+    time_zone = models.CharField(max_length=64, default="UTC")
+    letter_weekday = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(6)])
+    letter_hour = models.PositiveSmallIntegerField(default=9, validators=[MaxValueValidator(23)])
+    sends_letter = models.BooleanField(default=True)
+    n_runs = models.PositiveIntegerField(default=0)
+    n_tests = models.PositiveIntegerField(default=0)
+    reclassify_wanted_at = models.DateTimeField(null=True)
+    reclassified_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        """Return the path of the project's overview."""
+        return reverse("overview", args=[self.slug])
+
+
+class Membership(models.Model):
+    """A person in a project, with the role that says what they may do."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
+    role = models.PositiveSmallIntegerField(choices=choices(Role), default=Role.VIEWER)
+    wants_letter = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "user"], name="one_membership_a_person")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.project_id}"
+
+
+def token_digest(plain: str) -> bytes:
+    """Return the SHA-256 that stands for a token in the database; tokens are random, so no salt is needed."""
+    return hashlib.sha256(plain.encode()).digest()
+
+
+class Token(models.Model):
+    """A key with which CI uploads to one project; only its digest is kept."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="tokens")
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=12)
+    digest = models.BinaryField(max_length=32, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    last_used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    def touch(self, *, now: datetime) -> None:
+        """Note the use, at most once a minute, so that a busy token is not a busy row."""
+        stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - timedelta(minutes=1))
+        Token.objects.filter(stale, pk=self.pk).update(last_used_at=now)
+
+    def revoke(self, *, now: datetime) -> None:
+        """End the token; a second call keeps the first time."""
+        Token.objects.filter(pk=self.pk, revoked_at__isnull=True).update(revoked_at=now)
+
+
+class LayerRule(models.Model):
+    """A project's own ordered pattern; the first match wins over all evidence."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="rules")
+    position = models.PositiveSmallIntegerField(validators=[MinValueValidator(1)])
+    field = models.PositiveSmallIntegerField(choices=choices(RuleField))
+    syntax = models.PositiveSmallIntegerField(choices=choices(RuleSyntax), default=RuleSyntax.GLOB)
+    pattern = models.CharField(max_length=300)
+    layer = models.PositiveSmallIntegerField(choices=choices(Layer))
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "position"],
+                name="one_rule_a_position",
+                deferrable=models.Deferrable.DEFERRED,
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.position} {RuleField(self.field).word} {self.pattern} {Layer(self.layer).word}"
+
+
+class Upload(models.Model):
+    """One delivery over the API, whatever its fate; the row is the queue of record."""
+
+    pk = models.CompositePrimaryKey("project_id", "id")
+    project = models.ForeignKey(Project, models.CASCADE, db_index=False, related_name="uploads")
+    id = models.UUIDField(default=uuid.uuid4)
+    state = models.PositiveSmallIntegerField(choices=choices(UploadState), default=UploadState.RECEIVED)
+    received_at = models.DateTimeField()
+    claimed_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    n_tries = models.PositiveSmallIntegerField(default=0)
+    token = models.ForeignKey(Token, models.SET_NULL, null=True, related_name="+")
+    n_bytes = models.BigIntegerField()
+    digest = models.BinaryField(max_length=32)
+    run_key = models.CharField(max_length=200)
+    branch = models.CharField(max_length=200)
+    commit = models.CharField(max_length=64, blank=True)
+    shard = models.CharField(max_length=100, blank=True)
+    shard_total = models.PositiveSmallIntegerField(null=True)
+    attempt = models.PositiveSmallIntegerField(default=1)
+    job = models.CharField(max_length=200, blank=True)
+    environment = models.CharField(max_length=200, blank=True)
+    url = models.CharField(max_length=1000, blank=True)
+    pull_request = models.CharField(max_length=50, blank=True)
+    layer = models.PositiveSmallIntegerField(choices=choices(Layer), null=True)
+    started_at = models.DateTimeField()
+    run_number = models.PositiveIntegerField(null=True)
+    n_tests = models.PositiveIntegerField(default=0)
+    n_passed = models.PositiveIntegerField(default=0)
+    n_failed = models.PositiveIntegerField(default=0)
+    n_error = models.PositiveIntegerField(default=0)
+    n_skipped = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "digest"], name="one_upload_a_delivery"),
+            models.CheckConstraint(
+                condition=~Q(state=UploadState.DONE) | Q(run_number__isnull=False), name="done_uploads_have_a_run"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["project", "-received_at"], name="upload_by_time"),
+            models.Index(
+                fields=["state", "received_at"],
+                condition=Q(state__in=[UploadState.RECEIVED, UploadState.PROCESSING, UploadState.FAILED]),
+                name="upload_waiting",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    def claim(self, *, now: datetime, stale_before: datetime) -> bool:
+        """Take the upload for processing; False when somebody else has it or it has ended."""
+        free = Q(state__in=[UploadState.RECEIVED, UploadState.FAILED])
+        abandoned = Q(state=UploadState.PROCESSING, claimed_at__lt=stale_before)
+        taken = Upload.objects.filter(free | abandoned, pk=self.pk).update(
+            state=UploadState.PROCESSING, claimed_at=now, n_tries=F("n_tries") + 1
+        )
+        if taken:
+            self.refresh_from_db()
+        return taken == 1
+
+
+class UploadFile(models.Model):
+    """The bytes of one file of an Upload as they came, kept until retention drops them."""
+
+    pk = models.CompositePrimaryKey("project_id", "upload_id", "position")
+    project = models.ForeignKey(Project, models.CASCADE, db_index=False, related_name="+")
+    upload_id = models.UUIDField()
+    position = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=500)
+    encoding = models.CharField(max_length=20, blank=True)
+    content = models.BinaryField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Problem(models.Model):
+    """Why an Upload, or a part of it, was not taken."""
+
+    pk = models.CompositePrimaryKey("project_id", "upload_id", "position")
+    project = models.ForeignKey(Project, models.CASCADE, db_index=False, related_name="+")
+    upload_id = models.UUIDField()
+    position = models.PositiveSmallIntegerField()
+    at = models.DateTimeField()
+    level = models.PositiveSmallIntegerField(choices=choices(ProblemLevel))
+    code = models.CharField(max_length=50)
+    sentence = models.CharField(max_length=500)
+    file = models.CharField(max_length=500, blank=True)
+    line = models.PositiveIntegerField(null=True)
+    column = models.PositiveIntegerField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.sentence}"
+
+
+class Run(models.Model):
+    """One execution of the suite at a commit on a branch, made of one or more uploads."""
+
+    pk = models.CompositePrimaryKey("project_id", "number")
+    project = models.ForeignKey(Project, models.CASCADE, db_index=False, related_name="runs")
+    number = models.PositiveIntegerField()
+    key = models.CharField(max_length=200)
+    branch = models.CharField(max_length=200)
+    is_default_branch = models.BooleanField()
+    commit = models.CharField(max_length=64, blank=True)
+    pull_request = models.CharField(max_length=50, blank=True)
+    url = models.CharField(max_length=1000, blank=True)
+    started_at = models.DateTimeField()
+    day = models.DateField()
+    shard_total = models.PositiveSmallIntegerField(null=True)
+    n_shards = models.PositiveSmallIntegerField(default=0)
+    n_uploads = models.PositiveIntegerField(default=0)
+    n_attempts = models.PositiveSmallIntegerField(default=1)
+    is_truncated = models.BooleanField(default=False)
+    n_tests = models.PositiveIntegerField(default=0)
+    n_passed = models.PositiveIntegerField(default=0)
+    n_failed = models.PositiveIntegerField(default=0)
+    n_error = models.PositiveIntegerField(default=0)
+    n_skipped = models.PositiveIntegerField(default=0)
+    n_flaky = models.PositiveIntegerField(default=0)
+    n_new = models.PositiveIntegerField(default=0)
+    seconds = models.FloatField(default=0)
+    is_incident = models.BooleanField(default=False)
+    incident_sentence = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "key"], name="one_run_a_key")]
+        indexes = [
+            models.Index(fields=["project", "is_default_branch", "started_at"], name="run_by_time"),
+            models.Index(fields=["project", "commit"], name="run_by_commit"),
+            models.Index(fields=["project", "branch", "started_at"], name="run_by_branch"),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.number}"
+
+
+class Test(models.Model):
+    """A thing with a stable identity that runs again and again; `id` counts from 1 in each project."""
+
+    pk = models.CompositePrimaryKey("project_id", "id")
+    project = models.ForeignKey(Project, models.CASCADE, db_index=False, related_name="tests")
+    id = models.PositiveIntegerField()
+    fingerprint = models.BinaryField(max_length=16)
+    base = models.BinaryField(max_length=16)
+    suite = models.TextField(blank=True)
+    classname = models.TextField(blank=True)
+    name = models.TextField(blank=True)
+    file = models.TextField(blank=True)
+    line = models.IntegerField(null=True)
+    variant = models.TextField(blank=True)
+    framework = models.TextField(blank=True)
+    owner = models.TextField(blank=True)
+    markers = ArrayField(models.TextField(), default=list)
+    properties = models.JSONField(default=list)
+    sent_layer = models.PositiveSmallIntegerField(choices=choices(Layer), null=True)
+    layer = models.PositiveSmallIntegerField(choices=choices(Layer), default=Layer.UNKNOWN)
+    confidence = models.FloatField(default=0)
+    evidence = models.JSONField(default=list)
+    tags = ArrayField(models.TextField(), default=list)
+    bucket = models.PositiveSmallIntegerField(choices=choices(TimingBucket), default=TimingBucket.UNTIMED)
+    median_s = models.FloatField(null=True)
+    n_timed = models.PositiveSmallIntegerField(default=0)
+    first_seen_on = models.DateField()
+    last_seen_on = models.DateField()
+    first_main_on = models.DateField(null=True)
+    last_main_on = models.DateField(null=True)
+    first_run = models.PositiveIntegerField()
+    flake_status = models.PositiveSmallIntegerField(choices=choices(FlakeStatus), default=FlakeStatus.HEALTHY)
+    traits = models.BigIntegerField(default=0)
+    misfit_dismissed = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "fingerprint"], name="one_test_an_identity")]
+        indexes = [
+            models.Index(
+                fields=["project", "flake_status"], condition=~Q(flake_status=FlakeStatus.HEALTHY), name="test_unwell"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def title(self) -> str:
+        """Name the test as the pages do: the last part of its class or file, and its name."""
+        home = self.classname.rsplit(".", 1)[-1] or self.file.rsplit("/", 1)[-1] or self.suite
+        return f"{home} › {self.name}" if home else self.name
+
+
+class Result(models.Model):
+    """One Test in one Run; append-only, partitioned by month, a row a result and nothing to spare."""
+
+    pk = models.CompositePrimaryKey("project_id", "test_id", "run_number", "ran_on")
+    project_id = models.IntegerField()
+    test_id = models.IntegerField()
+    run_number = models.IntegerField()
+    ran_on = models.DateField()
+    seconds = models.FloatField(null=True)
+    outcome = models.PositiveSmallIntegerField(choices=choices(Outcome))
+    n_attempts = models.PositiveSmallIntegerField(default=1)
+
+    class Meta:
+        managed = False
+        db_table = "projects_result"
+
+    def __str__(self) -> str:
+        return f"{self.test_id} in #{self.run_number}"
+
+
+class TestDay(models.Model):
+    """What a Test did on one day, on the default branch or off it; `timings` holds a bin for each timed pass."""
+
+    pk = models.CompositePrimaryKey("project_id", "on_default", "day", "test_id")
+    project_id = models.IntegerField()
+    on_default = models.BooleanField()
+    day = models.DateField()
+    test_id = models.IntegerField()
+    n_passed = models.PositiveIntegerField(default=0)
+    n_failed = models.PositiveIntegerField(default=0)
+    n_error = models.PositiveIntegerField(default=0)
+    n_skipped = models.PositiveIntegerField(default=0)
+    n_flaky = models.PositiveIntegerField(default=0)
+    seconds = models.FloatField(default=0)
+    timings = models.BinaryField(default=bytes)
+
+    class Meta:
+        managed = False
+        db_table = "projects_testday"
+
+    def __str__(self) -> str:
+        return f"{self.test_id} on {self.day}"
+
+
+class LayerDay(models.Model):
+    """What the results of one layer came to on one day."""
+
+    pk = models.CompositePrimaryKey("project_id", "on_default", "day", "layer")
+    project = models.ForeignKey(Project, models.CASCADE, db_index=False, related_name="+")
+    on_default = models.BooleanField()
+    day = models.DateField()
+    layer = models.PositiveSmallIntegerField(choices=choices(Layer))
+    n_passed = models.IntegerField(default=0)
+    n_failed = models.IntegerField(default=0)
+    n_error = models.IntegerField(default=0)
+    n_skipped = models.IntegerField(default=0)
+    n_flaky = models.IntegerField(default=0)
+    seconds = models.FloatField(default=0)
+
+    def __str__(self) -> str:
+        return f"{Layer(self.layer).word} on {self.day}"
+
+
+class RunLayer(models.Model):
+    """What the tests of one layer came to in one Run."""
+
+    pk = models.CompositePrimaryKey("project_id", "run_number", "layer")
+    project = models.ForeignKey(Project, models.CASCADE, db_index=False, related_name="+")
+    run_number = models.PositiveIntegerField()
+    layer = models.PositiveSmallIntegerField(choices=choices(Layer))
+    n_tests = models.IntegerField(default=0)
+    n_bad = models.IntegerField(default=0)
+    n_skipped = models.IntegerField(default=0)
+    seconds = models.FloatField(default=0)
+
+    def __str__(self) -> str:
+        return f"{Layer(self.layer).word} in #{self.run_number}"
+
+
+class Signature(models.Model):
+    """A failure message with numbers, ids, paths and addresses removed."""
+
+    pk = models.CompositePrimaryKey("project_id", "digest")
+    project = models.ForeignKey(Project, models.CASCADE, db_index=False, related_name="+")
+    digest = models.BinaryField(max_length=16)
+    version = models.PositiveSmallIntegerField()
+    title = models.TextField()
+    boundary = models.PositiveSmallIntegerField(choices=choices(Boundary))
+    matched = models.TextField(blank=True)
+    is_infrastructure = models.BooleanField(default=False)
+    first_on = models.DateField()
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Failure(models.Model):
+    """A try of a Test that went wrong: the final one, or one that a retry forgave."""
+
+    pk = models.CompositePrimaryKey("project_id", "test_id", "run_number", "attempt")
+    project = models.ForeignKey(Project, models.CASCADE, db_index=False, related_name="+")
+    test_id = models.PositiveIntegerField()
+    run_number = models.PositiveIntegerField()
+    attempt = models.PositiveSmallIntegerField()
+    day = models.DateField()
+    on_default = models.BooleanField()
+    outcome = models.PositiveSmallIntegerField(choices=choices(Outcome))
+    is_final = models.BooleanField()
+    seconds = models.FloatField(null=True)
+    signature = models.BinaryField(max_length=16)
+    in_incident = models.BooleanField(default=False)
+    p_flaky = models.FloatField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["project", "run_number"], name="failure_by_run"),
+            models.Index(fields=["project", "day"], name="failure_by_day"),
+            models.Index(fields=["project", "signature"], name="failure_by_signature"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.test_id} in #{self.run_number}, attempt {self.attempt}"
+
+
+class FailureSample(models.Model):
+    """The words of a failure, kept for a few failures of each test and signature."""
+
+    pk = models.CompositePrimaryKey("project_id", "test_id", "signature", "slot")
+    project = models.ForeignKey(Project, models.CASCADE, db_index=False, related_name="+")
+    test_id = models.PositiveIntegerField()
+    signature = models.BinaryField(max_length=16)
+    slot = models.PositiveSmallIntegerField()
+    run_number = models.PositiveIntegerField()
+    kind = models.TextField(blank=True)
+    message = models.TextField(blank=True)
+    text = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class FlakeProof(models.Model):
+    """The runs that prove one Flake: a retry in one run, or two runs of one commit that disagree."""
+
+    pk = models.CompositePrimaryKey("project_id", "test_id", "run_number", "rule", "other_run")
+    project = models.ForeignKey(Project, models.CASCADE, db_index=False, related_name="+")
+    test_id = models.PositiveIntegerField()
+    run_number = models.PositiveIntegerField()
+    rule = models.PositiveSmallIntegerField(choices=choices(FlakeRule))
+    other_run = models.PositiveIntegerField()
+    commit = models.CharField(max_length=64, blank=True)
+    day = models.DateField()
+    on_default = models.BooleanField()
+    in_incident = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "day"], name="proof_by_day")]
+
+    def __str__(self) -> str:
+        return f"{self.test_id}: #{self.run_number} against #{self.other_run}"
+
+
+class Flake(models.Model):
+    """The verdict on a Test that has failed: its status, the rule behind it and the engine's state."""
+
+    pk = models.CompositePrimaryKey("project_id", "test_id")
+    project = models.ForeignKey(Project, models.CASCADE, db_index=False, related_name="+")
+    test_id = models.PositiveIntegerField()
+    status = models.PositiveSmallIntegerField(choices=choices(FlakeStatus))
+    sentence = models.CharField(max_length=500, blank=True)
+    since_on = models.DateField(null=True)
+    last_on = models.DateField(null=True)
+    n_flakes = models.PositiveIntegerField(default=0)
+    rate = models.FloatField(null=True)
+    rate_low = models.FloatField(null=True)
+    rate_high = models.FloatField(null=True)
+    proof_runs = ArrayField(models.IntegerField(), default=list)
+    state = models.BinaryField(default=bytes)
+    note = models.CharField(max_length=1000, blank=True)
+    fixed_commit = models.CharField(max_length=64, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.test_id}: {FlakeStatus(self.status).word}"
+
+
+class FlakeEvent(models.Model):
+    """A change of a Test's status, with its time and the run that brought it."""
+
+    pk = models.CompositePrimaryKey("project_id", "id")
+    project = models.ForeignKey(Project, models.CASCADE, db_index=False, related_name="+")
+    id = models.UUIDField(default=uuid.uuid4)
+    test_id = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    run_number = models.PositiveIntegerField(null=True)
+    before = models.PositiveSmallIntegerField(choices=choices(FlakeStatus))
+    after = models.PositiveSmallIntegerField(choices=choices(FlakeStatus))
+    sentence = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "at"], name="event_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.test_id}: {FlakeStatus(self.before).word} to {FlakeStatus(self.after).word}"
+
+
+class Letter(models.Model):
+    """The weekly letter of one project for one week, as it was built."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="letters")
+    week_on = models.DateField()
+    built_at = models.DateTimeField()
+    subject = models.CharField(max_length=300)
+    html = models.TextField()
+    text = models.TextField()
+    asked = models.JSONField(default=list)
+    is_calm = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "week_on"], name="one_letter_a_week")]
+
+    def __str__(self) -> str:
+        return self.subject
+
+
+class LetterDelivery(models.Model):
+    """One Letter on its way to one reader."""
+
+    letter = models.ForeignKey(Letter, models.CASCADE, related_name="deliveries")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    n_tries = models.PositiveSmallIntegerField(default=0)
+    claimed_at = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(null=True)
+    refused = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["letter", "user"], name="one_delivery_a_reader")]
+
+    def __str__(self) -> str:
+        return f"{self.letter_id} to {self.user_id}"
