@@ -1,1 +1,1 @@
-"""The demo project's history: which tests exist, what happens to them, and how their producers write it down."""
+"""The demo project's history: which tests exist, what happens to them, and how it is written down."""
