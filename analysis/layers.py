@@ -1,40 +1,27 @@
 """Which layer a test belongs to, how sure that is, and every reason for it.
 
-Knows how votes add up. The conventions behind the votes are in `conventions`, a project's own rules in
-`rules`.
+Knows how votes add up as log-odds, who overrules whom, and when nothing is known. How votes are read from a
+report is in `evidence`, what they weigh in `conventions`, a project's own rules in `rules`.
 """
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
+from analysis import conventions, evidence
+from analysis.conventions import Vote
+from analysis.evidence import Evidence, Facts, Identity, Piece
 from analysis.rules import RuleSet
 from projects.vocabulary import EvidenceKind, Layer
 
+__all__ = ["Evidence", "Identity", "Verdict", "classify", "classify_many", "weigh", "with_duration"]
 
-class Identity(NamedTuple):
-    """What a report says of a test, before any of it is interpreted."""
-
-    suite: str
-    classname: str
-    name: str
-    file: str
-    framework: str = ""
-    variant: str = ""
-    markers: tuple[str, ...] = ()
-    properties: tuple[tuple[str, str], ...] = ()
-    sent: Layer | None = None  # `layer` sent with the upload
-
-
-class Evidence(NamedTuple):
-    """One reason for a layer, or against it where the weight (log-odds) is negative."""
-
-    kind: EvidenceKind
-    layer: Layer
-    weight: float
-    words: str
+SENT_WEIGHT = 7.0  # the sender knows better than names do, and a rule of the project better still
+RULE_WEIGHT = 9.0
+ENOUGH = 0.40  # below, the best guess is wrong more often than not, and the layer is unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +35,14 @@ class Verdict:
 
     def sentence(self) -> str:
         """Say the verdict: "integration, 93 %: path tests/integration (+3.1), median 240 ms (+0.4)"."""
-        reasons = ", ".join(f"{one.words} ({one.weight:+.1f})" for one in self.evidence)
+        reasons = ", ".join(f"{one.words} ({_signed(one, self.layer)})" for one in self.evidence)
         return f"{self.layer.word}, {100 * self.confidence:.0f} %: {reasons or 'nothing tells'}"
+
+
+def _signed(one: Evidence, layer: Layer) -> str:
+    """Write a weight; a vote for another layer carries that layer's name."""
+    number = f"{one.weight:+.1f}".replace("-", "\N{MINUS SIGN}")
+    return number if one.layer is layer else f"{one.layer.word} {number}"
 
 
 def classify(identity: Identity, *, rules: RuleSet | None = None, median_s: float | None = None) -> Verdict:
@@ -58,21 +51,172 @@ def classify(identity: Identity, *, rules: RuleSet | None = None, median_s: floa
 
 
 def classify_many(identities: Iterable[Identity], *, rules: RuleSet | None = None) -> Iterator[Verdict]:
-    """Weigh the evidence about many tests, reading what they share once."""
+    """Weigh the evidence about many tests, in order, reading what they share once."""
+    read = _Reader().verdict
+    if rules is None or not len(rules):
+        yield from map(read, identities)
+        return
     for identity in identities:
-        rule = rules.match(identity) if rules else None
+        rule = rules.match(identity)
+        verdict = read(identity)
         if rule is not None:
-            yield Verdict(rule.layer, 1.0, (Evidence(EvidenceKind.RULE, rule.layer, 9.0, rule.words()),))
-        elif identity.sent is not None:
-            yield Verdict(
-                identity.sent,
-                0.99,
-                (Evidence(EvidenceKind.SENT, identity.sent, 6.0, "sent with the upload"),),
-            )
-        else:
-            yield Verdict(Layer.UNKNOWN, 0.0, ())
+            reason = Evidence(EvidenceKind.RULE, rule.layer, RULE_WEIGHT, rule.words())
+            verdict = _told(reason, verdict)
+        yield verdict
+
+
+# --- adding up
+
+_LAYERS = tuple(Layer)
+_PRIOR = tuple(conventions.PRIOR[layer] for layer in _LAYERS)
+_CONTRACT = re.compile(r"\b(?:pacts?|schemathesis|contracts?|dredd)\b", re.IGNORECASE)
+
+
+def weigh(reasons: Iterable[Evidence]) -> Verdict:
+    """Add votes up over the prior; the confidence is the share of the odds that the layer holds."""
+    ordered = tuple(sorted(reasons, key=_strongest_first))
+    scores = list(_PRIOR)
+    for one in ordered:
+        scores[one.layer] += one.weight
+    top = max(scores)
+    layer = _LAYERS[scores.index(top)]
+    confidence = 1 / sum(math.exp(score - top) for score in scores)
+    if confidence < ENOUGH:
+        return Verdict(Layer.UNKNOWN, confidence, ordered)
+    return Verdict(layer, confidence, ordered, _tags(layer, ordered))
+
+
+def _strongest_first(one: Evidence) -> tuple[bool, float, int, str]:
+    return (one.kind is EvidenceKind.DURATION, -abs(one.weight), one.kind, one.words)
+
+
+def _tags(layer: Layer, reasons: Iterable[Evidence]) -> tuple[str, ...]:
+    if layer is not Layer.INTEGRATION:
+        return ()
+    says = any(one.weight >= 1 and one.layer is layer and _CONTRACT.search(one.words) for one in reasons)
+    return ("contract",) if says else ()
+
+
+def _told(reason: Evidence, verdict: Verdict) -> Verdict:
+    """Let a rule or the sender decide; what else was read stays visible."""
+    reasons = (reason, *verdict.evidence)
+    confidence = 1.0 if reason.kind is EvidenceKind.RULE else 0.99
+    return Verdict(reason.layer, confidence, reasons, _tags(reason.layer, reasons))
+
+
+# --- the median duration, last: it may tip a weak vote and never overrules a strong one
+
+_DURATIONS = (
+    # below (s), what it says: a unit test ends within milliseconds, and no browser starts in fifty
+    (0.005, (Vote(Layer.UNIT, 0.5), Vote(Layer.E2E, -0.8))),
+    (0.05, (Vote(Layer.UNIT, 0.2), Vote(Layer.E2E, -0.6))),
+    (0.5, (Vote(Layer.INTEGRATION, 0.4),)),
+    (3.0, (Vote(Layer.INTEGRATION, 0.6), Vote(Layer.E2E, 0.2))),
+    (math.inf, (Vote(Layer.E2E, 0.7), Vote(Layer.INTEGRATION, 0.4))),
+)
+SETTLED = 0.75  # from here on a duration is shown and cannot change the layer
 
 
 def with_duration(verdict: Verdict, median_s: float | None) -> Verdict:
-    """Add the median duration as the last and weakest evidence."""
-    return verdict
+    """Add the median duration to a verdict, in place of an earlier one; no string is read again."""
+    if any(one.kind is EvidenceKind.DURATION for one in verdict.evidence):
+        verdict = _without_duration(verdict)
+    if median_s is None or not 0 < median_s < math.inf or _is_told(verdict):
+        return verdict
+    votes = next(votes for limit, votes in _DURATIONS if median_s < limit)
+    said = f"median {_spoken(median_s)}"
+    added = [Evidence(EvidenceKind.DURATION, vote.layer, vote.weight, said) for vote in votes]
+    after = weigh([*verdict.evidence, *added])
+    if verdict.confidence < SETTLED or after.layer is verdict.layer:
+        return after
+    return Verdict(verdict.layer, verdict.confidence, after.evidence, verdict.tags)
+
+
+def _without_duration(verdict: Verdict) -> Verdict:
+    reasons = tuple(one for one in verdict.evidence if one.kind is not EvidenceKind.DURATION)
+    return verdict if _is_told(verdict) else weigh(reasons)
+
+
+def _is_told(verdict: Verdict) -> bool:
+    return any(one.kind in (EvidenceKind.RULE, EvidenceKind.SENT) for one in verdict.evidence)
+
+
+def _spoken(seconds: float) -> str:
+    if seconds < 0.001:
+        return f"{1e6 * seconds:.0f} µs"
+    return f"{1e3 * seconds:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+# --- reading many
+
+
+class _Base:
+    """What tests of one class and file share."""
+
+    __slots__ = ("facts", "is_hollow", "verdict")
+
+    def __init__(self, facts: Facts, *, is_hollow: bool) -> None:
+        self.facts = facts
+        self.is_hollow = is_hollow
+        self.verdict = weigh(facts.values())
+
+
+class _Reader:
+    """Reads identities and remembers the strings it has met; lives as long as a batch."""
+
+    def __init__(self) -> None:
+        self._bases: dict[tuple[str, str, str, str], _Base] = {}
+        self._pieces: dict[tuple[str, str], Piece] = {}
+
+    def verdict(self, identity: Identity) -> Verdict:
+        """Weigh everything but rules and the duration."""
+        suite, classname, name, file, framework, _, markers, properties, sent = identity
+        title = ""
+        if " " in classname:
+            title, classname = classname, ""
+        key = (framework, suite, classname, file)
+        base = self._bases.get(key)
+        if base is None:
+            base = self._bases[key] = self._base(identity, classname, title)
+        spoken = f"{title} {name}".lower().replace("_", " ").replace("::", " ").split()
+        if (
+            evidence.LOUD.isdisjoint(spoken)
+            and not (base.is_hollow or markers or properties or "/" in name or ":" in name[-6:])
+            and sent is None
+            and not name.startswith(("org.", "[b", "[s"))
+            and not name[-1:].isdigit()
+        ):
+            return base.verdict
+        return self._alone(identity, base, title, spoken)
+
+    def _alone(self, identity: Identity, base: _Base, title: str, spoken: list[str]) -> Verdict:
+        """Weigh what a test says alone together with what its class says."""
+        facts = evidence.name_facts(identity, title, spoken, is_hollow=base.is_hollow)
+        evidence.add_markers(facts, identity.markers, identity.properties)
+        verdict = weigh({**base.facts, **facts}.values()) if facts else base.verdict
+        if identity.sent is None:
+            return verdict
+        return _told(Evidence(EvidenceKind.SENT, identity.sent, SENT_WEIGHT, "sent with the upload"), verdict)
+
+    def _base(self, identity: Identity, classname: str, title: str) -> _Base:
+        framework = identity.framework
+        facts = evidence.producer_facts(framework, identity.suite, classname, title)
+        is_hollow = True
+        for text in dict.fromkeys((identity.file, classname, identity.suite)):
+            if text and text != framework and text != title and text not in conventions.SIGNS:
+                piece = self._piece(text, framework)
+                is_hollow = is_hollow and piece.is_hollow
+                for key, one in piece.facts:
+                    facts.setdefault(key, one)
+        if is_hollow:
+            key, one = evidence.hollow_place()
+            facts[key] = one
+        return _Base(facts, is_hollow=is_hollow)
+
+    def _piece(self, text: str, framework: str) -> Piece:
+        key = (text, framework)
+        piece = self._pieces.get(key)
+        if piece is None:
+            read = evidence.title_piece(text) if " " in text else evidence.path_piece(text, framework)
+            piece = self._pieces[key] = read
+        return piece
