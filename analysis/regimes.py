@@ -1,0 +1,120 @@
+"""Where a test's failure rate changed: the best splits of its last results on the default branch.
+
+Two streams are judged together, as LUCI's published analysis does: whether the first attempt failed, and
+whether a retry failed again. Only failures are stored; everything between them passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from math import exp, log
+from typing import NamedTuple
+
+from analysis.beta import ln_beta
+
+WINDOW = 200  # ordered groups of the default branch
+LN_PRIOR = log(1e-4)  # a change at any one place is rare: a split has to gain 9.21 nats
+FIRST_PRIOR = (0.3, 0.5)
+RETRY_PRIOR = (0.5, 0.5)
+LN_FIRST, LN_RETRY = ln_beta(*FIRST_PRIOR), ln_beta(*RETRY_PRIOR)
+
+
+class Ending(IntEnum):
+    """How a failing group ended."""
+
+    NOT_RETRIED = 0
+    PASSED_ON_RETRY = 1
+    FAILED_AGAIN = 2
+
+
+class Regime(NamedTuple):
+    """The last stretch of one rate: where it began (with its 99 % range), its groups and failures."""
+
+    start: int
+    earliest: int
+    latest: int
+    n_groups: int
+    n_failed: int
+
+
+class Stretch(NamedTuple):
+    """Failures at positions [low, high) of the window."""
+
+    low: int
+    high: int
+    failures: Sequence[tuple[int, Ending]]
+
+
+def last_regime(failures: Sequence[tuple[int, Ending]], *, end: int) -> Regime | None:
+    """Return the stretch that the newest results belong to, or None where no split is sure.
+
+    `failures` are (index, ending) with rising indexes below `end`, the number of groups seen so far.
+    """
+    first = max(0, end - WINDOW)
+    recent = [(index - first, ending) for index, ending in failures if index >= first]
+    whole = Stretch(0, end - first, recent)
+    start, spread = _last_split(whole)
+    if spread is None:
+        return None
+    n_failed = sum(index >= start for index, _ in recent)
+    return Regime(start + first, spread[0] + first, spread[1] + first, whole.high - start, n_failed)
+
+
+def _last_split(whole: Stretch) -> tuple[int, tuple[int, int] | None]:
+    """The right-most split of the recursion: after each split only the newer side matters."""
+    best: tuple[int, tuple[int, int]] | None = _split(whole)
+    if best is None:
+        return 0, None
+    newer = _part(whole, best[0], whole.high)
+    start, spread = _last_split(newer)
+    return (start, spread) if spread is not None else best
+
+
+def _split(stretch: Stretch) -> tuple[int, tuple[int, int]] | None:
+    """The best split of a stretch and its 99 % range, if the gain is worth its prior."""
+    places = _places(stretch)
+    if not places:
+        return None
+    together = _ln_likelihood(stretch)
+    gains = [
+        _ln_likelihood(_part(stretch, stretch.low, place))
+        + _ln_likelihood(_part(stretch, place, stretch.high))
+        for place in places
+    ]
+    top = max(gains)
+    if top - together + LN_PRIOR <= 0:
+        return None
+    return places[gains.index(top)], _range_99(places, [exp(gain - top) for gain in gains])
+
+
+def _places(stretch: Stretch) -> list[int]:
+    """Positions where neighbours differ: a split within equal results is never better."""
+    at = dict(stretch.failures)
+    edges = {place for index in at for place in (index, index + 1) if stretch.low < place < stretch.high}
+    return sorted(place for place in edges if at.get(place - 1) != at.get(place))
+
+
+def _part(stretch: Stretch, low: int, high: int) -> Stretch:
+    return Stretch(low, high, [failure for failure in stretch.failures if low <= failure[0] < high])
+
+
+def _ln_likelihood(stretch: Stretch) -> float:
+    n, failed = stretch.high - stretch.low, len(stretch.failures)
+    retried = sum(ending != Ending.NOT_RETRIED for _, ending in stretch.failures)
+    again = sum(ending == Ending.FAILED_AGAIN for _, ending in stretch.failures)
+    (a, b), (c, d) = FIRST_PRIOR, RETRY_PRIOR
+    first = ln_beta(a + failed, b + n - failed) - LN_FIRST
+    return first + ln_beta(c + again, d + retried - again) - LN_RETRY
+
+
+def _range_99(places: Sequence[int], weights: Sequence[float]) -> tuple[int, int]:
+    total, sum_, low, high = sum(weights), 0.0, places[0], places[-1]
+    for place, weight in zip(places, weights, strict=True):
+        if sum_ < 0.005 * total:
+            low = place
+        sum_ += weight
+        if sum_ >= 0.995 * total:
+            high = place
+            break
+    return low, high
