@@ -1,0 +1,311 @@
+"""Answers as plotly figures, each with the sentence and the table that say the same.
+
+Knows which marks stand for what. Colours are names of CSS tokens in `meta.color`, resolved in the browser, so that light
+and dark have one source. Links are `customdata`. Which answers there are is the views' affair.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from django.utils.safestring import SafeString, mark_safe
+
+from analysis.answers import FlakeWeek, ResultRow, TrendWeek
+from dashboard.format import count, day_words, duration, percent
+from projects.vocabulary import Layer, Outcome
+
+Figure = dict[str, Any]
+
+STACK = (Layer.UNIT, Layer.INTEGRATION, Layer.E2E)  # from the ground up
+TWO_WEEKS_MS = 14 * 24 * 3600 * 1000
+JSON_ESCAPES = {ord("<"): "\\u003C", ord(">"): "\\u003E", ord("&"): "\\u0026"}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The data under a picture."""
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A figure with a name for anchors, a sentence in place of the picture, and its table."""
+
+    name: str
+    sentence: str
+    figure: Figure
+    table: Table
+
+    @property
+    def json(self) -> SafeString:
+        """Return the figure for a script element that holds data."""
+        text = json.dumps(self.figure, separators=(",", ":"))
+        return mark_safe(text.translate(JSON_ESCAPES))  # noqa: S308  nothing can close the element
+
+
+def _layout(**more: Any) -> Figure:
+    return {
+        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "showlegend": False,
+        "hovermode": "x unified",
+        "dragmode": False,
+        "xaxis": {"showgrid": False, "fixedrange": True},
+        "yaxis": {"fixedrange": True, "rangemode": "tozero", "nticks": 5},
+    } | more
+
+
+def _week_axis(weeks: Sequence[TrendWeek] | Sequence[FlakeWeek]) -> Figure:
+    """Tick every second Monday: plotly would tick Sundays."""
+    axis: Figure = {"showgrid": False, "type": "date", "tickformat": "%-d %b", "dtick": TWO_WEEKS_MS}
+    return axis | ({"tick0": weeks[-1].monday.isoformat()} if weeks else {})
+
+
+def trend(weeks: Sequence[TrendWeek], *, by: str, url: str) -> Chart:
+    """Stack the shares of the layers over weeks; a week without runs is a gap."""
+    shares = [_shares(week, by=by) for week in weeks]
+    figure = {
+        "data": [_trend_trace(weeks, shares, layer, by=by, url=url) for layer in STACK],
+        "layout": _layout(
+            barmode="stack",
+            bargap=0.12,
+            yaxis={"fixedrange": True, "range": [0, 1], "tickformat": ".0%", "nticks": 5},
+            xaxis=_week_axis(weeks),
+            dragmode="zoom",
+        ),
+    }
+    return Chart("trend", _trend_sentence(weeks, shares, by=by), figure, _trend_table(weeks, shares, by=by))
+
+
+def _shares(week: TrendWeek, *, by: str) -> dict[Layer, float] | None:
+    amounts: Mapping[Layer, float] = week.n_tests if by == "count" else week.seconds
+    total = sum(amounts.get(layer, 0) for layer in STACK)
+    return {layer: amounts.get(layer, 0) / total for layer in STACK} if total else None
+
+
+def _trend_trace(
+    weeks: Sequence[TrendWeek],
+    shares: Sequence[Mapping[Layer, float] | None],
+    layer: Layer,
+    *,
+    by: str,
+    url: str,
+) -> Figure:
+    amounts = [_written(week, layer, by=by) for week in weeks]
+    return {
+        "type": "bar",
+        "name": layer.word,
+        "x": [week.monday.isoformat() for week in weeks],
+        "y": [share[layer] if share else None for share in shares],
+        "customdata": [
+            [_week_url(url, week.monday), amount] for week, amount in zip(weeks, amounts, strict=True)
+        ],
+        "hovertemplate": "%{y:.0%} · %{customdata[1]}",
+        "meta": {"color": f"layer-{layer.word}"},
+    }
+
+
+def _written(week: TrendWeek, layer: Layer, *, by: str) -> str:
+    return count(week.n_tests.get(layer, 0)) if by == "count" else duration(week.seconds.get(layer, 0.0))
+
+
+def _week_url(url: str, monday: date) -> str:
+    return f"{url}?since={monday}&until={monday + timedelta(days=6)}"
+
+
+def _trend_sentence(
+    weeks: Sequence[TrendWeek], shares: Sequence[Mapping[Layer, float] | None], *, by: str
+) -> str:
+    known = [share for share in shares if share]
+    if not known:
+        return "No runs in these weeks."
+    moved = ", ".join(
+        f"{layer.word} {percent(known[0][layer])} to {percent(known[-1][layer])}" for layer in reversed(STACK)
+    )
+    return f"Shares of the layers by {by} over {len(weeks)} weeks: {moved}."
+
+
+def _trend_table(
+    weeks: Sequence[TrendWeek], shares: Sequence[Mapping[Layer, float] | None], *, by: str
+) -> Table:
+    rows = []
+    for week, share in zip(reversed(weeks), reversed(shares), strict=True):
+        cells = [
+            f"{_written(week, layer, by=by)} ({percent(share[layer])})" if share else "–"
+            for layer in reversed(STACK)
+        ]
+        rows.append((day_words(week.monday), *cells, count(week.n_runs)))
+    columns = ("Week from", *(layer.word for layer in reversed(STACK)), "Runs")
+    return Table(f"Layers by {by}, week by week", columns, tuple(rows))
+
+
+def flake_weeks(weeks: Sequence[FlakeWeek], *, url: str) -> Chart:
+    """Stack new over still flaky tests, with the fixed ones below the line."""
+    kinds = (
+        ("still flaky", "flaky", [week.n_still for week in weeks]),
+        ("new", "failed", [week.n_new for week in weeks]),
+        ("fixed", "passed", [-week.n_fixed for week in weeks]),
+    )
+    figure = {
+        "data": [
+            {
+                "type": "bar",
+                "name": name,
+                "x": [week.monday.isoformat() for week in weeks],
+                "y": values,
+                "customdata": [
+                    [_week_url(url, week.monday), abs(n)] for week, n in zip(weeks, values, strict=True)
+                ],
+                "hovertemplate": "%{customdata[1]}",
+                "meta": {"color": token},
+            }
+            for name, token, values in kinds
+        ],
+        "layout": _layout(
+            barmode="relative",
+            bargap=0.3,
+            xaxis=_week_axis(weeks) | {"fixedrange": True},
+            yaxis={"fixedrange": True, "nticks": 5, "zeroline": True, "tickformat": "d"},
+        ),
+    }
+    table = Table(
+        "Flaky tests, week by week",
+        ("Week from", "New", "Still flaky", "Fixed"),
+        tuple(
+            (day_words(week.monday), count(week.n_new), count(week.n_still), count(week.n_fixed))
+            for week in reversed(weeks)
+        ),
+    )
+    return Chart("flakes", _flake_sentence(weeks), figure, table)
+
+
+def _flake_sentence(weeks: Sequence[FlakeWeek]) -> str:
+    n_new, n_fixed = sum(week.n_new for week in weeks), sum(week.n_fixed for week in weeks)
+    n_still = weeks[-1].n_still + weeks[-1].n_new if weeks else 0
+    return f"In {len(weeks)} weeks {count(n_new)} tests became flaky and {count(n_fixed)} were fixed; {count(n_still)} are flaky in the last."
+
+
+OUTCOME_MARKS = (
+    ("passed", "passed", "circle", 6),
+    ("failed", "failed", "x", 8),
+    ("error", "error", "triangle-up", 9),
+    ("flaky", "flaky", "diamond", 9),
+)
+
+
+def durations(
+    results: Sequence[ResultRow], *, fast_s: float | None, slow_s: float | None, run_url: str
+) -> Chart:
+    """Scatter the results of one Test over time, with the limits of its layer as lines."""
+    timed = [result for result in results if result.seconds and result.outcome is not Outcome.SKIPPED]
+    figure = {
+        "data": [
+            _duration_trace(timed, kind, token, symbol, mark_size, run_url=run_url)
+            for kind, token, symbol, mark_size in OUTCOME_MARKS
+            if any(_kind(result) == kind for result in timed)
+        ],
+        "layout": _layout(
+            hovermode="closest",
+            showlegend=True,
+            legend={"orientation": "h", "x": 0, "y": 1.12, "itemclick": False, "itemdoubleclick": False},
+            margin={"l": 8, "r": 8, "t": 28, "b": 8},
+            xaxis={
+                "showgrid": False,
+                "type": "date",
+                "tickformat": "%-d %b",
+                "nticks": 8,
+                "fixedrange": True,
+            },
+            yaxis=_seconds_axis(timed),
+            **_limit_lines(timed, fast_s=fast_s, slow_s=slow_s),
+        ),
+    }
+    return Chart("durations", _duration_sentence(timed), figure, _duration_table(results))
+
+
+def _kind(result: ResultRow) -> str:
+    return "flaky" if result.is_flaky else result.outcome.word
+
+
+def _duration_trace(
+    results: Sequence[ResultRow], kind: str, token: str, symbol: str, mark_size: int, *, run_url: str
+) -> Figure:
+    shown = [result for result in results if _kind(result) == kind]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": kind,
+        "x": [result.at.isoformat(timespec="seconds") for result in shown],
+        "y": [result.seconds for result in shown],
+        "customdata": [
+            [
+                run_url.replace("/0", f"/{result.run_number}"),
+                duration(result.seconds),
+                f"#{result.run_number}",
+            ]
+            for result in shown
+        ],
+        "hovertemplate": f"%{{customdata[2]}} {kind}, %{{customdata[1]}}<br>%{{x|%-d %b %H:%M}} UTC<extra></extra>",
+        "marker": {"symbol": symbol, "size": mark_size, "opacity": 0.55 if kind == "passed" else 1},
+        "meta": {"color": token},
+    }
+
+
+def _seconds_axis(results: Sequence[ResultRow]) -> Figure:
+    """Return a zero-based axis, or a logarithmic one where a straight one would hide the small values."""
+    values = sorted(result.seconds for result in results if result.seconds)
+    axis: Figure = {"fixedrange": True, "nticks": 5, "ticksuffix": " s"}
+    if values and values[-1] > 50 * values[len(values) // 2]:
+        return axis | {"type": "log", "dtick": 1}
+    return axis | {"rangemode": "tozero"}
+
+
+def _limit_lines(results: Sequence[ResultRow], *, fast_s: float | None, slow_s: float | None) -> Figure:
+    """Draw a limit only where the results come near it; one far above would flatten them."""
+    longest = max((result.seconds or 0 for result in results), default=0)
+    is_log = _seconds_axis(results).get("type") == "log"
+    lines, notes = [], []
+    for words, limit in (("fast below", fast_s), ("slow above", slow_s)):
+        if limit is None or not longest or limit > 3 * longest:
+            continue
+        lines.append(
+            {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": limit, "y1": limit, "name": "ink-3"}
+        )
+        notes.append(
+            {
+                "text": f"{words} {duration(limit)}",
+                "xref": "paper",
+                "x": 1,
+                "xanchor": "right",
+                "y": math.log10(limit) if is_log else limit,
+                "yanchor": "bottom",
+                "showarrow": False,
+                "name": "ink-2",
+            }
+        )
+    return {"shapes": lines, "annotations": notes}
+
+
+def _duration_sentence(results: Sequence[ResultRow]) -> str:
+    values = sorted(result.seconds for result in results if result.seconds)
+    if not values:
+        return "No timed results."
+    return (
+        f"{count(len(values))} timed results from {duration(values[0])} to {duration(values[-1])}, "
+        f"half of them below {duration(values[len(values) // 2])}."
+    )
+
+
+def _duration_table(results: Sequence[ResultRow]) -> Table:
+    rows = tuple(
+        (f"#{result.run_number}", f"{result.at:%-d %b %H:%M}", _kind(result), duration(result.seconds))
+        for result in sorted(results, key=lambda result: result.at, reverse=True)[:100]
+    )
+    return Table("Durations of the newest 100 results", ("Run", "When (UTC)", "Outcome", "Duration"), rows)

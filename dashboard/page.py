@@ -1,0 +1,179 @@
+"""The door of every page: who looks, at which project, through which window; and the frame around the answer.
+
+`project_page` makes a view of a project: login, membership, window. `member_page` makes one that needs only a login.
+`render` prints a template inside the frame. What a page asks and says is its view's affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, cast
+
+from django.contrib.auth.models import User
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render as render_template
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+
+from analysis import window as windows
+from analysis.window import Window
+from dashboard import filters
+from projects import access
+from projects.access import Access, Forbidden
+from projects.models import Project
+from projects.vocabulary import Role
+
+P = ParamSpec("P")
+
+THEMES = ("system", "light", "dark")
+THEME_COOKIE = "theme"
+
+# URL name, word, and the key that follows `g`.
+NAVIGATION = (
+    ("overview", "Overview", "o"),
+    ("tests", "Tests", "t"),
+    ("flaky", "Flaky", "f"),
+    ("failures", "Failures", "x"),
+    ("slow", "Slow", "s"),
+    ("runs", "Runs", "r"),
+    ("uploads", "Uploads", "u"),
+    ("settings-rules", "Settings", ","),
+)
+
+
+class MemberRequest(HttpRequest):
+    """A request of somebody who is logged in."""
+
+    user: User
+
+
+class ProjectRequest(MemberRequest):
+    """A request of a member about one project, through one window."""
+
+    access: Access
+    project: Project
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One link of the navigation."""
+
+    name: str
+    words: str
+    url: str
+    key: str
+    is_here: bool
+
+
+def member_page(
+    view: Callable[Concatenate[MemberRequest, P], HttpResponseBase],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+    """Let only people who are logged in through to the view."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        return view(cast(MemberRequest, request), *args, **kwargs)
+
+    return guarded
+
+
+def project_page(
+    needs: Role = Role.VIEWER,
+) -> Callable[
+    [Callable[Concatenate[ProjectRequest, P], HttpResponseBase]],
+    Callable[Concatenate[HttpRequest, str, P], HttpResponseBase],
+]:
+    """Let members of the project with this role or a higher one through, with project and window on the request."""
+
+    def decorate(
+        view: Callable[Concatenate[ProjectRequest, P], HttpResponseBase],
+    ) -> Callable[Concatenate[HttpRequest, str, P], HttpResponseBase]:
+        @wraps(view)
+        def guarded(
+            request: HttpRequest, slug: str, /, *args: P.args, **kwargs: P.kwargs
+        ) -> HttpResponseBase:
+            if not request.user.is_authenticated:
+                return redirect_to_login(request.get_full_path())
+            visit = cast(ProjectRequest, request)
+            try:
+                visit.access = access.access_for(request.user, slug, needs=needs)
+            except Forbidden as refusal:
+                return render(visit, "refused.html", {"sentence": str(refusal)}, status=403)
+            visit.project = visit.access.project
+            visit.window = windows.read(
+                request.GET.dict(),
+                today=timezone.now().date(),
+                default_branch=visit.project.default_branch,
+            )
+            return view(visit, *args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def render(
+    request: HttpRequest,
+    template: str,
+    context: Mapping[str, Any] | None = None,
+    *,
+    place: str = "",
+    offers: Sequence[str] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """Print a template inside the frame.
+
+    `place` is the URL name that the navigation marks. `offers` names the filters of the bar beyond branch, dates and
+    comparison; without it the page has no bar.
+    """
+    frame: dict[str, Any] = {"theme": theme(request), "themes": THEMES}
+    if request.user.is_authenticated:
+        frame["my_projects"] = tuple(access.projects_for(request.user))
+    if hasattr(request, "project"):
+        visit = cast(ProjectRequest, request)
+        frame |= _project_frame(visit, place=place, offers=offers)
+    return render_template(request, template, frame | dict(context or {}), status=status)
+
+
+def _project_frame(request: ProjectRequest, *, place: str, offers: Sequence[str] | None) -> dict[str, Any]:
+    frame: dict[str, Any] = {
+        "project": request.project,
+        "access": request.access,
+        "window": request.window,
+        "places": places(request.project, request.window, here=place),
+    }
+    if offers is not None:
+        from analysis import queries
+
+        branches = queries.branches(request.project)
+        frame["bar"] = filters.bar(request.window, branches=branches, offers=offers)
+    return frame
+
+
+def places(project: Project, window: Window, *, here: str) -> tuple[Place, ...]:
+    """Return the navigation; branch and dates go with the reader, other filters stay behind."""
+    query = window.without_filters.query(by="count")
+    return tuple(
+        Place(name, words, f"{url}{query}", key, name == here)
+        for name, words, key in NAVIGATION
+        if (url := _url(name, project))
+    )
+
+
+def _url(name: str, project: Project) -> str:
+    try:
+        return reverse(name, args=[project.slug])
+    except NoReverseMatch:
+        return ""
+
+
+def theme(request: HttpRequest) -> str:
+    """Return the theme that the reader chose; "system" follows the machine."""
+    chosen = request.COOKIES.get(THEME_COOKIE, "")
+    return chosen if chosen in THEMES else THEMES[0]

@@ -1,0 +1,160 @@
+"""What templates print with: filters over dashboard.format, and links over a Window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from django import template
+from django.utils import timezone
+from django.utils.safestring import SafeString, mark_safe
+
+from analysis.answers import Page, StripCell
+from analysis.window import Window
+from dashboard import format as formats
+from dashboard import strips
+from projects.vocabulary import FlakeStatus, Outcome
+
+register = template.Library()
+
+register.filter("count", formats.count)
+register.filter("duration", formats.duration)
+register.filter("percent", formats.percent)
+register.filter("bytes", formats.size)
+register.filter("commit", formats.commit)
+register.filter("plural", formats.plural)
+
+
+@register.filter
+def day(value: date | None) -> str:
+    """Write a day, with its year where that is not this one."""
+    return formats.day_words(value, timezone.now().date())
+
+
+@register.filter
+def day_ago(value: date | None) -> str:
+    """Write a day as seen from today."""
+    return formats.NONE if value is None else formats.day_ago(value, timezone.now().date())
+
+
+@register.filter
+def ago(at: datetime | None) -> str:
+    """Write how long ago a moment was."""
+    return formats.NONE if at is None else formats.ago(at, timezone.now())
+
+
+@register.filter
+def iso(at: datetime) -> str:
+    """Write a moment for machines."""
+    return at.astimezone(UTC).isoformat(timespec="seconds")
+
+
+@register.filter
+def exact(at: datetime) -> str:
+    """Write the exact moment for people without JavaScript."""
+    return f"{at.astimezone(UTC):%a %-d %b %Y, %H:%M:%S} UTC"
+
+
+@register.filter
+def glyph(outcome: Outcome, is_flaky: object = False) -> str:
+    """Return the mark of an outcome."""
+    return formats.outcome_glyph(outcome, is_flaky=bool(is_flaky))
+
+
+@register.filter
+def status_word(status: FlakeStatus) -> str:
+    """Return a flake status as pages spell it."""
+    return formats.STATUS_WORDS[status]
+
+
+@register.filter
+def same(value: object, other: object) -> str:
+    """Write "true" or "false", as ARIA spells them."""
+    return "true" if value == other else "false"
+
+
+@register.filter
+def strip(cells: Sequence[StripCell]) -> SafeString:
+    """Draw a history strip."""
+    return mark_safe(strips.strip(cells))  # noqa: S308  strips escapes the one text in it
+
+
+@register.filter
+def entry(mapping: Mapping[Any, Any], key: Any) -> Any:
+    """Return the value of a key that is itself a variable."""
+    return mapping.get(key)
+
+
+@register.filter
+def page_numbers(rows: Page[Any]) -> list[int | None]:
+    """Return the pages to link to: first, last and those around this one, None for a gap."""
+    near = {1, rows.n_pages, *range(rows.number - 1, rows.number + 2)}
+    shown = sorted(number for number in near if 1 <= number <= rows.n_pages)
+    numbers: list[int | None] = []
+    for number in shown:
+        last = numbers[-1] if numbers else 0
+        if last is not None and number - last == 2:
+            numbers.append(number - 1)
+        elif last is not None and number - last > 2:
+            numbers.append(None)
+        numbers.append(number)
+    return numbers
+
+
+@register.simple_tag
+def link(window: Window, **changes: object) -> str:
+    """Return the query string of the window with changes; "?" for all defaults, so that the link is no no-op."""
+    return window.query(**changes) or "?"
+
+
+@register.simple_tag
+def export_link(window: Window, form: str) -> str:
+    """Return the query string that answers with the whole list as a file."""
+    query = window.query(page=1)
+    return f"{query}&format={form}" if query else f"?format={form}"
+
+
+@register.simple_tag
+def kept(window: Window) -> str:
+    """Return branch and dates as a query string, for links to other pages."""
+    return window.without_filters.query(by="count")
+
+
+@register.simple_tag
+def kept_with(window: Window, **changes: object) -> str:
+    """Return branch and dates with filters, for links to other pages."""
+    return window.without_filters.query(by="count", **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Sorting:
+    """How a column's header looks and where it leads."""
+
+    url: str
+    arrow: str
+    aria: str
+
+
+@register.simple_tag
+def sorting(window: Window, key: str, default: str = "") -> Sorting:
+    """Return the header of a column: a second click turns the order around, words begin ascending."""
+    current = window.sort or default
+    if current.lstrip("-") != key:
+        first = key if key in ("name", "layer", "branch") else f"-{key}"
+        return Sorting(_sort_link(window, first, default), "↓" if first[0] == "-" else "↑", "")
+    is_down = current.startswith("-")
+    turned = key if is_down else f"-{key}"
+    aria = "descending" if is_down else "ascending"
+    return Sorting(_sort_link(window, turned, default), "↓" if is_down else "↑", aria)
+
+
+def _sort_link(window: Window, sort: str, default: str) -> str:
+    return window.query(sort="" if sort == default else sort) or "?"
+
+
+@register.filter
+def as_tuple(value: Any) -> tuple[Any, ...]:
+    """Return a tuple of one value, as filters of a Window are."""
+    return (value,)

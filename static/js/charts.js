@@ -1,0 +1,140 @@
+// Draws the figures of a page with plotly, which is fetched only where there is one.
+// Colours come from the tokens: a trace or shape names its token in `meta.color`, and is drawn again when the theme changes.
+
+(() => {
+  const url = document.querySelector("meta[name=plotly]")?.content;
+  let loading;
+
+  // plotly would add style elements, which the page's policy refuses. Each looks for its id first; where that is taken,
+  // it leaves the styles to our sheets. The second is that of its maps, which no page draws.
+  const STYLE_IDS = ["plotly.js-style-global", "9f215cf04c5486422605d13261cb87401f4e7763b6296af81e98efbc0130da53"];
+
+  function keepStylesOut() {
+    for (const id of STYLE_IDS.filter((known) => !document.getElementById(known))) {
+      document.head.append(Object.assign(document.createElement("meta"), { id, className: "no-inline-styles" }));
+    }
+  }
+
+  function load() {
+    loading ??= new Promise((resolve, reject) => {
+      keepStylesOut();
+      const script = document.createElement("script");
+      script.src = url;
+      script.onload = () => resolve(window.Plotly);
+      script.onerror = () => reject(new Error("plotly did not load"));
+      document.head.append(script);
+    });
+    return loading;
+  }
+
+  const probe = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+
+  // A computed custom property is still "light-dark(…)"; a probe element resolves it to a colour that plotly reads.
+  function tokens() {
+    const element = document.createElement("i");
+    element.hidden = true;
+    document.body.append(element);
+    const known = new Map();
+    const read = (name) => {
+      if (!known.has(name)) {
+        element.style.color = `var(--${name})`;
+        probe.clearRect(0, 0, 1, 1);
+        probe.fillStyle = getComputedStyle(element).color;
+        probe.fillRect(0, 0, 1, 1);
+        const [r, g, b] = probe.getImageData(0, 0, 1, 1).data;
+        known.set(name, [r, g, b]);
+      }
+      return known.get(name);
+    };
+    const color = (name, opacity = 1) => `rgba(${read(name).join(",")},${opacity})`;
+    return { color, done: () => element.remove() };
+  }
+
+  function paint(figure, color, font) {
+    const style = getComputedStyle(document.documentElement);
+    const rootSize = parseFloat(style.fontSize);
+    const axis = { gridcolor: color("rule"), linecolor: color("rule-strong"), zerolinecolor: color("rule-strong"), tickcolor: color("rule-strong"), color: color("ink-2"), automargin: true };
+    const layout = {
+      ...figure.layout,
+      paper_bgcolor: "rgba(0,0,0,0)",
+      plot_bgcolor: "rgba(0,0,0,0)",
+      font: { family: font, size: 0.75 * rootSize, color: color("ink-2") },
+      hoverlabel: { bgcolor: color("surface"), bordercolor: color("rule-strong"), font: { family: font, size: 0.75 * rootSize, color: color("ink") }, align: "left" },
+      autosize: true,
+      height: undefined,
+    };
+    for (const name of Object.keys(layout).filter((key) => /^[xy]axis\d*$/.test(key))) layout[name] = { ...axis, ...layout[name] };
+    for (const shape of layout.shapes ?? []) {
+      const token = shape.name ?? "ink-3";
+      shape.line = { width: 1, dash: "dash", ...shape.line, color: color(token) };
+      if (shape.type === "rect") shape.fillcolor = color(token, 0.08);
+    }
+    for (const note of layout.annotations ?? []) note.font = { size: 0.6875 * rootSize, color: color(note.name ?? "ink-2") };
+    const data = figure.data.map((trace) => paintTrace(trace, color));
+    return { data, layout };
+  }
+
+  function paintTrace(trace, color) {
+    const token = trace.meta?.color;
+    if (!token) return trace;
+    const many = Array.isArray(token);
+    const solid = many ? token.map((name) => color(name)) : color(token);
+    const painted = { ...trace };
+    if (trace.type === "bar") painted.marker = { ...trace.marker, color: solid, line: { width: 1, color: color("surface") } };
+    else {
+      painted.marker = { ...trace.marker, color: solid };
+      if (!many) painted.line = { ...trace.line, color: solid };
+      if (!many && trace.fill) painted.fillcolor = color(token, trace.meta.opacity ?? 0.75);
+    }
+    return painted;
+  }
+
+  async function draw(chart) {
+    const source = chart.querySelector(".chart-data");
+    const space = chart.querySelector(".chart-space");
+    if (!source || !space) return;
+    const hint = space.querySelector(".hint");
+    let Plotly;
+    try {
+      Plotly = await load();
+    } catch {
+      if (hint) hint.textContent = "The chart could not be drawn. Its data is below.";
+      return;
+    }
+    if (!chart.isConnected) return;
+    const { color, done } = tokens();
+    const { data, layout } = paint(JSON.parse(source.textContent), color, getComputedStyle(document.body).fontFamily);
+    done();
+    hint?.remove();
+    await Plotly.react(space, data, layout, { displayModeBar: false, responsive: true, showTips: false, doubleClick: false, scrollZoom: false });
+    if (chart.dataset.drawn) return;
+    chart.dataset.drawn = "yes";
+    listen(chart, space);
+  }
+
+  function listen(chart, space) {
+    const linkOf = (event) => [event.points?.[0]?.customdata].flat().find((value) => typeof value === "string" && /^[?/]/.test(value));
+    space.on("plotly_hover", (event) => space.classList.toggle("is-over-link", Boolean(linkOf(event))));
+    space.on("plotly_unhover", () => space.classList.remove("is-over-link"));
+    space.on("plotly_click", (event) => { const link = linkOf(event); if (link) location.assign(link); });
+    space.on("plotly_relayout", (event) => {
+      const from = event["xaxis.range[0]"];
+      const to = event["xaxis.range[1]"];
+      if (from === undefined || to === undefined || chart.dataset.brush === undefined) return;
+      const params = new URLSearchParams(location.search);
+      for (const name of ["window", "page"]) params.delete(name);
+      const today = new Date().toISOString().slice(0, 10);
+      params.set("since", String(from).slice(0, 10));
+      params.set("until", String(to).slice(0, 10) > today ? today : String(to).slice(0, 10));
+      location.assign(`?${params}`);
+    });
+  }
+
+  function drawAll(from = document) {
+    for (const chart of from.querySelectorAll("[data-chart]")) draw(chart);
+  }
+
+  drawAll();
+  document.addEventListener("htmx:afterSettle", (event) => drawAll(event.detail.elt ?? document));
+  document.addEventListener("theme", () => drawAll());
+})();
