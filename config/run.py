@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, TextIO
 import django
 from django.conf import settings
 
-from config import embedded
+from config import commands, embedded
 
 if TYPE_CHECKING:
     from config.first_steps import FirstSteps
@@ -133,7 +133,7 @@ def _serve(home: Path, *, state: TextIO, running: ExitStack) -> None:
     running.callback(embedded.stop, home)
     embedded.ensure(home, environ=os.environ)
     say("Making tables and collecting static files.")
-    _together(running, "migrate --no-input --verbosity 0", "collectstatic --no-input --verbosity 0")
+    _together(running, commands.MIGRATE, commands.COLLECTSTATIC)
     say("Starting web, worker and beat.")
     parts = _parts(home, listener=listener)
     for part in parts:
@@ -205,35 +205,29 @@ def _listener() -> Iterator[socket.socket]:
     raise NotReady(f"{taken}: name another, such as PORT=9000 make run.")
 
 
-def _together(running: ExitStack, *commands: str) -> None:
+def _together(running: ExitStack, *chores: list[str]) -> None:
     """Run management commands side by side; the first that fails is the problem."""
-    parts = [
-        Part(name=command, command=[sys.executable, "manage.py", *command.split()]) for command in commands
-    ]
+    quiet = ["--verbosity", "0"]
+    parts = [Part(name=" ".join(chore), command=[sys.executable, *chore, *quiet]) for chore in chores]
     for part in parts:
         running.callback(part.stop)
         part.start()
     for part in parts:
         if part.process and part.process.wait():
-            raise NotReady(f"manage.py {part.name} did not work; its words are above.")
+            raise NotReady(f"{part.name} did not work; its words are above.")
 
 
 def _parts(home: Path, *, listener: socket.socket) -> list[Part]:
     """Return the processes in the order of their start; they stop in the opposite one."""
     logs = home / "logs"
-    python = [sys.executable, "-m"]
-    celery = [*python, "celery", "-A", "config.celery"]
-    worker = [*celery, "worker", "--concurrency", "auto", "-O", "fair", "--loglevel", "INFO"]
-    worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    beat = [*celery, "beat", "--schedule", str(home / "beat"), "--pidfile", "", "--loglevel", "INFO"]
-    web = [*python, "gunicorn", "config.wsgi:application", "--bind", f"fd://{listener.fileno()}"]
-    web += ["--worker-class", "gthread", "--workers", "2", "--threads", "4", "--no-control-socket"]
-    web += ["--access-logfile", "-"]
+    module = [sys.executable, "-m"]
+    beat = [*module, *commands.BEAT, "--schedule", str(home / "beat")]
+    web = [*module, *commands.WEB, "--bind", f"fd://{listener.fileno()}"]
     logs.mkdir(parents=True, exist_ok=True)
     for log in logs.glob("*.log"):
         log.unlink()
     return [
-        Part(name="worker", command=worker, log=logs / "worker.log"),
+        Part(name="worker", command=[*module, *commands.WORKER], log=logs / "worker.log"),
         Part(name="beat", command=beat, log=logs / "beat.log"),
         Part(name="web", command=web, log=logs / "web.log", fds=[listener.fileno()]),
     ]

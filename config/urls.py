@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
+from django.views.generic import RedirectView
 
 from config.health import health
+from ingest.api import api
 
 urlpatterns = [
     path("healthz", health, name="health"),
     path("admin/", admin.site.urls),
+    path("api/docs", RedirectView.as_view(pattern_name="api:openapi-view"), name="api-docs"),
+    path("api/v1/", api.urls),
+    path("", include("dashboard.urls")),
 ]

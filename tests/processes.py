@@ -8,12 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
-import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from config import commands
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,8 +31,8 @@ class LiveApp:
 
 @contextlib.contextmanager
 def process(
-    command: list[str], *, environ: Mapping[str, str], log: Path, fd: int | None = None
-) -> Iterator[int]:
+    command: list[str], *, environ: Mapping[str, str], log: Path, fds: tuple[int, ...] = ()
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run `command` in a process group of its own while the block lasts."""
     with log.open("ab") as output:
         child = subprocess.Popen(
@@ -43,10 +43,10 @@ def process(
             stdout=output,
             stderr=output,
             start_new_session=True,
-            pass_fds=[] if fd is None else [fd],
+            pass_fds=fds,
         )
     try:
-        yield child.pid
+        yield child
     finally:
         child.send_signal(signal.SIGTERM)
         try:
@@ -64,25 +64,25 @@ def live_app(environ: Mapping[str, str], *, folder: Path) -> Iterator[LiveApp]:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         app = LiveApp(url=url, web_log=folder / "web.log", worker_log=folder / "worker.log")
         values = {**os.environ, **environ, "BASE_URL": url, "PYTHONUNBUFFERED": "1"}
-        web = [
-            sys.executable,
-            "-m",
-            "gunicorn",
-            "config.wsgi:application",
-            "--bind",
-            f"fd://{listener.fileno()}",
-        ]
-        web += ["--worker-class", "gthread", "--threads", "4", "--worker-tmp-dir", str(folder)]
-        worker = [sys.executable, "-m", "celery", "-A", "config.celery", "worker", "--concurrency", "1"]
-        worker += ["--loglevel", "INFO", "--without-gossip", "--without-mingle"]
-        stack.enter_context(process(web, environ=values, log=app.web_log, fd=listener.fileno()))
-        stack.enter_context(process(worker, environ=values, log=app.worker_log))
-        try:
-            wait_until(lambda: _answers(url), what="the web server")
-            wait_until(lambda: " ready." in _text(app.worker_log), what="the Celery worker")
-        except AssertionError as error:
-            raise AssertionError(f"{error}\n{_text(app.web_log)}\n{_text(app.worker_log)}") from None
+        module = [sys.executable, "-m"]
+        # One process of each is enough for one test at a time; of two values the later counts.
+        web = [*module, *commands.WEB, "--workers", "1", "--bind", f"fd://{listener.fileno()}"]
+        worker = [*module, *commands.WORKER, "--concurrency", "1"]
+        running = process(web, environ=values, log=app.web_log, fds=(listener.fileno(),))
+        _wait_for(stack.enter_context(running), log=app.web_log, is_ready=lambda _: _answers(url))
+        running = process(worker, environ=values, log=app.worker_log)
+        _wait_for(stack.enter_context(running), log=app.worker_log, is_ready=lambda words: " ready." in words)
         yield app
+
+
+def _wait_for(child: subprocess.Popen[bytes], *, log: Path, is_ready: Callable[[str], bool]) -> None:
+    """Wait until a process is ready; fail with its log as soon as it ends instead."""
+
+    def is_ready_or_dead() -> bool:
+        return is_ready(log.read_text(errors="replace")) or child.poll() is not None
+
+    wait_until(is_ready_or_dead, what=" ".join(map(str, child.args)))  # type: ignore[arg-type]
+    assert child.poll() is None, log.read_text(errors="replace")
 
 
 def _answers(url: str) -> bool:
@@ -91,7 +91,3 @@ def _answers(url: str) -> bool:
             return bool(response.status == 200)
     except OSError:
         return False
-
-
-def _text(log: Path) -> str:
-    return log.read_text(errors="replace") if log.exists() else ""
