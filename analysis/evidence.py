@@ -1,7 +1,7 @@
 """What a report says about a test's layer: identities in, votes with their words out.
 
-Knows where the words of paths, packages, classes, titles and markers stand, and reads each string once however
-many tests share it. What the words weigh is in `conventions`; adding up is left to `layers`.
+Knows where the words of paths, packages, classes, titles and markers stand, and what is read of strings
+that tests share. What the words weigh is in `conventions` and `producers`; adding up is left to `layers`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from analysis import conventions
-from analysis.conventions import Vote
+from analysis import conventions, producers
+from analysis.weights import Vote
+from analysis.weights import words as word_set
 from projects.vocabulary import EvidenceKind, Layer
 
 
@@ -61,25 +62,29 @@ class Segment(NamedTuple):
 
 _WORDS = re.compile(r"[eE]2[eE]|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _BORDERS = re.compile(r"[/\\.:]+")
-_TESTING = frozenset(
-    "test tests testing spec specs suite suites case cases testcase testcases tester".split()
-)
-_ROOTS = frozenset("test tests spec specs testing testsuite tst t src qa javatests tests_ __tests__".split())
-_SUFFIXES = frozenset(
-    "py js jsx ts tsx mjs cjs php rb java kt go dart feature dll cs swift exs bats yml yaml sql phpt cc cpp rs "
-    "scala robot groovy".split()
+_TESTING = word_set("test tests testing spec specs suite suites case cases testcase testcases tester")
+_ROOTS = word_set("test tests spec specs testing testsuite tst t src qa javatests tests_ __tests__")
+_SUFFIXES = word_set(
+    "py js jsx ts tsx mjs cjs php rb java kt go dart feature dll cs swift exs bats yml yaml sql phpt cc cpp "
+    "rs scala robot groovy"
 )
 _FILE_NAME = re.compile(r"[^.]\.(?:[cm]?[jt]sx?|feature|phpt|bats|py|rb|go|exs)$")
 # Words that mean a layer wherever tests are kept; the others need a directory of tests above them.
-_PLAIN = frozenset(
-    "integration integ itest e2e endtoend acceptance functional unit unittest unittests utest atest uat smoke benchmark "
-    "benchmarks bench benches cypress loadtest loadtests flake8 mypy codestyle codequality lint".split()
+_PLAIN = word_set(
+    "integration integ itest e2e endtoend acceptance functional unit unittest unittests utest atest uat smoke "
+    "benchmark benchmarks bench benches cypress loadtest loadtests flake8 mypy codestyle codequality lint"
 )
-_JOINED = frozenset(
-    "system ui component contract performance perf stress regression android api browser".split()
-)
+_JOINED = word_set("system ui component contract performance perf stress regression android api browser")
 _AMBIGUOUS_CLASS = {"unit": 0.25}  # UnitTest1 is what the template of Visual Studio is called
-_NOT_UNIT = frozenset("j n x php cpp q py h o db ms".split())  # JUnit, NUnit, xUnit, PHPUnit...
+_LOCALE = re.compile(r"^[a-z]{2}_[A-Z]{2}$")  # it_IT is a language, not Maven's IT
+# Words that make another word of the one that follows: a file system, a numerical integration.
+_COMPOUNDS = {
+    "system": word_set(
+        "file operating coordinate design particle type unit module event build plugin entity sub"
+    ),
+    "integration": word_set("numerical time org organization"),
+    "unit": word_set("j n x php cpp q py h o db ms"),
+}
 _DOTTED = tuple(key for key in conventions.ENDINGS if not key.startswith("*"))
 
 
@@ -89,7 +94,7 @@ _DOTTED = tuple(key for key in conventions.ENDINGS if not key.startswith("*"))
 @lru_cache(maxsize=50_000)
 def segment(text: str) -> Segment:
     """Split a directory, package or class into words, and see how its capitals end."""
-    found = _WORDS.findall(text)
+    found = _WORDS.findall(text.partition("(")[0])
     words = tuple(part for word in found for part in _joined(word.lower()))
     rest = [word for word in words if word not in _TESTING]
     return Segment(text, words, "".join(rest), len(rest) < len(words), tuple(_endings(found, text)))
@@ -104,7 +109,7 @@ def _joined(word: str) -> tuple[str, ...]:
 
 
 def _endings(found: Sequence[str], text: str) -> Iterator[str]:
-    if not found:
+    if not found or _LOCALE.match(text):
         return
     if found[-1] == "IT" or found[0] == "IT" or (found[-1] == "Case" and "ITCase" in text):
         yield "*IT"
@@ -132,7 +137,7 @@ def path_piece(text: str, framework: str) -> Piece:
         is_rooted = (
             before in _ROOTS
             or (one.has_test and not is_class)
-            or (one.core in _PLAIN and (is_go and is_last or place == 0))
+            or (one.core in _PLAIN and ((is_go and is_last) or place == 0))
         )
         _add_segment(
             facts,
@@ -199,7 +204,7 @@ def _add_affixes(facts: Facts, one: Segment, *, shown: str) -> None:
         after = words[place + 1 : place + 2]
         leads = word in _PLAIN and word != "unit" and words[max(0, place - 1)] in _TESTING
         if word == "e2e" or leads or not _TESTING.isdisjoint(after):
-            if word == "unit" and (words[max(0, place - 1)] in _NOT_UNIT):
+            if place and words[place - 1] in _COMPOUNDS.get(word, ()):
                 continue
             vote = (Vote(known.layer, known.affix * (_AMBIGUOUS_CLASS.get(one.core, 1.0))),)
             _add(facts, f"place {word} affix", EvidenceKind.PATH, vote, f"class {shown}")
@@ -249,14 +254,14 @@ _WDIO = re.compile(
 def producer_facts(framework: str, suite: str, classname: str, title: str) -> Facts:
     """Say what the producer of a report is for, told by the report or by names that only it writes."""
     producer = framework.lower()
-    if producer not in conventions.FRAMEWORKS or producer == "generic":
+    if producer not in producers.FRAMEWORKS or producer == "generic":
         producer = _sign(suite, classname, title) or producer
     facts: Facts = {}
     _add(
         facts,
         f"framework {producer}",
         EvidenceKind.FRAMEWORK,
-        conventions.FRAMEWORKS.get(producer, ()),
+        producers.FRAMEWORKS.get(producer, ()),
         f"produced by {producer}",
     )
     for shape, words in _shapes(producer, suite, classname):
@@ -265,7 +270,7 @@ def producer_facts(framework: str, suite: str, classname: str, title: str) -> Fa
 
 
 def _sign(suite: str, classname: str, title: str) -> str:
-    told = conventions.SIGNS.get(suite) or conventions.SIGNS.get(classname)
+    told = producers.SIGNS.get(suite) or producers.SIGNS.get(classname)
     if told:
         return told
     if _KARMA.match(title or classname or suite):
@@ -276,6 +281,8 @@ def _sign(suite: str, classname: str, title: str) -> str:
         return "kubeconform"
     if suite.startswith("TestCafe Tests"):
         return "testcafe"
+    if _SCRIPT.search(suite) and classname in (suite, ""):
+        return "script"
     return ""
 
 
@@ -302,6 +309,7 @@ def _shapes(producer: str, suite: str, classname: str) -> Iterator[tuple[str, st
 
 # --- what a test says alone
 
+_SCRIPT = re.compile(r"\.(?:test|spec)\.[cm]?[jt]sx?$")
 _METHOD = re.compile(r"^(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /")
 _FILE = re.compile(r"^[\w@.~/\\-]*[/\\][\w@.~/\\-]+\.\w{1,5}$")
 _NUMBERED = re.compile(r"^(?:test|case|testcase)[ _-]*\d+$", re.IGNORECASE)
@@ -337,6 +345,20 @@ def name_facts(identity: Identity, title: str, spoken: Sequence[str], *, is_holl
             "a name that tells nothing",
         )
     return facts
+
+
+BROWSERS = word_set("chromium firefox webkit chrome edge safari msedge electron")
+
+
+def add_browser(facts: Facts, variant: str) -> None:
+    """Read the browser that a test ran in."""
+    _add(
+        facts,
+        "shape in browser",
+        EvidenceKind.PROPERTY,
+        conventions.SHAPES["in browser"],
+        f"ran in {variant}",
+    )
 
 
 def _shape_of_name(name: str, suite: str) -> str:

@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from analysis import conventions, evidence
-from analysis.conventions import Vote
+from analysis import conventions, evidence, producers
 from analysis.evidence import Evidence, Facts, Identity, Piece
 from analysis.rules import RuleSet
+from analysis.weights import Vote
 from projects.vocabulary import EvidenceKind, Layer
 
 __all__ = ["Evidence", "Identity", "Verdict", "classify", "classify_many", "weigh", "with_duration"]
@@ -150,6 +150,9 @@ def _spoken(seconds: float) -> str:
 # --- reading many
 
 
+TELLING = 3.0  # a producer that votes so makes even an empty class plain
+
+
 class _Base:
     """What tests of one class and file share."""
 
@@ -170,7 +173,7 @@ class _Reader:
 
     def verdict(self, identity: Identity) -> Verdict:
         """Weigh everything but rules and the duration."""
-        suite, classname, name, file, framework, _, markers, properties, sent = identity
+        suite, classname, name, file, framework, variant, markers, properties, sent = identity
         title = ""
         if " " in classname:
             title, classname = classname, ""
@@ -185,6 +188,7 @@ class _Reader:
             and sent is None
             and not name.startswith(("org.", "[b", "[s"))
             and not name[-1:].isdigit()
+            and variant not in evidence.BROWSERS
         ):
             return base.verdict
         return self._alone(identity, base, title, spoken)
@@ -193,6 +197,8 @@ class _Reader:
         """Weigh what a test says alone together with what its class says."""
         facts = evidence.name_facts(identity, title, spoken, is_hollow=base.is_hollow)
         evidence.add_markers(facts, identity.markers, identity.properties)
+        if identity.variant in evidence.BROWSERS and identity.framework not in producers.FRAMEWORKS:
+            evidence.add_browser(facts, identity.variant)
         verdict = weigh({**base.facts, **facts}.values()) if facts else base.verdict
         if identity.sent is None:
             return verdict
@@ -201,9 +207,9 @@ class _Reader:
     def _base(self, identity: Identity, classname: str, title: str) -> _Base:
         framework = identity.framework
         facts = evidence.producer_facts(framework, identity.suite, classname, title)
-        is_hollow = True
+        is_hollow = not any(one.weight >= TELLING for one in facts.values())
         for text in dict.fromkeys((identity.file, classname, identity.suite)):
-            if text and text != framework and text != title and text not in conventions.SIGNS:
+            if text and text != framework and text != title and text not in producers.SIGNS:
                 piece = self._piece(text, framework)
                 is_hollow = is_hollow and piece.is_hollow
                 for key, one in piece.facts:
