@@ -1,18 +1,18 @@
-"""What a report says about a test's layer: identities in, votes with their words out.
+"""What a report says of a test's layer beyond its path: the producer, the test's own name, its markers.
 
-Knows where the words of paths, packages, classes, titles and markers stand, and what is read of strings
-that tests share. What the words weigh is in `conventions` and `producers`; adding up is left to `layers`.
+Knows the signs by which producers are told apart and the forms of names. Paths and titles are read by
+`paths`; weights are in `conventions` and `producers`; adding up is left to `layers`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from analysis import conventions, producers
-from analysis.weights import Vote
+from analysis.paths import is_hollow as says_nothing
+from analysis.votes import Facts, add
 from analysis.weights import words as word_set
 from projects.vocabulary import EvidenceKind, Layer
 
@@ -31,214 +31,6 @@ class Identity(NamedTuple):
     sent: Layer | None = None  # `layer` sent with the upload
 
 
-class Evidence(NamedTuple):
-    """One reason for a layer, or against it where the weight (log-odds) is negative."""
-
-    kind: EvidenceKind
-    layer: Layer
-    weight: float
-    words: str
-
-
-Facts = dict[str, Evidence]  # by the convention that speaks, so that it speaks once
-
-
-class Piece(NamedTuple):
-    """What one string says, and whether its words say nothing at all."""
-
-    facts: tuple[tuple[str, Evidence], ...]
-    is_hollow: bool
-
-
-class Segment(NamedTuple):
-    """One directory, package or class: its words, and what is left without those for testing."""
-
-    text: str
-    words: tuple[str, ...]
-    core: str
-    has_test: bool
-    endings: tuple[str, ...]
-
-
-_WORDS = re.compile(r"[eE]2[eE]|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_BORDERS = re.compile(r"[/\\.:]+")
-_TESTING = word_set("test tests testing spec specs suite suites case cases testcase testcases tester")
-_ROOTS = word_set("test tests spec specs testing testsuite tst t src qa javatests tests_ __tests__")
-_SUFFIXES = word_set(
-    "py js jsx ts tsx mjs cjs php rb java kt go dart feature dll cs swift exs bats yml yaml sql phpt cc cpp "
-    "rs scala robot groovy"
-)
-_FILE_NAME = re.compile(r"[^.]\.(?:[cm]?[jt]sx?|feature|phpt|bats|py|rb|go|exs)$")
-# Words that mean a layer wherever tests are kept; the others need a directory of tests above them.
-_PLAIN = word_set(
-    "integration integ itest e2e endtoend acceptance functional unit unittest unittests utest atest uat smoke "
-    "benchmark benchmarks bench benches cypress loadtest loadtests flake8 mypy codestyle codequality lint"
-)
-_JOINED = word_set("system ui component contract performance perf stress regression android api browser")
-_AMBIGUOUS_CLASS = {"unit": 0.25}  # UnitTest1 is what the template of Visual Studio is called
-_LOCALE = re.compile(r"^[a-z]{2}_[A-Z]{2}$")  # it_IT is a language, not Maven's IT
-# Words that make another word of the one that follows: a file system, a numerical integration.
-_COMPOUNDS = {
-    "system": word_set(
-        "file operating coordinate design particle type unit module event build plugin entity sub"
-    ),
-    "integration": word_set("numerical time org organization"),
-    "unit": word_set("j n x php cpp q py h o db ms"),
-}
-_DOTTED = tuple(key for key in conventions.ENDINGS if not key.startswith("*"))
-
-
-# --- strings that many tests share
-
-
-@lru_cache(maxsize=50_000)
-def segment(text: str) -> Segment:
-    """Split a directory, package or class into words, and see how its capitals end."""
-    found = _WORDS.findall(text.partition("(")[0])
-    words = tuple(part for word in found for part in _joined(word.lower()))
-    rest = [word for word in words if word not in _TESTING]
-    return Segment(text, words, "".join(rest), len(rest) < len(words), tuple(_endings(found, text)))
-
-
-def _joined(word: str) -> tuple[str, ...]:
-    """Split `integrationtests` and `e2etest`, which show no border."""
-    for ending in ("tests", "test"):
-        if word.endswith(ending) and word.removesuffix(ending) in _PLAIN | _JOINED:
-            return (word.removesuffix(ending), ending)
-    return (word,)
-
-
-def _endings(found: Sequence[str], text: str) -> Iterator[str]:
-    if not found or _LOCALE.match(text):
-        return
-    if found[-1] == "IT" or found[0] == "IT" or (found[-1] == "Case" and "ITCase" in text):
-        yield "*IT"
-    elif found[-2:] == ["I", "Test"]:
-        yield "*ITest"
-    match = re.search(r"L([0-3])(?:Tests?)?$", text)
-    if match:
-        yield f"*L{match[1]}"
-
-
-def path_piece(text: str, framework: str) -> Piece:
-    """Read a path, a package or a qualified class."""
-    text = text.removeprefix("file://")
-    names = [name for name in _BORDERS.split(text) if name]
-    if len(names) > 1 and names[-1].lower() in _SUFFIXES:
-        names.pop()
-    segments = [segment(name) for name in names]
-    facts: Facts = {}
-    _add_dotted(facts, text)
-    is_go = framework == "go" or text.startswith("github.com/")
-    before = ""
-    for place, one in enumerate(segments):
-        is_last = place == len(segments) - 1
-        is_class = is_last and not is_go
-        is_rooted = (
-            before in _ROOTS
-            or (one.has_test and not is_class)
-            or (one.core in _PLAIN and ((is_go and is_last) or place == 0))
-        )
-        _add_segment(
-            facts,
-            one,
-            before=before,
-            is_rooted=is_rooted,
-            is_class=is_class,
-            border="/" if "/" in text else ".",
-        )
-        before = one.text.lower().strip("_")
-    _add_subjects(facts, segments[-2:])
-    return Piece(tuple(facts.items()), all(map(_is_hollow, segments)))
-
-
-def title_piece(text: str) -> Piece:
-    """Read a suite or class that is a sentence: a layer counts beside a word for testing."""
-    one = segment(text)
-    facts: Facts = {}
-    _add_affixes(facts, one, shown=text if len(text) < 40 else f"{text[:39]}…")
-    return Piece(tuple(facts.items()), _is_hollow(one))
-
-
-def _add_dotted(facts: Facts, text: str) -> None:
-    lower = text.lower().rpartition("/")[2]
-    if not _FILE_NAME.search(lower):
-        return
-    for ending in _DOTTED:
-        if ending in lower if ending.endswith(".") else lower.endswith(ending):
-            _add(
-                facts, f"ending {ending}", EvidenceKind.PATH, conventions.ENDINGS[ending], f"file *{ending}*"
-            )
-
-
-def _add_segment(
-    facts: Facts, one: Segment, *, before: str, is_rooted: bool, is_class: bool, border: str
-) -> None:
-    shown = f"{before}{border}{one.text}" if before else one.text
-    pair = f"{re.sub('[^a-z0-9]', '', before)}/{re.sub('[^a-z0-9]', '', one.text.lower())}"
-    if pair in conventions.PAIRS:
-        _add(facts, f"pair {pair}", EvidenceKind.PATH, conventions.PAIRS[pair], f"path {shown}")
-    place = conventions.PLACES.get(one.core)
-    if place is None or (is_class and one.has_test):
-        _add_affixes(facts, one, shown=one.text)
-    else:
-        mode, weight = ("rooted", place.rooted) if is_rooted else ("bare", place.bare)
-        _add(
-            facts,
-            f"place {one.core} {mode}",
-            EvidenceKind.PATH,
-            (Vote(place.layer, weight),),
-            f"path {shown}",
-        )
-    for ending in one.endings:
-        _add(facts, f"ending {ending}", EvidenceKind.PATH, conventions.ENDINGS[ending], f"class {one.text}")
-
-
-def _add_affixes(facts: Facts, one: Segment, *, shown: str) -> None:
-    """A layer's word inside a longer name counts beside a word for testing: OrderIntegrationTest."""
-    words = one.words
-    for place, word in enumerate(words):
-        known = conventions.PLACES.get(word)
-        if known is None or not known.affix:
-            continue
-        after = words[place + 1 : place + 2]
-        leads = word in _PLAIN and word != "unit" and words[max(0, place - 1)] in _TESTING
-        if word == "e2e" or leads or not _TESTING.isdisjoint(after):
-            if place and words[place - 1] in _COMPOUNDS.get(word, ()):
-                continue
-            vote = (Vote(known.layer, known.affix * (_AMBIGUOUS_CLASS.get(one.core, 1.0))),)
-            _add(facts, f"place {word} affix", EvidenceKind.PATH, vote, f"class {shown}")
-    if "end" in words and "end to end" in " ".join(words) and "encryption" not in words:
-        known = conventions.PLACES["e2e"]
-        _add(facts, "place e2e affix", EvidenceKind.PATH, (Vote(known.layer, known.affix),), f"class {shown}")
-
-
-MOST_SUBJECTS = 2  # a long class name is about one thing, not about each of its words
-
-
-def _add_subjects(facts: Facts, segments: Iterable[Segment]) -> None:
-    found = {
-        word: conventions.SUBJECTS[word]
-        for one in segments
-        for word in one.words
-        if word in conventions.SUBJECTS
-    }
-    strongest = sorted(found, key=lambda word: (-max(abs(vote.weight) for vote in found[word]), word))
-    heard = {key.split()[1] for key in facts}
-    for word in [word for word in strongest if word not in heard][:MOST_SUBJECTS]:
-        _add(facts, f"subject {word}", EvidenceKind.NAME, found[word], f"about “{word}”")
-
-
-def _is_hollow(one: Segment) -> bool:
-    return all(word in conventions.HOLLOW or word.isdigit() for word in one.words)
-
-
-def _add(facts: Facts, key: str, kind: EvidenceKind, votes: Iterable[Vote], words: str) -> None:
-    for vote in votes:
-        if vote.weight:
-            facts.setdefault(f"{key} {vote.layer.word}", Evidence(kind, vote.layer, vote.weight, words))
-
-
 # --- who wrote the report
 
 _FINDING = re.compile(r"\.(?P<suffix>\w{1,5}):\d+(?::\d+)?$")
@@ -255,9 +47,11 @@ def producer_facts(framework: str, suite: str, classname: str, title: str) -> Fa
     """Say what the producer of a report is for, told by the report or by names that only it writes."""
     producer = framework.lower()
     if producer not in producers.FRAMEWORKS or producer == "generic":
-        producer = _sign(suite, classname, title) or producer
+        told = producers.SIGNS.get(suite) or producers.SIGNS.get(classname)
+        is_unnamed = producer in ("", "generic")
+        producer = told or (is_unnamed and _sign(suite, classname, title)) or producer
     facts: Facts = {}
-    _add(
+    add(
         facts,
         f"framework {producer}",
         EvidenceKind.FRAMEWORK,
@@ -265,14 +59,11 @@ def producer_facts(framework: str, suite: str, classname: str, title: str) -> Fa
         f"produced by {producer}",
     )
     for shape, words in _shapes(producer, suite, classname):
-        _add(facts, f"shape {shape}", EvidenceKind.PATH, conventions.SHAPES[shape], words)
+        add(facts, f"shape {shape}", EvidenceKind.PATH, conventions.SHAPES[shape], words)
     return facts
 
 
 def _sign(suite: str, classname: str, title: str) -> str:
-    told = producers.SIGNS.get(suite) or producers.SIGNS.get(classname)
-    if told:
-        return told
     if _KARMA.match(title or classname or suite):
         return "karma"
     if _WDIO.match(title or classname):
@@ -296,11 +87,6 @@ def _shapes(producer: str, suite: str, classname: str) -> Iterator[tuple[str, st
             if "::" in suite
             else ("cargo src", "module of a crate")
         )
-    elif producer in ("unittest", "pytest"):
-        parts = classname.split(".")
-        inside = next((place for place, part in enumerate(parts) if part in ("tests", "test")), -1)
-        if inside > 0:
-            yield f"app.tests {producer}", f"tests inside the package {parts[inside - 1]}"
     finding = _FINDING.search(classname)
     if finding:
         shape = "task" if finding["suffix"] in ("yml", "yaml") else "finding"
@@ -313,31 +99,44 @@ _SCRIPT = re.compile(r"\.(?:test|spec)\.[cm]?[jt]sx?$")
 _METHOD = re.compile(r"^(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /")
 _FILE = re.compile(r"^[\w@.~/\\-]*[/\\][\w@.~/\\-]+\.\w{1,5}$")
 _NUMBERED = re.compile(r"^(?:test|case|testcase)[ _-]*\d+$", re.IGNORECASE)
-LOUD = frozenset(conventions.NAMES)
+_LOUD = frozenset(conventions.NAMES)
 
 
-def name_facts(identity: Identity, title: str, spoken: Sequence[str], *, is_hollow: bool) -> Facts:
-    """Read a test's own name, split into lower-case words, and the title that its class is."""
+def is_quiet(name: str) -> bool:
+    """True when a test's own name says nothing: the case of most names, so it is asked first."""
+    last = name[-1:]
+    if last.isdigit() or "/" in name or name.startswith(("org.", "[build", "[setup")):
+        return False
+    return _LOUD.isdisjoint(_spoken(name))
+
+
+def _spoken(text: str) -> list[str]:
+    return text.lower().replace("_", " ").replace("::", " ").split()
+
+
+def name_facts(identity: Identity, title: str, *, is_hollow: bool) -> Facts:
+    """Read a test's own name, and the title that its class is."""
     facts: Facts = {}
-    heard = LOUD.intersection(spoken)
+    spoken = _spoken(f"{title} {identity.name}")
+    heard = _LOUD.intersection(spoken)
     if "end-to-end" in heard and "encryption" in spoken:
         heard -= {"end-to-end"}
     for word in sorted(heard):
-        _add(facts, f"name {word}", EvidenceKind.NAME, conventions.NAMES[word], f"name says “{word}”")
+        add(facts, f"name {word}", EvidenceKind.NAME, conventions.NAMES[word], f"name says “{word}”")
     name = identity.name
     shape = _shape_of_name(name, identity.suite)
     if shape:
-        _add(facts, f"shape {shape}", EvidenceKind.NAME, conventions.SHAPES[shape], f"name {name[:40]}")
+        add(facts, f"shape {shape}", EvidenceKind.NAME, conventions.SHAPES[shape], f"name {name[:40]}")
     if _NUMBERED.match(name):
-        _add(
+        add(
             facts,
             "shape numbered name",
             EvidenceKind.NAME,
             conventions.SHAPES["numbered name"],
             f"name {name}",
         )
-    if is_hollow and _is_hollow(segment(f"{title} {name}")):
-        _add(
+    if is_hollow and says_nothing(f"{title} {name}"):
+        add(
             facts,
             "shape hollow name",
             EvidenceKind.NAME,
@@ -352,7 +151,7 @@ BROWSERS = word_set("chromium firefox webkit chrome edge safari msedge electron"
 
 def add_browser(facts: Facts, variant: str) -> None:
     """Read the browser that a test ran in."""
-    _add(
+    add(
         facts,
         "shape in browser",
         EvidenceKind.PROPERTY,
@@ -386,13 +185,11 @@ def _add_marker(facts: Facts, marker: str, kind: EvidenceKind, words: str) -> No
     lower = marker.lower().lstrip("@")
     for word in (lower, lower.replace("-", "").replace("_", "").replace(" ", ""), lower.rpartition(":")[2]):
         if word in conventions.MARKERS:
-            _add(facts, f"marker {word}", kind, conventions.MARKERS[word], words)
+            add(facts, f"marker {word}", kind, conventions.MARKERS[word], words)
             return
 
 
-def hollow_place() -> tuple[str, Evidence]:
+def add_hollow_place(facts: Facts) -> None:
     """Say that neither path nor class tells anything."""
-    (vote,) = conventions.SHAPES["hollow place"]
-    return "shape hollow place unknown", Evidence(
-        EvidenceKind.PATH, vote.layer, vote.weight, "no path or class that tells"
-    )
+    votes = conventions.SHAPES["hollow place"]
+    add(facts, "shape hollow place", EvidenceKind.PATH, votes, "no path or class that tells")

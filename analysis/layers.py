@@ -1,19 +1,22 @@
 """Which layer a test belongs to, how sure that is, and every reason for it.
 
 Knows how votes add up as log-odds, who overrules whom, and when nothing is known. How votes are read from a
-report is in `evidence`, what they weigh in `conventions`, a project's own rules in `rules`.
+report is in `evidence` and `paths`, what they weigh in `conventions` and `producers`, a project's own rules
+in `rules`.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from analysis import conventions, evidence, producers
-from analysis.evidence import Evidence, Facts, Identity, Piece
+from analysis.evidence import Identity
+from analysis.paths import Paths, Piece, read_title
 from analysis.rules import RuleSet
+from analysis.votes import Evidence, Facts
 from analysis.weights import Vote
 from projects.vocabulary import EvidenceKind, Layer
 
@@ -154,12 +157,13 @@ TELLING = 3.0  # a producer that votes so makes even an empty class plain
 
 
 class _Base:
-    """What tests of one class and file share."""
+    """What tests of one class and file share; keeps its pieces, whose ids are keys."""
 
-    __slots__ = ("facts", "is_hollow", "verdict")
+    __slots__ = ("facts", "is_hollow", "pieces", "verdict")
 
-    def __init__(self, facts: Facts, *, is_hollow: bool) -> None:
+    def __init__(self, facts: Facts, pieces: Sequence[Piece], *, is_hollow: bool) -> None:
         self.facts = facts
+        self.pieces = pieces
         self.is_hollow = is_hollow
         self.verdict = weigh(facts.values())
 
@@ -169,7 +173,8 @@ class _Reader:
 
     def __init__(self) -> None:
         self._bases: dict[tuple[str, str, str, str], _Base] = {}
-        self._pieces: dict[tuple[str, str], Piece] = {}
+        self._alike: dict[tuple[object, ...], _Base] = {}
+        self._paths: dict[str, Paths] = {}
 
     def verdict(self, identity: Identity) -> Verdict:
         """Weigh everything but rules and the duration."""
@@ -181,21 +186,15 @@ class _Reader:
         base = self._bases.get(key)
         if base is None:
             base = self._bases[key] = self._base(identity, classname, title)
-        spoken = f"{title} {name}".lower().replace("_", " ").replace("::", " ").split()
-        if (
-            evidence.LOUD.isdisjoint(spoken)
-            and not (base.is_hollow or markers or properties or "/" in name or ":" in name[-6:])
-            and sent is None
-            and not name.startswith(("org.", "[b", "[s"))
-            and not name[-1:].isdigit()
-            and variant not in evidence.BROWSERS
-        ):
+        if markers or properties or sent is not None or base.is_hollow or variant in evidence.BROWSERS:
+            return self._alone(identity, base, title)
+        if evidence.is_quiet(f"{title} {name}" if title else name):
             return base.verdict
-        return self._alone(identity, base, title, spoken)
+        return self._alone(identity, base, title)
 
-    def _alone(self, identity: Identity, base: _Base, title: str, spoken: list[str]) -> Verdict:
+    def _alone(self, identity: Identity, base: _Base, title: str) -> Verdict:
         """Weigh what a test says alone together with what its class says."""
-        facts = evidence.name_facts(identity, title, spoken, is_hollow=base.is_hollow)
+        facts = evidence.name_facts(identity, title, is_hollow=base.is_hollow)
         evidence.add_markers(facts, identity.markers, identity.properties)
         if identity.variant in evidence.BROWSERS and identity.framework not in producers.FRAMEWORKS:
             evidence.add_browser(facts, identity.variant)
@@ -205,24 +204,31 @@ class _Reader:
         return _told(Evidence(EvidenceKind.SENT, identity.sent, SENT_WEIGHT, "sent with the upload"), verdict)
 
     def _base(self, identity: Identity, classname: str, title: str) -> _Base:
-        framework = identity.framework
-        facts = evidence.producer_facts(framework, identity.suite, classname, title)
-        is_hollow = not any(one.weight >= TELLING for one in facts.values())
-        for text in dict.fromkeys((identity.file, classname, identity.suite)):
-            if text and text != framework and text != title and text not in producers.SIGNS:
-                piece = self._piece(text, framework)
-                is_hollow = is_hollow and piece.is_hollow
-                for key, one in piece.facts:
-                    facts.setdefault(key, one)
-        if is_hollow:
-            key, one = evidence.hollow_place()
-            facts[key] = one
-        return _Base(facts, is_hollow=is_hollow)
+        framework, suite, file = identity.framework, identity.suite, identity.file
+        paths = self._paths.get(framework)
+        if paths is None:
+            paths = self._paths[framework] = Paths(framework)
+        texts = (file, classname, "" if suite == classname else suite)
+        pieces = [
+            read_title(text) if " " in text else paths.read(text)
+            for text in texts
+            if text and text != framework and text not in producers.SIGNS
+        ]
+        maker = evidence.producer_facts(framework, suite, classname, title)
+        key = (*map(id, pieces), *maker)
+        base = self._alike.get(key)
+        if base is None:
+            base = self._alike[key] = _joined(maker, pieces)
+        return base
 
-    def _piece(self, text: str, framework: str) -> Piece:
-        key = (text, framework)
-        piece = self._pieces.get(key)
-        if piece is None:
-            read = evidence.title_piece(text) if " " in text else evidence.path_piece(text, framework)
-            piece = self._pieces[key] = read
-        return piece
+
+def _joined(maker: Facts, pieces: Sequence[Piece]) -> _Base:
+    facts = dict(maker)
+    for piece in pieces:
+        for key, one in piece.facts:
+            facts.setdefault(key, one)
+    tells = any(one.weight >= TELLING for one in maker.values())
+    is_hollow = not tells and all(piece.is_hollow for piece in pieces)
+    if is_hollow:
+        evidence.add_hollow_place(facts)
+    return _Base(facts, pieces, is_hollow=is_hollow)
