@@ -49,6 +49,8 @@ def fold(cases: Sequence[Case], *, names_repeat: bool = False) -> Folded:
     """
     if len(cases) == 1:
         return _one(cases[0])
+    if any(_is_merged(case) for case in cases):
+        return _repeated(_tries(cases))
     if all(case.framework == "pytest" for case in cases):
         return _pytest(cases)
     if any(case.retry for case in cases):
@@ -89,6 +91,13 @@ def _one(case: Case) -> Folded:
             failure=case.failure,
         )
     return _retried(_tries([case]), case, is_retry=True)
+
+
+def _is_merged(case: Case) -> bool:
+    """True for a name whose volatile part was masked: two cases of it may be two tests."""
+    if case.framework == "pytest":
+        return case.outcome is Outcome.PASSED and not case.may_be_rerun
+    return case.may_be_rerun
 
 
 def _tries(cases: Iterable[Case]) -> list[Attempt]:

@@ -44,7 +44,12 @@ class Attempt(NamedTuple):
 
 
 class Case(NamedTuple):
-    """One case element of a report, with the identity of the test it is a result of."""
+    """One case element of a report, with the identity of the test it is a result of.
+
+    `may_be_rerun` warns of a further case with the same identity. In pytest's reports it is set on passes,
+    which may be failed attempts; elsewhere on names that were masked, which may be two tests. A masked
+    pass of pytest is told by its absence.
+    """
 
     fingerprint: bytes
     base: bytes

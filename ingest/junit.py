@@ -353,7 +353,6 @@ class Reading:
             properties=properties,
             markers=markers_in(children.properties, *case.markers),
             owner=owner_in(children.properties) or case.owner,
-            may_be_rerun=False if case.outcome.is_bad or children.attempts else case.may_be_rerun,
         )
 
     def _case(self, attributes: dict[str, str], outcome: Outcome) -> Case:
@@ -362,8 +361,10 @@ class Reading:
         start, class_name = suite.classes.get(classname) or self._class(suite, classname)
         name = get("name") or ""
         key, retry = identity.without_retry(name) if name[-2:-1].isdigit() else (name, 0)
+        is_masked = False
         if suite.host or identity.is_volatile(key):
-            key = identity.masked(key, host=suite.host)
+            raw, key = key, identity.masked(key, host=suite.host)
+            is_masked = key != raw
         own_file = get("file") or get("filepath")
         file = identity.relative(own_file) if own_file else self._file_of(suite, class_name)
         if own_file and class_name in producers.CONSTANT_CLASSES:
@@ -390,7 +391,7 @@ class Reading:
             self._markers_of(attributes, name) if says_more else (),
             suite.inherited,
             owner_in(suite.inherited) if suite.inherited else "",
-            outcome is Outcome.PASSED and suite.framework == "pytest",
+            outcome is Outcome.PASSED and not is_masked if suite.framework == "pytest" else is_masked,
             retry,
         ))  # fmt: skip
 

@@ -61,8 +61,8 @@ class Cleaner:
 
     def __iter__(self) -> Iterator[bytes]:
         rest = b""
-        for text in self._document():
-            data = rest + text.encode("utf-8", "replace")
+        for part in self._document():
+            data = rest + part
             at = data.rfind(b"&", max(0, len(data) - LONGEST_REFERENCE))
             data, rest = (data, b"") if at < 0 else (data[:at], data[at:])
             yield self._allowed(data)
@@ -88,8 +88,8 @@ class Cleaner:
     def _warning(self, code: str, sentence: str, place: tuple[int, int]) -> Problem:
         return warning(code, sentence, file=self._file, line=place[0], column=place[1])
 
-    def _document(self) -> Iterator[str]:
-        """Decode, and leave out what stands before the document."""
+    def _document(self) -> Iterator[bytes]:
+        """Recode as UTF-8, and leave out what stands before the document."""
         head = b""
         for chunk in self._chunks:
             head += chunk
@@ -98,17 +98,17 @@ class Cleaner:
         if not head.strip():
             raise refusal("empty", "The file is empty.", file=self._file, line=1, column=0)
         encoding, mark = self._encoding(head)
-        texts = self._decoded(head[mark:], encoding)
-        text = next(texts, "")
+        parts = self._recoded(head[mark:], encoding)
+        text = next(parts, b"").decode()
         while (start := _start(text)) is None and len(text) < self._limits.preamble_bytes:
-            if (more := next(texts, None)) is None:
+            if (more := next(parts, None)) is None:
                 break
-            text += more
+            text += more.decode()
         if start is None:
             raise refusal("not-xml", _not_xml(text), file=self._file, line=1, column=0)
         self._cut(text[:start])
-        yield text[start:]
-        yield from texts
+        yield text[start:].encode()
+        yield from parts
 
     def _cut(self, preamble: str) -> None:
         n_lines = preamble.count("\n")
@@ -143,29 +143,33 @@ class Cleaner:
         if not name.startswith(("utf-1", "utf16", "utf-3", "ucs-", "iso-1")):
             self._mismatch = f"The declaration says {name}, but the bytes are {encoding} and were read so."
 
-    def _decoded(self, head: bytes, encoding: str) -> Iterator[str]:
+    def _recoded(self, head: bytes, encoding: str) -> Iterator[bytes]:
         decoder = _decoder(encoding, errors="strict")
         if decoder is None:
             yield self._converted(head, encoding)
             return
+        is_ascii_transparent = encoding in ("utf-8", "utf8", "us-ascii", "ascii")
         for chunk in _and_end(head, self._chunks):
             state, is_last = decoder.getstate(), chunk is None
+            if chunk and is_ascii_transparent and not state[0] and chunk.isascii():
+                yield chunk  # nearly every chunk of nearly every report
+                continue
             try:
-                yield decoder.decode(chunk or b"", is_last)
+                yield decoder.decode(chunk or b"", is_last).encode("utf-8", "replace")
             except UnicodeDecodeError as error:
                 decoder = _decoder(encoding, errors="replace")
                 assert decoder is not None
                 decoder.setstate(state)
                 if not (is_last and not self.n_replaced):  # a cut inside a character is a truncation
                     self._replaced((chunk or b"")[: error.start])
-                yield decoder.decode(chunk or b"", is_last)
+                yield decoder.decode(chunk or b"", is_last).encode("utf-8", "replace")
 
     def _replaced(self, before: bytes) -> None:
         if not self.n_replaced:
             self._replaced_at = self._place(before)
         self.n_replaced += 1
 
-    def _converted(self, head: bytes, encoding: str) -> str:
+    def _converted(self, head: bytes, encoding: str) -> bytes:
         """Read an encoding that Python does not know through libxml2, which asks iconv."""
         data = bytearray(head)
         for chunk in self._chunks:
@@ -180,7 +184,7 @@ class Cleaner:
             sentence = f"The encoding {encoding} is not known, or the file is not well-formed: {error.msg}"
             line, column = error.position
             raise refusal("encoding", sentence, file=self._file, line=line, column=column) from None
-        return etree.tostring(tree, encoding="unicode")
+        return etree.tostring(tree, encoding="utf-8")
 
     def _allowed(self, data: bytes) -> bytes:
         """Drop what XML 1.0 forbids and keep count of lines."""

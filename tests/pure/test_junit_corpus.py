@@ -1,7 +1,7 @@
 """The reader against every file of the corpus of real reports: counts, verdicts, salvage, histories.
 
-The corpus lies beside the checkout. Where this reader differs from the plain count of elements on purpose, the
-file is in one of the tables below with the reason.
+The corpus lies beside the checkout. Where this reader differs from the plain count of elements on purpose,
+the file is in one of the tables below with the reason.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import gzip
 import json
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
+from xml.etree import ElementTree
 
 import pytest
 
-from ingest.junit import Case, Folded, Problem, Reading, Refused, fold, read
+from ingest.junit import Case, Folded, Problem, Reading, Refused, fold, names_repeat, read
 from projects.vocabulary import Outcome
 from tests.shared import CORPUS, NEEDS_SHARED, table
 
@@ -65,8 +66,7 @@ SALVAGED: dict[str, tuple[str, int, int, tuple[int, int, int, int, int]]] = {
 
 
 def _read(path: Path) -> tuple[Reading, list[Case]]:
-    opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-    with opened as stream:
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
         reading = read(cast(BinaryIO, stream), file_name=path.name)
         return reading, list(reading.cases())
 
@@ -91,7 +91,8 @@ def _folded(path: Path) -> dict[bytes, Folded]:
     groups: dict[bytes, list[Case]] = defaultdict(list)
     for case in _read(path)[1]:
         groups[case.fingerprint].append(case)
-    return {fingerprint: fold(cases) for fingerprint, cases in groups.items()}
+    repeat = names_repeat(groups.values())
+    return {fingerprint: fold(cases, names_repeat=repeat) for fingerprint, cases in groups.items()}
 
 
 def _rows(status: str) -> list[dict[str, str]]:
@@ -188,7 +189,7 @@ def test_every_file_of_the_corpus_has_a_verdict() -> None:
     assert {row["file"] for row in _rows("refuse")} <= REFUSED_FOR_A_DTD
 
 
-def _runs() -> list[dict[str, str]]:
+def _runs() -> list[dict[str, Any]]:
     found = []
     for lines in sorted((CORPUS / "history").glob("*/runs.jsonl")) if CORPUS else []:
         found += [
@@ -198,3 +199,71 @@ def _runs() -> list[dict[str, str]]:
 
 
 PACKAGES = sorted({run["package"] for run in _runs()})
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_history_counts_as_its_runs_did(package: str) -> None:
+    assert CORPUS is not None
+    for run in (run for run in _runs() if run["package"] == package):
+        _, cases = _read(CORPUS / "history" / package / run["file"])
+
+        assert _counts(cases)[2:] == (run["failed"], run["errored"], run["skipped"]), run["file"]
+        assert len(cases) == run["testcases"]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_identities_are_the_same_in_every_run_of_one_version(package: str) -> None:
+    assert CORPUS is not None
+    versions: dict[str, list[set[bytes]]] = defaultdict(list)
+    for run in (run for run in _runs() if run["package"] == package):
+        path = CORPUS / "history" / package / run["file"]
+        versions[run["version"]].append({case.fingerprint for case in _read(path)[1]})
+
+    assert [version for version, runs in versions.items() if any(run != runs[0] for run in runs)] == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_masks_merge_no_tests_of_a_history(package: str) -> None:
+    assert CORPUS is not None
+    for path in sorted((CORPUS / "history" / package).glob("*.xml.gz")):
+        _, cases = _read(path)
+
+        with gzip.open(path, "rb") as stream:
+            tree = ElementTree.parse(stream)
+        named = {(case.get("classname"), case.get("name")) for case in tree.iter("testcase")}
+        assert len({case.fingerprint for case in cases}) >= len(named), path.name
+
+
+@pytest.mark.parametrize(
+    "run", [run for run in _runs() if "console_reruns" in run], ids=lambda run: run["file"]
+)
+def test_reruns_that_pytest_hides_are_counted_as_attempts(run: dict[str, Any]) -> None:
+    assert CORPUS is not None
+
+    folded = _folded(CORPUS / "history" / run["package"] / run["file"])
+
+    reruns = [result for result in folded.values() if result.is_retry]
+    assert sum(result.n_attempts - 1 for result in reruns) == int(run["console_reruns"])
+    # An attempt without a child reads as a pass, so nothing is proved by one.
+    assert not [result for result in reruns if result.outcome is Outcome.PASSED and result.n_failed_attempts]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_history_proves_a_flake_by_a_retry(package: str) -> None:
+    assert CORPUS is not None
+    for path in sorted((CORPUS / "history" / package).glob("*.xml.gz")):
+        flakes = [
+            result
+            for result in _folded(path).values()
+            if result.is_retry and result.n_failed_attempts and result.outcome is Outcome.PASSED
+        ]
+        assert flakes == [], path.name
+
+
+def test_names_that_a_load_test_repeats_are_one_test_and_no_flake() -> None:
+    path = _path("jmeter-junit/TEST-JUnitResults-relative-thrashould.xml").parent
+
+    repeated = [result for file in path.iterdir() for result in _folded(file).values() if result.is_repeated]
+
+    assert max(result.n_attempts for result in repeated) == 200
+    assert not [result for result in repeated if result.is_retry]
