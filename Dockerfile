@@ -20,4 +20,4 @@ RUN SECRET_KEY=only-for-this-step python manage.py collectstatic --no-input
 USER trophycase
 VOLUME /data
 EXPOSE 8000
-CMD ["gunicorn", "config.wsgi:application", "--worker-class", "gthread", "--workers", "2", "--threads", "4", "--no-control-socket", "--access-logfile", "-", "--bind", "0.0.0.0:8000"]
+CMD ["gunicorn", "config.wsgi:application", "--worker-class", "gthread", "--workers", "2", "--threads", "4", "--preload", "--no-control-socket", "--access-logfile", "-", "--bind", "0.0.0.0:8000"]

@@ -9,7 +9,8 @@ from __future__ import annotations
 WEB = [
     *["gunicorn", "config.wsgi:application"],
     *["--worker-class", "gthread", "--workers", "2", "--threads", "4"],
-    *["--no-control-socket", "--access-logfile", "-"],
+    # Loaded once and then forked: half the memory, and half the time to the first page.
+    *["--preload", "--no-control-socket", "--access-logfile", "-"],
 ]
 # One worker needs no news from others; `auto` is one process a core, as the control group counts them.
 WORKER = [

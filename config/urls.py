@@ -14,5 +14,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/docs", RedirectView.as_view(pattern_name="api:openapi-view"), name="api-docs"),
     path("api/v1/", api.urls),
+    path("", include("reports.urls")),
+    path("", include("reports.urls")),
     path("", include("dashboard.urls")),
 ]

@@ -17,6 +17,7 @@ from config import commands
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 90  # on a machine that has much else to do
 STOP_SECONDS = 20
 
 
@@ -68,10 +69,11 @@ def live_app(environ: Mapping[str, str], *, folder: Path) -> Iterator[LiveApp]:
         # One process of each is enough for one test at a time; of two values the later counts.
         web = [*module, *commands.WEB, "--workers", "1", "--bind", f"fd://{listener.fileno()}"]
         worker = [*module, *commands.WORKER, "--concurrency", "1"]
-        running = process(web, environ=values, log=app.web_log, fds=(listener.fileno(),))
-        _wait_for(stack.enter_context(running), log=app.web_log, is_ready=lambda _: _answers(url))
-        running = process(worker, environ=values, log=app.worker_log)
-        _wait_for(stack.enter_context(running), log=app.worker_log, is_ready=lambda words: " ready." in words)
+        fds = (listener.fileno(),)
+        web_process = stack.enter_context(process(web, environ=values, log=app.web_log, fds=fds))
+        worker_process = stack.enter_context(process(worker, environ=values, log=app.worker_log))
+        _wait_for(web_process, log=app.web_log, is_ready=lambda _: _answers(url))
+        _wait_for(worker_process, log=app.worker_log, is_ready=lambda words: " ready." in words)
         yield app
 
 
@@ -81,7 +83,10 @@ def _wait_for(child: subprocess.Popen[bytes], *, log: Path, is_ready: Callable[[
     def is_ready_or_dead() -> bool:
         return is_ready(log.read_text(errors="replace")) or child.poll() is not None
 
-    wait_until(is_ready_or_dead, what=" ".join(map(str, child.args)))  # type: ignore[arg-type]
+    try:
+        wait_until(is_ready_or_dead, what=f"the process of {log}", seconds=START_SECONDS)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{log.read_text(errors='replace')}") from None
     assert child.poll() is None, log.read_text(errors="replace")
 
 
