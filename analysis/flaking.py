@@ -1,269 +1,425 @@
-"""Drive the flake engine from the rows: proofs, incidents and verdicts of the tests that an upload touched.
+"""Drive the flake engine from the rows: load what an upload touched, let it judge, store what it said.
 
-Reads the staged results and the failures recorded just before, inside the same transaction. What a verdict is, and when a
-mass of failures is an incident, is analysis.flakes' and analysis.incidents' to say.
+Runs inside the transaction that records an upload, after its results and failures are in. What a flake is, and when a mass of
+failures is an incident, is analysis.engine's to say; rows in, rows out here.
 """
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.db import connection
 
-from projects.models import FlakeEvent, Project, Run
+from analysis import incidents, mass_failures
+from analysis.engine import Judged, RunSeen, Tried, forgive_all, judge, replay
+from analysis.flakes import Event, Group, State, Update
+from analysis.incidents import Incident, Kind
+from analysis.states import mark
+from analysis.verdicts import FlakeVerdict, verdict
+from projects.models import Flake, FlakeEvent, FlakeProof, Project, Run
 from projects.vocabulary import FlakeStatus
 
 RUNS_OF_A_COMMIT = 20  # compared with at most; a commit that ran more often has shown what it can
-USUAL_RUNS = 50  # the runs whose failures say how many are usual
-MASS = 10  # fewer failures are never a mass event
-MASS_SHARE = 0.004  # of the tests in the run
-MASS_FACTOR = 3  # times the usual number
-MASS_HOMES = 5  # a mass event spans at least so many suites or files
-PROOF_DAYS = 60  # a proof older than this speaks of another test suite
-QUIET_DAYS = 14
-ENOUGH_PROOFS = 2  # one flip may be a glitch of the machine
+PASS_DAYS = 120  # days of passes counted for a test; the evidence halves every 45
+DAY_S = 86_400.0
+EPOCH = date(1970, 1, 1)
+
+# Every test of the upload that failed at first, and the passing ones whose earlier failure waits for an explanation.
+TRIED = """
+WITH bad AS (SELECT seq, count(*)::int AS n, bool_or(is_final) AS is_final FROM trouble GROUP BY seq)
+SELECT i.test_id, coalesce(b.n, 0), coalesce(b.is_final, false), hashtext(coalesce(nullif(t.file, ''),
+    nullif(t.classname, ''), t.suite)), f.signature, coalesce(g.is_infrastructure, false)
+FROM incoming i
+JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = i.test_id
+LEFT JOIN bad b USING (seq)
+LEFT JOIN projects_flake k ON k.project_id = %(project_id)s AND k.test_id = i.test_id AND k.awake_until >= %(at)s
+LEFT JOIN LATERAL (
+    SELECT signature FROM projects_failure f
+    WHERE f.project_id = %(project_id)s AND f.test_id = i.test_id AND f.run_number = %(run_number)s
+    ORDER BY f.attempt DESC LIMIT 1
+) f ON b.seq IS NOT NULL
+LEFT JOIN projects_signature g ON g.project_id = %(project_id)s AND g.digest = f.signature
+WHERE b.seq IS NOT NULL OR (k.test_id IS NOT NULL AND i.outcome = 1)
+ORDER BY i.test_id
+"""
+
+PASSES = """
+SELECT test_id, sum(n_passed - n_flaky)::int, coalesce(sum(n_passed - n_flaky) FILTER (WHERE on_default), 0)::int
+FROM projects_testday
+WHERE project_id = %(project_id)s AND on_default IN (false, true) AND day BETWEEN %(since)s AND %(day)s
+    AND test_id = ANY(%(ids)s)
+GROUP BY test_id
+"""
 
 OTHER_RUNS = """
 SELECT number, day FROM projects_run
 WHERE project_id = %(project_id)s AND commit = %(commit)s AND number <> %(run_number)s
 ORDER BY number DESC LIMIT %(limit)s
 """
-
-# Failures that nobody expects: of tests that are not known to be flaky or broken.
-UNEXPECTED = """
-SELECT count(*), count(DISTINCT coalesce(nullif(t.file, ''), nullif(t.classname, ''), t.suite))
-FROM projects_failure f JOIN projects_test t ON t.project_id = f.project_id AND t.id = f.test_id
-WHERE f.project_id = %(project_id)s AND f.run_number = %(run_number)s AND f.attempt = (
-    SELECT max(g.attempt) FROM projects_failure g
-    WHERE g.project_id = f.project_id AND g.test_id = f.test_id AND g.run_number = f.run_number)
-    AND t.flake_status NOT IN (2, 3)
+PASSED_ON_COMMIT = """
+SELECT DISTINCT test_id FROM projects_result
+WHERE project_id = %(project_id)s AND test_id = ANY(%(ids)s) AND run_number = ANY(%(others)s) AND ran_on = ANY(%(days)s)
+    AND outcome = 1
 """
 
-USUAL = """
-SELECT coalesce(percentile_disc(0.5) WITHIN GROUP (ORDER BY n_bad), 0) FROM (
-    SELECT n_failed + n_error AS n_bad FROM projects_run
-    WHERE project_id = %(project_id)s AND number <> %(run_number)s AND NOT is_incident AND started_at < %(started_at)s
-    ORDER BY started_at DESC LIMIT %(limit)s
-) usual
+KEEP_PROBABILITIES = """
+UPDATE projects_failure f SET p_flaky = p.p_flaky
+FROM unnest(%(ids)s::int[], %(runs)s::int[], %(ps)s::float8[]) AS p (test_id, run_number, p_flaky)
+WHERE f.project_id = %(project_id)s AND f.test_id = p.test_id AND f.run_number = p.run_number
 """
-
-RETRIES = """
-INSERT INTO projects_flakeproof (project_id, test_id, run_number, rule, other_run, commit, day, on_default, in_incident)
-SELECT %(project_id)s, test_id, %(run_number)s, 1, %(run_number)s, %(commit)s, %(day)s, %(on_default)s, false
-FROM incoming WHERE is_flaky
-ON CONFLICT DO NOTHING
-"""
-
-PASSED_HERE = """
-INSERT INTO projects_flakeproof (project_id, test_id, run_number, rule, other_run, commit, day, on_default, in_incident)
-SELECT DISTINCT %(project_id)s, i.test_id, %(run_number)s, 2, f.run_number, %(commit)s, %(day)s::date, %(on_default)s,
-    f.in_incident
-FROM incoming i JOIN projects_failure f ON f.project_id = %(project_id)s AND f.test_id = i.test_id
-    AND f.run_number = ANY(%(others)s) AND f.is_final
-WHERE i.outcome = 1
-ON CONFLICT DO NOTHING
-"""
-
-FAILED_HERE = """
-INSERT INTO projects_flakeproof (project_id, test_id, run_number, rule, other_run, commit, day, on_default, in_incident)
-SELECT %(project_id)s, i.test_id, %(run_number)s, 2, r.run_number, %(commit)s, %(day)s::date, %(on_default)s, false
-FROM incoming i JOIN projects_result r ON r.project_id = %(project_id)s AND r.test_id = i.test_id
-    AND r.run_number = ANY(%(others)s) AND r.ran_on = ANY(%(days)s) AND r.outcome = 1
-WHERE i.outcome IN (2, 3)
-ON CONFLICT DO NOTHING
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Mass:
-    """How many tests failed unexpectedly in a run, over how many suites or files, and how many usually do."""
-
-    n_failed: int
-    n_homes: int
-    n_tests: int
-    usual: int
-
-    @property
-    def is_incident(self) -> bool:
-        """True when the failures are too many and too scattered to be the tests' own."""
-        least = max(MASS, MASS_SHARE * self.n_tests, MASS_FACTOR * self.usual)
-        return self.n_failed >= least and self.n_homes >= MASS_HOMES
-
-
-def after_upload(project: Project, run: Run, *, now: datetime) -> None:
-    """Keep the proofs that the staged results give, see whether the run is an incident, and judge its tests."""
-    values: dict[str, Any] = {
-        "project_id": project.pk,
-        "run_number": run.number,
-        "commit": run.commit,
-        "day": run.day,
-        "on_default": run.is_default_branch,
-        "started_at": run.started_at,
-    }
-    _judge_incident(run, values)
-    touched = _prove(run, values)
-    _judge(project, run, touched, now=now)
-
-
-def _judge_incident(run: Run, values: dict[str, Any]) -> None:
-    """Mark the run, its failures and the proofs that rest on them when too much failed at once."""
-    with connection.cursor() as cursor:
-        cursor.execute(UNEXPECTED, values)
-        n_failed, n_homes = cursor.fetchone()
-        if n_failed < MASS:
-            return
-        cursor.execute(USUAL, {**values, "limit": USUAL_RUNS})
-        mass = Mass(n_failed, n_homes, run.n_tests, cursor.fetchone()[0])
-        if not mass.is_incident:
-            return
-        run.is_incident = True
-        run.incident_sentence = (
-            f"{n_failed} tests failed together in {n_homes} suites; usually {mass.usual} do."
-            " Their failures are left out of the verdicts on single tests."
-        )
-        for table, column in (("projects_failure", "run_number"), ("projects_flakeproof", "other_run")):
-            cursor.execute(
-                f"UPDATE {table} SET in_incident = true WHERE project_id = %(project_id)s AND {column} = %(run_number)s",
-                values,
-            )
-
-
-def _prove(run: Run, values: dict[str, Any]) -> list[int]:
-    """Keep the flakes seen in the staged results; return the tests they are about."""
-    with connection.cursor() as cursor:
-        cursor.execute(RETRIES, values)
-        if run.commit:
-            cursor.execute(OTHER_RUNS, {**values, "limit": RUNS_OF_A_COMMIT})
-            others = cursor.fetchall()
-            if others:
-                values |= {"others": [number for number, _ in others], "days": list({day for _, day in others})}
-                cursor.execute(PASSED_HERE, values)
-                cursor.execute(FAILED_HERE, values)
-        if run.is_incident:
-            cursor.execute(
-                "UPDATE projects_flakeproof SET in_incident = true WHERE project_id = %(project_id)s AND ("
-                " run_number = %(run_number)s OR other_run = %(run_number)s)",
-                values,
-            )
-        cursor.execute(
-            "SELECT i.test_id FROM incoming i JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = i.test_id"
-            " WHERE t.flake_status <> 0 OR i.outcome IN (2, 3) OR i.is_flaky OR EXISTS (SELECT FROM projects_flakeproof p"
-            " WHERE p.project_id = %(project_id)s AND p.test_id = i.test_id AND p.run_number = %(run_number)s)"
-            " ORDER BY 1",
-            values,
-        )
-        return [test_id for (test_id,) in cursor.fetchall()]
-
-
-EVIDENCE = """
-SELECT t.id, t.flake_status, coalesce(p.n, 0), p.first_on, p.last_on, coalesce(p.runs, '{}'), coalesce(d.n_results, 0),
-    coalesce(d.n_bad, 0), coalesce(d.n_since, 0), coalesce(b.n_commits, 0)
-FROM projects_test t
-LEFT JOIN LATERAL (
-    SELECT count(DISTINCT run_number) AS n, min(day) AS first_on, max(day) AS last_on,
-        array_agg(DISTINCT run_number) AS runs
-    FROM projects_flakeproof p
-    WHERE p.project_id = t.project_id AND p.test_id = t.id AND NOT p.in_incident AND p.day > %(since)s
-) p ON true
-LEFT JOIN LATERAL (
-    SELECT sum(n_passed + n_failed + n_error) AS n_results, sum(n_failed + n_error + n_flaky) AS n_bad,
-        sum(n_passed) FILTER (WHERE day > p.last_on) AS n_since
-    FROM projects_testday d
-    WHERE d.project_id = t.project_id AND d.test_id = t.id AND d.on_default IN (false, true) AND d.day > %(since)s
-) d ON true
-LEFT JOIN LATERAL (
-    SELECT count(DISTINCT u.commit) AS n_commits FROM (
-        SELECT r.run_number, r.outcome, bool_or(r.outcome = 1) OVER (ORDER BY u.started_at DESC, u.number DESC) AS passed
-        FROM projects_result r JOIN projects_run u ON u.project_id = r.project_id AND u.number = r.run_number
-        WHERE r.project_id = t.project_id AND r.test_id = t.id AND r.ran_on > %(recent)s AND u.is_default_branch
-            AND NOT u.is_incident AND r.outcome <> 4
-    ) last JOIN projects_run u ON u.project_id = t.project_id AND u.number = last.run_number
-    WHERE NOT last.passed
-) b ON true
-WHERE t.project_id = %(project_id)s AND t.id = ANY(%(test_ids)s)
-"""
-
-KEEP_FLAKES = """
-INSERT INTO projects_flake (project_id, test_id, status, sentence, since_on, last_on, n_flakes, rate, proof_runs, state, note,
-    fixed_commit)
-SELECT %(project_id)s, id, status, sentence, since_on, last_on, n, rate, runs::int[], '', '', ''
-FROM unnest(%(ids)s::int[], %(statuses)s::smallint[], %(sentences)s::text[], %(since)s::date[], %(last)s::date[], %(n)s::int[],
-    %(rates)s::float8[], %(runs)s::text[]) AS f (id, status, sentence, since_on, last_on, n, rate, runs)
-ON CONFLICT (project_id, test_id) DO UPDATE SET status = excluded.status, sentence = excluded.sentence,
-    since_on = coalesce(projects_flake.since_on, excluded.since_on), last_on = excluded.last_on, n_flakes = excluded.n_flakes,
-    rate = excluded.rate, proof_runs = excluded.proof_runs
-"""
-
 KEEP_STATUSES = """
 UPDATE projects_test t SET flake_status = f.status
 FROM unnest(%(ids)s::int[], %(statuses)s::smallint[]) AS f (id, status)
 WHERE t.project_id = %(project_id)s AND t.id = f.id AND t.flake_status <> f.status
 """
+MARK_FAILURES = """
+UPDATE projects_failure SET in_incident = %(in_incident)s
+WHERE project_id = %(project_id)s AND run_number = %(run_number)s AND test_id = ANY(%(ids)s)
+"""
+FAILURES_OF_A_RUN = """
+SELECT test_id, count(*)::int, bool_or(is_final) FROM projects_failure
+WHERE project_id = %(project_id)s AND run_number = %(run_number)s AND in_incident GROUP BY test_id
+"""
+
+FLAKE_FIELDS = [
+    *("status", "sentence", "since_on", "last_on", "n_flakes", "rate", "rate_low", "rate_high", "few_runs"),
+    *("n_passes_needed", "n_quiet", "p_unfixed", "proof_runs", "state", "awake_until"),
+]
 
 
-def _judge(project: Project, run: Run, touched: list[int], *, now: datetime) -> None:
-    if not touched:
-        return
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One upload's part in a run: which environment it speaks for, and which attempt of the job it is."""
+
+    environment: str
+    attempt: int
+
+
+def days(moment: datetime) -> float:
+    """Return a moment as days since 1970, as the engine counts time."""
+    return moment.timestamp() / DAY_S
+
+
+def day_of(at: float) -> date | None:
+    """Return the date of the engine's time; None for one that was never set."""
+    return EPOCH + timedelta(days=int(at)) if at else None
+
+
+def after_upload(project: Project, run: Run, part: Part) -> None:
+    """Judge the staged results, and keep verdicts, proofs, events and incidents."""
+    tried = _tried(project, run)
+    failing = [test_id for test_id, one in tried.items() if one.first_failed]
+    seen = _run_seen(run, part, tried, n_tests=_n_staged())
+    states = _states(project.pk, tried)
+    around = mass_failures.surroundings(project.pk, seen, wanted=bool(failing))
+    still_open = mass_failures.open_incidents(project.pk, seen)
+    elsewhere = mass_failures.passed_elsewhere(project.pk, seen, still_open, failing=failing)
+    judged = judge(seen, states=states, around=around, open_incidents=still_open, passed_elsewhere=elsewhere)
+    told = dict(judged.updates)
+    changed = [*judged.changed, *_confirmed_by_retry(still_open, seen, part, failing)]
+    for past in changed:
+        told |= _follow(project, past, states)
+    _keep(project, run, states, told, at=seen.at)
+    _keep_incident(project, run, judged, failing, part)
+    for past in changed:
+        mass_failures.keep(project.pk, past)
+        _show_incident(project.pk, past)
+
+
+def _tried(project: Project, run: Run) -> dict[int, Tried]:
+    values: dict[str, Any] = {
+        "project_id": project.pk,
+        "run_number": run.number,
+        "at": days(run.started_at),
+        "commit": run.commit,
+        "day": run.day,
+        "since": run.day - timedelta(days=PASS_DAYS),
+        "limit": RUNS_OF_A_COMMIT,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            EVIDENCE,
-            {
-                "project_id": project.pk,
-                "test_ids": touched,
-                "since": run.day - timedelta(days=PROOF_DAYS),
-                "recent": run.day - timedelta(days=QUIET_DAYS),
-            },
-        )
-        verdicts = [_verdict(row, day=run.day) for row in cursor.fetchall()]
-        told = [v for v in verdicts if v["status"] != FlakeStatus.HEALTHY or v["before"] != FlakeStatus.HEALTHY]
-        if not told:
-            return
-        values = {
-            "project_id": project.pk,
-            "ids": [v["id"] for v in told],
-            "statuses": [int(v["status"]) for v in told],
-            "sentences": [v["sentence"] for v in told],
-            "since": [v["since"] for v in told],
-            "last": [v["last"] for v in told],
-            "n": [v["n"] for v in told],
-            "rates": [v["rate"] for v in told],
-            "runs": ["{" + ",".join(map(str, v["runs"][-12:])) + "}" for v in told],
-        }
-        cursor.execute(KEEP_FLAKES, values)
-        cursor.execute(KEEP_STATUSES, values)
-    FlakeEvent.objects.bulk_create(
-        FlakeEvent(
-            project_id=project.pk,
-            id=uuid.uuid4(),
-            test_id=v["id"],
-            at=now,
-            run_number=run.number,
-            before=v["before"],
-            after=v["status"],
-            sentence=v["sentence"],
-        )
-        for v in told
-        if v["before"] != v["status"]
+        cursor.execute(TRIED, values)
+        rows = cursor.fetchall()
+        if not rows:
+            return {}
+        values["ids"] = [row[0] for row in rows]
+        cursor.execute(PASSES, values)
+        passes = {test_id: (n, n_main) for test_id, n, n_main in cursor.fetchall()}
+        values["ids"] = [row[0] for row in rows if row[1]]
+        passed = _passed_on_commit(cursor, values) if run.commit and values["ids"] else set()
+    return {row[0]: _one(row, passes, passed, is_main=run.is_default_branch) for row in rows}
+
+
+def _one(
+    row: Sequence[Any], passes: Mapping[int, tuple[int, int]], passed: set[int], *, is_main: bool
+) -> Tried:
+    """Read one test's attempts; its own pass of this upload is taken off the passes before."""
+    test_id, n_bad, is_final, suite, signature, is_infrastructure = row
+    n_pass, n_main = passes.get(test_id, (0, 0))
+    own = 0 if n_bad else 1
+    retries = (True,) * (n_bad - 1) if is_final else (True,) * (n_bad - 1) + (False,)
+    return Tried(
+        first_failed=n_bad > 0,
+        retries=retries if n_bad else (),
+        n_pass=max(0, n_pass - own),
+        n_main_pass=max(0, n_main - own * is_main),
+        passed_on_commit=test_id in passed,
+        suite=suite,
+        signature=bytes(signature or b""),
+        is_infrastructure=is_infrastructure,
     )
 
 
-def _verdict(row: tuple[Any, ...], *, day: date) -> dict[str, Any]:
-    test_id, before, n, first, last, runs, n_results, n_bad, n_since, n_broken = row
-    status, sentence = FlakeStatus.HEALTHY, ""
-    quiet = last is not None and (day - last).days >= QUIET_DAYS and n_since >= 3 * n_results / max(1, n_bad)
-    if n and quiet:
-        status, sentence = FlakeStatus.FIXED, f"quiet for {n_since} passes since {last:%-d %b}"
-    elif n_broken >= 2:
-        status, sentence = FlakeStatus.BROKEN, f"failing on the last {n_broken} commits"
-    elif n >= ENOUGH_PROOFS:
-        status, sentence = FlakeStatus.FLAKY, f"passed and failed on one commit in {n} runs"
-    elif n:
-        status, sentence = FlakeStatus.SUSPECTED, "passed and failed on one commit once"
-    rate = n_bad / n_results if n_results else None
+def _passed_on_commit(cursor: Any, values: dict[str, Any]) -> set[int]:
+    cursor.execute(OTHER_RUNS, values)
+    others = cursor.fetchall()
+    if not others:
+        return set()
+    cursor.execute(
+        PASSED_ON_COMMIT,
+        {**values, "others": [number for number, _ in others], "days": list({day for _, day in others})},
+    )
+    return {test_id for (test_id,) in cursor.fetchall()}
+
+
+def _n_staged() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM incoming")
+        return int(cursor.fetchone()[0])
+
+
+def _run_seen(run: Run, part: Part, tried: Mapping[int, Tried], *, n_tests: int) -> RunSeen:
+    return RunSeen(
+        run=run.number,
+        environment=part.environment,
+        branch=run.branch,
+        is_default_branch=run.is_default_branch,
+        commit=mark(run.commit),
+        change=0 if run.is_default_branch else mark(run.pull_request or run.branch),
+        at=days(run.started_at),
+        n_tests=n_tests,
+        tried=tried,
+        is_late=mass_failures.is_late(run, part.environment),
+    )
+
+
+def _states(project_id: int, test_ids: Iterable[int]) -> dict[int, State]:
+    kept = Flake.objects.filter(project_id=project_id, test_id__in=list(test_ids)).exclude(state=b"")
+    return {test_id: State.unpack(state) for test_id, state in kept.values_list("test_id", "state")}
+
+
+def _confirmed_by_retry(
+    still_open: Sequence[Incident], seen: RunSeen, part: Part, failing: Sequence[int]
+) -> list[Incident]:
+    """An outage that a later attempt of the same job does not show again is confirmed."""
+    if part.attempt < 2:
+        return []
+    return [
+        replace(
+            past,
+            kind=Kind.OUTAGE_CONFIRMED,
+            why=f"{past.why}; attempt {part.attempt} of the run passed most of them",
+            decided_by=seen.run,
+        )
+        for past in still_open
+        if (past.seen.run, past.seen.environment) == (seen.run, seen.environment)
+        and past.kind is Kind.OUTAGE_SUSPECTED
+        and incidents.share(past.seen.failures.keys(), set(failing)) < incidents.COMMON
+    ]
+
+
+def _follow(project: Project, past: Incident, states: dict[int, State]) -> dict[int, Update]:
+    """Draw the consequences of an incident that is now known better: forgive an outage, count a break."""
+    missing = [test_id for test_id in past.seen.failures if test_id not in states]
+    states |= _states(project.pk, missing)
+    if past.kind is Kind.OUTAGE_CONFIRMED:
+        forgive_all(past, states)
+    if past.kind is not Kind.CODE_BREAK:
+        return {}
+    return replay(past, _withheld(project.pk, past), states=states)
+
+
+def _withheld(project_id: int, past: Incident) -> dict[int, Group]:
+    """Return the failures that the incident left out, as groups of attempts."""
+    with connection.cursor() as cursor:
+        cursor.execute(FAILURES_OF_A_RUN, {"project_id": project_id, "run_number": past.seen.run})
+        rows = cursor.fetchall()
     return {
-        "id": test_id, "before": before, "status": status, "sentence": sentence, "since": first, "last": last,
-        "n": n, "rate": rate, "runs": sorted(runs),
+        test_id: Group(
+            run=past.seen.run,
+            at=past.seen.at,
+            first_failed=True,
+            retries=(True,) * (n - 1) if is_final else (True,) * (n - 1) + (False,),
+            commit=past.seen.commit,
+            is_default_branch=past.seen.is_default_branch,
+            change=0 if past.seen.is_default_branch else mark(past.seen.branch),
+        )
+        for test_id, n, is_final in rows
     }
+
+
+def _keep(
+    project: Project, run: Run, states: Mapping[int, State], told: Mapping[int, Update], *, at: float
+) -> None:
+    judged = {test_id: verdict(state, now_day=max(at, state.at)) for test_id, state in states.items()}
+    rows = [_flake(project.pk, test_id, states[test_id], judged[test_id]) for test_id in judged]
+    Flake.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["project", "test_id"], update_fields=FLAKE_FIELDS
+    )
+    FlakeProof.objects.bulk_create(
+        [proof for test_id, state in states.items() for proof in _proofs(project, run, test_id, state)],
+        ignore_conflicts=True,
+    )
+    FlakeEvent.objects.bulk_create(
+        _event(project.pk, test_id, update.event, judged[test_id])
+        for test_id, update in told.items()
+        if update.event is not None and test_id in judged
+    )
+    _keep_numbers(project.pk, run.number, judged, told)
+
+
+def _keep_numbers(
+    project_id: int, run_number: int, judged: Mapping[int, FlakeVerdict], told: Mapping[int, Update]
+) -> None:
+    probabilities = [
+        (test_id, run_number, update.p_flaky)
+        for test_id, update in told.items()
+        if update.p_flaky is not None
+    ]
+    probabilities += [
+        (test_id, settled.run, settled.p_flaky)
+        for test_id, update in told.items()
+        for settled in update.settled
+    ]
+    with connection.cursor() as cursor:
+        if probabilities:
+            ids, runs, ps = (list(column) for column in zip(*probabilities, strict=True))
+            cursor.execute(KEEP_PROBABILITIES, {"project_id": project_id, "ids": ids, "runs": runs, "ps": ps})
+        if judged:
+            statuses = [int(one.status) for one in judged.values()]
+            cursor.execute(
+                KEEP_STATUSES, {"project_id": project_id, "ids": list(judged), "statuses": statuses}
+            )
+
+
+def _flake(project_id: int, test_id: int, state: State, judged: FlakeVerdict) -> Flake:
+    proofs = {run for proof in judged.proofs for run in (proof.failed_run, proof.passed_run)}
+    return Flake(
+        project_id=project_id,
+        test_id=test_id,
+        status=judged.status,
+        sentence=judged.rule[:500],
+        since_on=day_of(judged.since),
+        last_on=day_of(state.last_failed_at),
+        n_flakes=state.n_failed,
+        rate=judged.rate,
+        rate_low=judged.rate_low,
+        rate_high=judged.rate_high,
+        few_runs=judged.few_runs,
+        n_passes_needed=min(judged.n_passes_needed, 2_000_000_000),
+        n_quiet=judged.n_quiet,
+        p_unfixed=judged.p_unfixed_but_quiet,
+        proof_runs=sorted(proofs)[-12:],
+        state=state.pack(),
+        awake_until=state.awake_until,
+    )
+
+
+def _proofs(project: Project, run: Run, test_id: int, state: State) -> list[FlakeProof]:
+    """Return the proofs that this run completes."""
+    return [
+        FlakeProof(
+            project_id=project.pk,
+            test_id=test_id,
+            run_number=max(proof.failed_run, proof.passed_run),
+            rule=proof.rule,
+            other_run=min(proof.failed_run, proof.passed_run),
+            commit=run.commit,
+            day=run.day,
+            on_default=run.is_default_branch,
+        )
+        for proof in state.proofs
+        if run.number in (proof.failed_run, proof.passed_run)
+    ]
+
+
+def _event(project_id: int, test_id: int, event: Event, judged: FlakeVerdict) -> FlakeEvent:
+    return FlakeEvent(
+        project_id=project_id,
+        id=uuid.uuid4(),
+        test_id=test_id,
+        at=datetime.fromtimestamp(event.at * DAY_S, tz=UTC),
+        run_number=event.run,
+        before=event.before,
+        after=event.after,
+        sentence=judged.rule[:500],
+    )
+
+
+def _keep_incident(project: Project, run: Run, judged: Judged, failing: Sequence[int], part: Part) -> None:
+    mass_failures.keep_run(project.pk, run, part.environment, judged)
+    if judged.incident is not None and not judged.incident.weight:
+        run.is_incident = True
+        run.incident_sentence = judged.incident.why[:500]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                MARK_FAILURES,
+                {
+                    "project_id": project.pk,
+                    "run_number": run.number,
+                    "ids": list(failing),
+                    "in_incident": True,
+                },
+            )
+
+
+def _show_incident(project_id: int, past: Incident) -> None:
+    """Say on the run what its incident turned out to be, and count its failures again if it was a break."""
+    is_outage = past.kind is not Kind.CODE_BREAK
+    Run.objects.filter(project_id=project_id, number=past.seen.run).update(
+        is_incident=is_outage, incident_sentence=past.why[:500]
+    )
+    if not is_outage:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE projects_failure SET in_incident = false"
+                " WHERE project_id = %s AND run_number = %s AND in_incident",
+                [project_id, past.seen.run],
+            )
+
+
+def age(project_id: int, *, now: datetime) -> int:
+    """Judge every kept state again as of now, since tests grow stale without a run; return how many changed."""
+    n_changed = 0
+    at = days(now)
+    kept = Flake.objects.filter(project_id=project_id).exclude(state=b"").order_by("test_id")
+    statuses: dict[int, FlakeStatus] = {}
+    for flake in kept.iterator(chunk_size=1_000):
+        state = State.unpack(flake.state)
+        judged = verdict(state, now_day=at, last_seen_day=_last_seen(project_id, flake.test_id))
+        if judged.status != flake.status:
+            n_changed += 1
+            statuses[flake.test_id] = judged.status
+            Flake.objects.filter(pk=flake.pk).update(status=judged.status, sentence=judged.rule[:500])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            KEEP_STATUSES,
+            {
+                "project_id": project_id,
+                "ids": list(statuses),
+                "statuses": [int(s) for s in statuses.values()],
+            },
+        )
+    return n_changed
+
+
+def _last_seen(project_id: int, test_id: int) -> float:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT last_seen_on FROM projects_test WHERE project_id = %s AND id = %s", [project_id, test_id]
+        )
+        found = cursor.fetchone()
+    return float((found[0] - EPOCH).days) if found else 0.0

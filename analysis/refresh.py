@@ -99,10 +99,10 @@ def rules_of(project_id: int) -> rules.RuleSet | None:
     return rules.RuleSet(found) if found else None
 
 
-def after_upload(project: Project, run: Run, *, now: datetime) -> None:
+def after_upload(project: Project, run: Run, part: flaking.Part) -> None:
     """Refresh what the staged results change: the buckets of their tests, their flakes, the run's incident."""
     refresh_buckets(project, run.day)
-    flaking.after_upload(project, run, now=now)
+    flaking.after_upload(project, run, part)
 
 
 def want_reclassify(project_id: int, *, now: datetime) -> None:
@@ -144,7 +144,13 @@ def judge_buckets(
         buckets.append(int(judged))
         medians.append(median_s)
         counts.append(len(seconds))
-    values = {"project_id": project.pk, "ids": ids, "buckets": buckets, "medians": medians, "n": counts}
+    values: dict[str, Any] = {
+        "project_id": project.pk,
+        "ids": ids,
+        "buckets": buckets,
+        "medians": medians,
+        "n": counts,
+    }
     with connection.cursor() as cursor:
         cursor.execute(KEEP_BUCKETS, values)
 
@@ -161,7 +167,7 @@ def _limit_columns(limits: dict[Layer, timing.Limits]) -> dict[str, Any]:
 
 def _last_timings(project_id: int, test_ids: list[int], *, until: date) -> dict[int, list[float]]:
     """Return the last timed passes of each test, oldest first; the default branch is asked before others."""
-    values = {
+    values: dict[str, Any] = {
         "project_id": project_id,
         "test_ids": test_ids,
         "since": until - timedelta(days=DAYS_OF_TIMINGS),
@@ -210,7 +216,7 @@ def _reclassify_batch(project: Project, batch: list[Test], ruleset: rules.RuleSe
     verdicts = list(layers.classify_many(map(identity_of, batch), rules=ruleset))
     verdicts = [layers.with_duration(v, test.median_s) for v, test in zip(verdicts, batch, strict=True)]
     moved = [(test, v) for test, v in zip(batch, verdicts, strict=True) if v.layer != test.layer]
-    values = {
+    values: dict[str, Any] = {
         "project_id": project.pk,
         "ids": [test.id for test in batch],
         "layers": [int(verdict.layer) for verdict in verdicts],
@@ -232,7 +238,9 @@ def preview(project: Project, wanted: Sequence[rules.Rule], *, n_samples: int = 
     matches: Counter[int] = Counter()
     samples: list[tuple[int, str, Layer, Layer]] = []
     for batch in _batches(project.pk):
-        for test, verdict in zip(batch, layers.classify_many(map(identity_of, batch), rules=ruleset), strict=True):
+        for test, verdict in zip(
+            batch, layers.classify_many(map(identity_of, batch), rules=ruleset), strict=True
+        ):
             rule = ruleset.match(identity_of(test)) if ruleset else None
             if rule is not None:
                 matches[rule.position] += 1

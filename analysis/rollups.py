@@ -133,7 +133,7 @@ class Place:
 
 def add(place: Place) -> None:
     """Count the staged results that are new, in one statement a table."""
-    values = {
+    values: dict[str, Any] = {
         "project_id": place.project_id,
         "run_number": place.run_number,
         "day": place.day,
@@ -162,7 +162,8 @@ def recount(place: Place, test_ids: Sequence[int]) -> None:
         cursor.execute(DAYS_FROM_RESULTS.format(narrow="AND r.test_id = ANY(%(test_ids)s)"), values)
         _replace_layer_days(cursor, values)
         cursor.execute(
-            "DELETE FROM projects_runlayer WHERE project_id = %(project_id)s AND run_number = %(run_number)s", values
+            "DELETE FROM projects_runlayer WHERE project_id = %(project_id)s AND run_number = %(run_number)s",
+            values,
         )
         cursor.execute(RUN_LAYERS_FROM_RESULTS.format(narrow="AND r.run_number = %(run_number)s"), values)
 
@@ -170,7 +171,7 @@ def recount(place: Place, test_ids: Sequence[int]) -> None:
 def recount_run(place: Place) -> None:
     """Count the outcomes of one run again from its results."""
     statement = RUN_COUNTS.format(sums=SUMS, flaky=FLAKY, narrow="AND r.run_number = %(run_number)s")
-    values = {
+    values: dict[str, Any] = {
         "project_id": place.project_id,
         "since": place.day,
         "until": place.day,
@@ -182,7 +183,7 @@ def recount_run(place: Place) -> None:
 
 def relayer(project_id: int, *, since: date, until: date) -> None:
     """Sum by layer again, day by day and run by run, after tests changed their layer."""
-    values = {"project_id": project_id, "since": since, "until": until}
+    values: dict[str, Any] = {"project_id": project_id, "since": since, "until": until}
     with connection.cursor() as cursor:
         _replace_layer_days(cursor, values)
         _replace_run_layers(cursor, values)
@@ -191,7 +192,7 @@ def relayer(project_id: int, *, since: date, until: date) -> None:
 def rebuild(project_id: int) -> None:
     """Make every sum of the project again from its record, a month at a time so that no step is long."""
     for since, until in months(project_id):
-        values = {"project_id": project_id, "since": since, "until": until}
+        values: dict[str, Any] = {"project_id": project_id, "since": since, "until": until}
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(
                 "DELETE FROM projects_testday WHERE project_id = %(project_id)s AND day BETWEEN %(since)s AND %(until)s",
@@ -205,7 +206,8 @@ def rebuild(project_id: int) -> None:
 
 def _replace_layer_days(cursor: Any, values: dict[str, Any]) -> None:
     cursor.execute(
-        "DELETE FROM projects_layerday WHERE project_id = %(project_id)s AND day BETWEEN %(since)s AND %(until)s", values
+        "DELETE FROM projects_layerday WHERE project_id = %(project_id)s AND day BETWEEN %(since)s AND %(until)s",
+        values,
     )
     cursor.execute(LAYER_DAYS_FROM_DAYS, values)
 

@@ -8,7 +8,7 @@ from celery import shared_task
 from django.db import connection, transaction
 from django.utils import timezone
 
-from analysis import refresh
+from analysis import flaking, refresh
 from projects.models import Project
 from projects.partitions import ensure_months
 
@@ -38,9 +38,10 @@ def ask_for_reclassification(project_id: int) -> None:
 
 @shared_task
 def upkeep(**_: object) -> None:
-    """Make next month's partitions, and look at every median and layer again with what the day brought."""
-    today = timezone.now().date()
-    ensure_months({today, today + timedelta(days=31)})
+    """Make next month's partitions, and look at every verdict, median and layer again with what the day brought."""
+    now = timezone.now()
+    ensure_months({now.date(), now.date() + timedelta(days=31)})
     for project_id in Project.objects.order_by("id").values_list("id", flat=True):
+        flaking.age(project_id, now=now)
         with transaction.atomic():
             ask_for_reclassification(project_id)

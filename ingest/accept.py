@@ -46,7 +46,9 @@ def accept(project: Project, token: Token | None, delivery: Delivery, *, now: da
     """Store the delivery and ring for a worker; the same bytes for the same run give the first upload again."""
     if not any(file.content for file in delivery.files):
         raise Refusal(
-            "no_file", 422, "No report came with the request. Send it as the part `file`, or as the body itself."
+            "no_file",
+            422,
+            "No report came with the request. Send it as the part `file`, or as the body itself.",
         )
     digest = _digest(delivery)
     before = Upload.objects.filter(project=project, digest=digest).first()
@@ -76,11 +78,16 @@ def _refuse_when_busy() -> None:
     most = settings.TROPHYCASE_MAX_WAITING_UPLOADS
     if Upload.objects.filter(state__in=WAITING)[: most + 1].count() > most:
         raise Refusal(
-            "busy", 503, f"More than {most} uploads wait for a worker. Send this one again later.", retry_after_s=30
+            "busy",
+            503,
+            f"More than {most} uploads wait for a worker. Send this one again later.",
+            retry_after_s=30,
         )
 
 
-def _store(project: Project, token: Token | None, delivery: Delivery, digest: bytes, *, now: datetime) -> Upload:
+def _store(
+    project: Project, token: Token | None, delivery: Delivery, digest: bytes, *, now: datetime
+) -> Upload:
     fields = delivery.fields
     with transaction.atomic():
         upload = Upload.objects.create(

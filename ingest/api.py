@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -43,9 +43,9 @@ class Counts(Schema):
 
 
 class ProblemOut(Schema):
-    """Why an upload, or a part of it, was not taken."""
+    """Why an upload (level error), or a part of it (warning), was not taken."""
 
-    level: Literal["warning", "error"]
+    level: str
     code: str
     sentence: str
     file: str
@@ -61,10 +61,10 @@ class RunOut(Schema):
 
 
 class UploadOut(Schema):
-    """Where an upload stands."""
+    """Where an upload stands: received, processing, done, rejected or failed."""
 
     id: uuid.UUID
-    state: Literal["received", "processing", "done", "rejected", "failed"]
+    state: str
     status_url: str
     received_at: datetime
     finished_at: datetime | None
@@ -110,7 +110,8 @@ FIELDS = {
 FORM = {name: {"type": "string", "description": words} for name, words in FIELDS.items()}
 DOCS = {
     "parameters": [
-        {"name": name, "in": "query", "schema": {"type": "string"}, "description": words} for name, words in FIELDS.items()
+        {"name": name, "in": "query", "schema": {"type": "string"}, "description": words}
+        for name, words in FIELDS.items()
     ],
     "requestBody": {
         "required": True,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
-from typing import IO
+from typing import IO, Any, cast
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFilesSent
@@ -21,6 +21,8 @@ from django.http.request import RawPostDataException, UnreadablePostError
 from django.utils.datastructures import MultiValueDict
 
 from ingest.refusals import Refusal
+
+Parts = MultiValueDict[str, UploadedFile[Any]]
 
 CHUNK = 1 << 16
 SPOOL = 4 << 20  # larger bodies go through the disk
@@ -52,7 +54,9 @@ def read(request: HttpRequest, *, limit: int) -> Body:
     if encoding in ("", "identity"):
         encoding = ""
     elif encoding not in ("gzip", "x-gzip", "zstd"):
-        raise Refusal("bad_encoding", 415, f"Content-Encoding {encoding[:30]!r} is not known. Send gzip or zstd.")
+        raise Refusal(
+            "bad_encoding", 415, f"Content-Encoding {encoding[:30]!r} is not known. Send gzip or zstd."
+        )
     if request.content_type != "multipart/form-data":
         content = _bounded(request, limit)
         return Body(fields, (SentFile(RAW_NAME, encoding.removeprefix("x-"), content),) if content else ())
@@ -84,15 +88,15 @@ def _bounded(request: HttpRequest, limit: int) -> bytes:
     return content
 
 
-def _parts(
-    request: HttpRequest, encoding: str, limit: int
-) -> tuple[QueryDict, MultiValueDict[str, UploadedFile]]:
+def _parts(request: HttpRequest, encoding: str, limit: int) -> tuple[QueryDict, Parts]:
     try:
         if encoding == "gzip" or encoding == "x-gzip":
             return _unpacked_parts(request, limit)
         return request.POST, request.FILES
     except (MultiPartParserError, UnreadablePostError, OSError):
-        raise Refusal("bad_multipart", 400, "The multipart body cannot be read. Send it again, as curl -F does.") from None
+        raise Refusal(
+            "bad_multipart", 400, "The multipart body cannot be read. Send it again, as curl -F does."
+        ) from None
     except TooManyFilesSent:
         raise Refusal(
             "too_many_files",
@@ -100,18 +104,20 @@ def _parts(
             f"More than {settings.DATA_UPLOAD_MAX_NUMBER_FILES} files. Send them as one zip or tar.gz.",
         ) from None
     except (RequestDataTooBig, SuspiciousOperation):
-        raise Refusal("bad_fields", 413, "A field is too long or there are too many. Send reports as files.") from None
+        raise Refusal(
+            "bad_fields", 413, "A field is too long or there are too many. Send reports as files."
+        ) from None
 
 
-def _unpacked_parts(request: HttpRequest, limit: int) -> tuple[QueryDict, MultiValueDict[str, UploadedFile]]:
+def _unpacked_parts(request: HttpRequest, limit: int) -> tuple[QueryDict, Parts]:
     """Unpack a multipart body that was gzipped as a whole, within the limit, and take it apart."""
     with SpooledTemporaryFile(SPOOL) as spool:
         size = _gunzip(request, spool, limit)
         spool.seek(0)
         meta = {**request.META, "CONTENT_LENGTH": str(size)}
         handlers = [MemoryFileUploadHandler(request), TemporaryFileUploadHandler(request)]
-        parsed: tuple[QueryDict, MultiValueDict[str, UploadedFile]] = MultiPartParser(
-            meta, spool, handlers, request.encoding or "utf-8"
+        parsed: tuple[QueryDict, Parts] = MultiPartParser(
+            meta, cast(Any, spool), handlers, request.encoding or "utf-8"
         ).parse()
         return parsed
 
@@ -134,7 +140,7 @@ def _gunzip(request: HttpRequest, spool: IO[bytes], limit: int) -> int:
     return size
 
 
-def _files(parts: MultiValueDict[str, UploadedFile], limit: int) -> list[SentFile]:
+def _files(parts: Parts, limit: int) -> list[SentFile]:
     found = []
     size = 0
     for name in parts:

@@ -20,7 +20,8 @@ SAMPLES = 3  # samples of one signature in one test: the first words rarely diff
 
 # The tries of a test in a run are numbered on from those that are there.
 TROUBLES = """
-SELECT i.test_id, t.attempt + coalesce(greatest(i.n_before, b.last), 0), t.is_final, t.outcome, t.seconds, t.kind, t.message, t.words
+SELECT i.test_id, t.attempt + coalesce(greatest(i.n_before, b.last), 0), t.is_final, t.outcome, t.seconds, t.kind,
+    t.message, t.words
 FROM trouble t JOIN incoming i USING (seq)
 LEFT JOIN (
     SELECT test_id, max(attempt) AS last FROM projects_failure

@@ -10,15 +10,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import F
 
 from analysis import refresh, rollups
+from analysis.flaking import Part
 from ingest import bodies, failing, junit
-from ingest.cases import Limits, Problem as ReportProblem, Refused
+from ingest.cases import Limits, Refused
+from ingest.cases import Problem as ReportProblem
 from ingest.staging import Stage
 from projects.models import Problem, Project, Run, Upload
 from projects.partitions import ensure_months
@@ -150,19 +152,19 @@ def record(
     """
     ensure_months({upload.started_at.date()})
     with transaction.atomic():
-        stage, problems, is_truncated = _stage(upload, files, limits=limits)
+        problems, is_truncated = _stage(upload, files, limits=limits)
         project = _lock(upload)
         run = _run(project, upload)
         place = rollups.Place(project.pk, run.number, run.day, run.is_default_branch)
         arrived = _record_results(project, run, upload, place, now=now)
-        refresh.after_upload(project, run, now=now)
+        refresh.after_upload(project, run, _part(upload))
         _close(upload, run, arrived, problems, is_truncated=is_truncated, now=now)
     return run
 
 
 def _stage(
     upload: Upload, files: Iterable[tuple[str, str, BinaryIO]], *, limits: Limits
-) -> tuple[Stage, list[ReportProblem], bool]:
+) -> tuple[list[ReportProblem], bool]:
     """Read every file into the staging tables; a file that is refused leaves the others standing."""
     sent = None if upload.layer is None else Layer(upload.layer)
     stage = Stage(upload.project_id, rules=refresh.rules_of(upload.project_id), sent=sent)
@@ -178,7 +180,7 @@ def _stage(
     if not stage.n_cases:
         raise NothingToRecord(problems or [_no_cases()])
     stage.fold_duplicates()
-    return stage, problems, is_truncated
+    return problems, is_truncated
 
 
 def _readings(
@@ -243,7 +245,7 @@ def _run(project: Project, upload: Upload) -> Run:
 def _record_results(
     project: Project, run: Run, upload: Upload, place: rollups.Place, *, now: datetime
 ) -> Arrived:
-    values = {
+    values: dict[str, Any] = {
         "project_id": project.pk,
         "run_number": run.number,
         "day": run.day,
@@ -275,7 +277,7 @@ def _record_results(
 
 
 def _record_tests(
-    cursor: CursorWrapper, project: Project, run: Run, values: dict[str, object], *, now: datetime
+    cursor: CursorWrapper, project: Project, run: Run, values: dict[str, Any], *, now: datetime
 ) -> None:
     cursor.execute(NEW_TESTS, values)
     n_new = cursor.rowcount
@@ -304,6 +306,12 @@ def _kind(run: Run, upload: Upload) -> str:
         environment=upload.environment,
     )
     return "later" if (upload.job or upload.shard) and again.exists() else "same"
+
+
+def _part(upload: Upload) -> Part:
+    """Say which environment the upload speaks for: the CI job and what it ran in, without its shard."""
+    environment = " · ".join(filter(None, [upload.job, upload.environment]))
+    return Part(environment=environment, attempt=upload.attempt)
 
 
 def _count(run: Run, arrived: Arrived) -> None:

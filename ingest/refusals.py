@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 
-class Refusal(Exception):  # noqa: N818 - an answer to the sender, not an error of ours
+class Refusal(Exception):
     """Raised wherever a request cannot be taken; ingest.api turns it into JSON."""
 
     def __init__(
-        self, code: str, status: int, sentence: str, *, field: str | None = None, retry_after_s: int | None = None
+        self,
+        code: str,
+        status: int,
+        sentence: str,
+        *,
+        field: str | None = None,
+        retry_after_s: int | None = None,
     ) -> None:
         super().__init__(sentence)
         self.code = code

@@ -60,7 +60,7 @@ def process_upload(*, project_id: int, upload_id: str, **_: object) -> None:
     except TRANSIENT:
         _release(upload)
         raise
-    except Exception:  # noqa: BLE001 - the last resort: whatever it was, the sender must be able to see it
+    except Exception:
         log.exception("Upload %s of project %s failed", upload.id, project_id)
         _fail(upload)
         return

@@ -16,9 +16,31 @@ from ingest.refusals import Refusal
 from projects.vocabulary import Layer
 
 KNOWN = frozenset(
-    "branch commit run shard shard_total attempt job environment url pull_request layer started_at".split()
+    [
+        "branch",
+        "commit",
+        "run",
+        "shard",
+        "shard_total",
+        "attempt",
+        "job",
+        "environment",
+        "url",
+        "pull_request",
+        "layer",
+        "started_at",
+    ]
 )
-LENGTHS = {"branch": 200, "commit": 64, "run": 200, "shard": 100, "job": 200, "environment": 200, "url": 1000, "pull_request": 50}
+LENGTHS = {
+    "branch": 200,
+    "commit": 64,
+    "run": 200,
+    "shard": 100,
+    "job": 200,
+    "environment": 200,
+    "url": 1000,
+    "pull_request": 50,
+}
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 CLOCK_SKEW = timedelta(days=1)  # a runner's clock may be wrong, but not by more
 COMMIT = re.compile(r"[0-9A-Za-z._-]+\Z")
@@ -79,7 +101,10 @@ def _text(sent: Mapping[str, str], name: str) -> str:
     value = sent.get(name, "").strip()
     if len(value) > LENGTHS[name] or "\x00" in value:
         raise Refusal(
-            f"bad_{name}", 422, f"{name} has {len(value)} characters; at most {LENGTHS[name]} are kept.", field=name
+            f"bad_{name}",
+            422,
+            f"{name} has {len(value)} characters; at most {LENGTHS[name]} are kept.",
+            field=name,
         )
     return value
 
@@ -93,7 +118,9 @@ def _number(sent: Mapping[str, str], name: str, *, most: int) -> int | None:
     if not value:
         return None
     if not (value.isascii() and value.isdigit() and 1 <= int(value[:9]) <= most):
-        raise Refusal(f"bad_{name}", 422, f"{name} is {value[:50]!r}: send a number from 1 to {most}.", field=name)
+        raise Refusal(
+            f"bad_{name}", 422, f"{name} is {value[:50]!r}: send a number from 1 to {most}.", field=name
+        )
     return int(value)
 
 
@@ -104,7 +131,9 @@ def _layer(word: str) -> Layer | None:
         return Layer.from_word(word.strip().lower())
     except ValueError:
         known = ", ".join(layer.word for layer in Layer if layer is not Layer.UNKNOWN)
-        raise Refusal("bad_layer", 422, f"layer is {word[:50]!r}: send one of {known}.", field="layer") from None
+        raise Refusal(
+            "bad_layer", 422, f"layer is {word[:50]!r}: send one of {known}.", field="layer"
+        ) from None
 
 
 def _moment(text: str, *, now: datetime) -> datetime | None:
@@ -124,6 +153,9 @@ def _moment(text: str, *, now: datetime) -> datetime | None:
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if not EARLIEST <= moment <= now + CLOCK_SKEW:
         raise Refusal(
-            "bad_started_at", 422, f"started_at is {text[:50]!r}: it must lie between 2000 and now.", field="started_at"
+            "bad_started_at",
+            422,
+            f"started_at is {text[:50]!r}: it must lie between 2000 and now.",
+            field="started_at",
         )
     return moment.astimezone(UTC)

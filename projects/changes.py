@@ -1,12 +1,12 @@
 """What members change about a project: its rules, wishes, tokens, people and name; and its end.
 
 Each function is one decision in one transaction. Whether the member may make it was settled at the door in
-access.py; whether the values make sense, in the forms. Derived rows are asked for here and made anew in the background.
+access.py; whether the values make sense, in the forms. Derived rows are made anew in the background.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -42,8 +42,8 @@ def set_fields(project: Project, **values: Any) -> None:
 
 
 @transaction.atomic
-def set_rules(project: Project, rows: Iterable[RuleRow], *, now: datetime) -> None:
-    """Replace the project's rules by these, in this order, and ask for every test to be weighed again."""
+def set_rules(project: Project, rows: Iterable[RuleRow]) -> None:
+    """Replace the project's rules by these, in this order."""
     LayerRule.objects.filter(project=project).delete()
     LayerRule.objects.bulk_create(
         LayerRule(
@@ -56,13 +56,6 @@ def set_rules(project: Project, rows: Iterable[RuleRow], *, now: datetime) -> No
         )
         for place, row in enumerate(rows, start=1)
     )
-    set_fields(project, reclassify_wanted_at=now)
-
-
-@transaction.atomic
-def set_limits(project: Project, limits: Mapping[str, Mapping[str, float]], *, now: datetime) -> None:
-    """Keep the timing limits, and ask for every bucket to be judged again."""
-    set_fields(project, timing_limits=dict(limits), reclassify_wanted_at=now)
 
 
 def tokens(project: Project) -> QuerySet[Token]:
@@ -164,3 +157,33 @@ def _keep_an_owner(project: Project, *, but: Membership) -> None:
     others = Membership.objects.filter(project=project, role=Role.OWNER).exclude(pk=but.pk)
     if not others.exists():
         raise LastOwner("A project needs an owner. Make somebody else an owner first.")
+
+
+def memberships(user: User) -> QuerySet[Membership]:
+    """Return a person's memberships, by project."""
+    return (
+        Membership.objects.filter(user=user).select_related("project").order_by("project__name", "project_id")
+    )
+
+
+@transaction.atomic
+def set_wanted_letters(user: User, membership_ids: set[int]) -> None:
+    """Keep from which of their projects a person wants the letter."""
+    mine = Membership.objects.filter(user=user)
+    mine.filter(pk__in=membership_ids).update(wants_letter=True)
+    mine.exclude(pk__in=membership_ids).update(wants_letter=False)
+
+
+@transaction.atomic
+def person_with(email: str) -> tuple[User, bool]:
+    """Return the person who has this address, and whether they have neither password nor project."""
+    known = User.objects.filter(email__iexact=email).order_by("id").first()
+    if known is not None:
+        # A link to choose the password would hand their other projects to whoever invites them.
+        return known, not known.has_usable_password() and not known.memberships.exists()
+    stem = email.partition("@")[0][:140] or "member"
+    taken = set(User.objects.filter(username__istartswith=stem).values_list("username", flat=True))
+    free = next(
+        name for name in [stem, *(f"{stem}{n}" for n in range(2, len(taken) + 3))] if name not in taken
+    )
+    return User.objects.create_user(free, email=email), True

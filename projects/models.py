@@ -54,7 +54,9 @@ class Project(models.Model):
     name = models.CharField(max_length=100)
     created_at = models.DateTimeField(auto_now_add=True)
     default_branch = models.CharField(max_length=200, default="main")
-    target_kind = models.PositiveSmallIntegerField(choices=choices(TargetKind), null=True, default=TargetKind.PYRAMID)
+    target_kind = models.PositiveSmallIntegerField(
+        choices=choices(TargetKind), null=True, default=TargetKind.PYRAMID
+    )
     target_bands = models.JSONField(default=dict, blank=True)
     timing_limits = models.JSONField(default=dict, blank=True)
     budgets = models.JSONField(default=default_budgets, blank=True)
@@ -180,7 +182,8 @@ class Upload(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["project", "digest"], name="one_upload_a_delivery"),
             models.CheckConstraint(
-                condition=~Q(state=UploadState.DONE) | Q(run_number__isnull=False), name="done_uploads_have_a_run"
+                condition=~Q(state=UploadState.DONE) | Q(run_number__isnull=False),
+                name="done_uploads_have_a_run",
             ),
         ]
         indexes = [
@@ -283,6 +286,12 @@ class Run(models.Model):
         return f"#{self.number}"
 
 
+def title_of(*, suite: str, classname: str, name: str, file: str) -> str:
+    """Name a test in one line: the last part of its class, or else of its file, and its name."""
+    home = classname.rsplit(".", 1)[-1] or file.rsplit("/", 1)[-1] or suite
+    return f"{home} › {name}" if home and home != name else name or home
+
+
 class Test(models.Model):
     """A thing with a stable identity that runs again and again; `id` counts from 1 in each project."""
 
@@ -319,10 +328,14 @@ class Test(models.Model):
     misfit_dismissed = models.CharField(max_length=300, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["project", "fingerprint"], name="one_test_an_identity")]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "fingerprint"], name="one_test_an_identity")
+        ]
         indexes = [
             models.Index(
-                fields=["project", "flake_status"], condition=~Q(flake_status=FlakeStatus.HEALTHY), name="test_unwell"
+                fields=["project", "flake_status"],
+                condition=~Q(flake_status=FlakeStatus.HEALTHY),
+                name="test_unwell",
             )
         ]
 
@@ -331,9 +344,8 @@ class Test(models.Model):
 
     @property
     def title(self) -> str:
-        """Name the test as the pages do: the last part of its class or file, and its name."""
-        home = self.classname.rsplit(".", 1)[-1] or self.file.rsplit("/", 1)[-1] or self.suite
-        return f"{home} › {self.name}" if home else self.name
+        """Name the test as the pages do."""
+        return title_of(suite=self.suite, classname=self.classname, name=self.name, file=self.file)
 
 
 class Result(models.Model):
@@ -498,6 +510,35 @@ class FlakeProof(models.Model):
         return f"{self.test_id}: #{self.run_number} against #{self.other_run}"
 
 
+class EnvironmentRun(models.Model):
+    """One environment's part in a Run: how much failed there that nobody expected, and the incident that it was."""
+
+    pk = models.CompositePrimaryKey("project_id", "run_number", "environment")
+    project = models.ForeignKey(Project, models.CASCADE, db_index=False, related_name="+")
+    run_number = models.PositiveIntegerField()
+    environment = models.CharField(max_length=400)
+    branch = models.CharField(max_length=200)
+    is_default_branch = models.BooleanField()
+    commit = models.CharField(max_length=64, blank=True)
+    at = models.DateTimeField()
+    n_tests = models.PositiveIntegerField(default=0)
+    unexpected = ArrayField(models.IntegerField(), default=list)
+    incident = models.PositiveSmallIntegerField(null=True)
+    why = models.CharField(max_length=1000, blank=True)
+    decided_by = models.PositiveIntegerField(default=0)
+    n_failing_on = models.PositiveIntegerField(default=0)
+    passed_elsewhere = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["project", "at"], name="environment_run_by_time"),
+            models.Index(fields=["project", "commit"], name="environment_run_by_commit"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.environment} in #{self.run_number}"
+
+
 class Flake(models.Model):
     """The verdict on a Test that has failed: its status, the rule behind it and the engine's state."""
 
@@ -512,8 +553,13 @@ class Flake(models.Model):
     rate = models.FloatField(null=True)
     rate_low = models.FloatField(null=True)
     rate_high = models.FloatField(null=True)
+    few_runs = models.BooleanField(default=False)
+    n_passes_needed = models.PositiveIntegerField(default=0)
+    n_quiet = models.PositiveIntegerField(default=0)
+    p_unfixed = models.FloatField(default=1)
     proof_runs = ArrayField(models.IntegerField(), default=list)
     state = models.BinaryField(default=bytes)
+    awake_until = models.FloatField(default=0)
     note = models.CharField(max_length=1000, blank=True)
     fixed_commit = models.CharField(max_length=64, blank=True)
 

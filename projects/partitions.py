@@ -65,7 +65,8 @@ def drop_months_before(table: str, day: date) -> list[str]:
     last = name_of(table, month_of(day))
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass ORDER BY 1", [table]
+            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass ORDER BY 1",
+            [table],
         )
         over = [name for (name,) in cursor.fetchall() if name < last]
         for name in over:

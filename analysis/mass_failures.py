@@ -1,0 +1,174 @@
+"""The rows behind incidents: what failed unexpectedly in each environment of each run, and which incidents are undecided.
+
+analysis.incidents says what a mass failure is; this module remembers what it needs to know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import QuerySet
+
+from analysis.engine import Judged, RunSeen
+from analysis.incidents import (
+    COMMON,
+    KEPT_DAYS,
+    NEAR_DAYS,
+    FailingRun,
+    Failure,
+    Incident,
+    Kind,
+    Surroundings,
+    share,
+)
+from analysis.states import mark
+from projects.models import EnvironmentRun, Run
+from projects.models import Failure as FailureRow
+
+USUAL_RUNS = 50
+OPEN = (Kind.OUTAGE_SUSPECTED, Kind.CODE_BREAK)
+DAY_S = 86_400.0
+
+
+def moment(at: float) -> datetime:
+    """Return the engine's days since 1970 as a moment."""
+    return datetime.fromtimestamp(at * DAY_S, tz=UTC)
+
+
+def is_late(run: Run, environment: str) -> bool:
+    """True when a newer run of this environment was recorded before this one."""
+    newer = EnvironmentRun.objects.filter(
+        project_id=run.project_id, environment=environment, is_default_branch=True, at__gt=run.started_at
+    )
+    return run.is_default_branch and newer.exists()
+
+
+def surroundings(project_id: int, seen: RunSeen, *, wanted: bool) -> Surroundings:
+    """Return what happened around a run; nothing is looked up for a run without failures."""
+    if not wanted:
+        return Surroundings()
+    rows = EnvironmentRun.objects.filter(project_id=project_id).exclude(run_number=seen.run)
+    usual = rows.filter(environment=seen.environment, at__lt=moment(seen.at), incident=None).order_by(
+        "-at", "-run_number"
+    )
+    near = timedelta(days=NEAR_DAYS)
+    recent = rows.filter(at__range=(moment(seen.at) - near, moment(seen.at) + near)).exclude(unexpected=[])
+    kept = timedelta(days=KEPT_DAYS)
+    around = rows.filter(at__range=(moment(seen.at) - kept, moment(seen.at) + kept)).exclude(unexpected=[])
+    twins = [
+        row for row in around.exclude(environment=seen.environment) if mark(row.commit) == seen.commit != 0
+    ]
+    return Surroundings(
+        sizes=tuple(len(row) for row in usual.values_list("unexpected", flat=True)[:USUAL_RUNS]),
+        same_commit=_failing_runs(twins),
+        recent=_failing_runs(recent),
+    )
+
+
+def open_incidents(project_id: int, seen: RunSeen) -> list[Incident]:
+    """Return the incidents of the last days that this run may help to decide."""
+    since = moment(seen.at) - timedelta(days=KEPT_DAYS)
+    rows = EnvironmentRun.objects.filter(
+        project_id=project_id, incident__in=OPEN, at__range=(since, moment(seen.at))
+    )
+    found = list(rows.order_by("at", "run_number", "environment"))
+    return [
+        Incident(
+            seen=failing,
+            kind=Kind(row.incident or 0),
+            why=row.why,
+            decided_by=row.decided_by,
+            n_failing_on=row.n_failing_on,
+        )
+        for row, failing in zip(found, _failing_runs(found), strict=True)
+    ]
+
+
+def passed_elsewhere(
+    project_id: int, seen: RunSeen, still_open: Sequence[Incident], *, failing: Iterable[int]
+) -> set[int]:
+    """Return the runs of open incidents whose environment has passed on another branch since; note this run's word on it."""
+    failed = set(failing)
+    for past in still_open:
+        is_other = past.seen.branch != seen.branch and past.seen.environment == seen.environment
+        if is_other and share(past.seen.failures.keys(), failed) < COMMON:
+            _rows_of(project_id, past).update(passed_elsewhere=True)
+    noted = EnvironmentRun.objects.filter(
+        project_id=project_id, run_number__in=[past.seen.run for past in still_open], passed_elsewhere=True
+    )
+    return set(noted.values_list("run_number", flat=True)) if still_open else set()
+
+
+def _rows_of(project_id: int, past: Incident) -> QuerySet[EnvironmentRun]:
+    return EnvironmentRun.objects.filter(
+        project_id=project_id, run_number=past.seen.run, environment=past.seen.environment
+    )
+
+
+def _failing_runs(rows: Iterable[EnvironmentRun]) -> list[FailingRun]:
+    found = list(rows)
+    signatures = _signatures(found)
+    return [
+        FailingRun(
+            run=row.run_number,
+            environment=row.environment,
+            branch=row.branch,
+            is_default_branch=row.is_default_branch,
+            commit=mark(row.commit),
+            at=row.at.timestamp() / DAY_S,
+            n_tests=row.n_tests,
+            failures={
+                test_id: Failure(0, signatures.get((row.run_number, test_id), b""))
+                for test_id in row.unexpected
+            },
+        )
+        for row in found
+    ]
+
+
+def _signatures(rows: Sequence[EnvironmentRun]) -> dict[tuple[int, int], bytes]:
+    if not rows:
+        return {}
+    kept = FailureRow.objects.filter(
+        project_id=rows[0].project_id, run_number__in=[row.run_number for row in rows]
+    )
+    return {
+        (run_number, test_id): bytes(signature)
+        for run_number, test_id, signature in kept.values_list("run_number", "test_id", "signature")
+    }
+
+
+def keep_run(project_id: int, run: Run, environment: str, judged: Judged) -> None:
+    """Remember what failed unexpectedly in this environment of the run, joined with what its other shards had."""
+    mass = judged.incident
+    row, is_new = EnvironmentRun.objects.get_or_create(
+        project_id=project_id,
+        run_number=run.number,
+        environment=environment,
+        defaults={
+            "branch": run.branch,
+            "is_default_branch": run.is_default_branch,
+            "commit": run.commit,
+            "at": run.started_at,
+            "n_tests": judged.seen.n_tests,
+            "unexpected": sorted(judged.seen.failures),
+            "incident": None if mass is None else mass.kind,
+            "why": "" if mass is None else mass.why[:1000],
+            "decided_by": 0 if mass is None else mass.decided_by,
+        },
+    )
+    if is_new:
+        return
+    row.n_tests += judged.seen.n_tests
+    row.unexpected = sorted({*row.unexpected, *judged.seen.failures})
+    if mass is not None:
+        row.incident, row.why, row.decided_by = mass.kind, mass.why[:1000], mass.decided_by
+    row.save()
+
+
+def keep(project_id: int, past: Incident) -> None:
+    """Remember what an incident is now taken for."""
+    _rows_of(project_id, past).update(
+        incident=past.kind, why=past.why[:1000], decided_by=past.decided_by, n_failing_on=past.n_failing_on
+    )

@@ -1,0 +1,37 @@
+"""Every question asked of the rows, a function each: a project and a window in, a value of analysis.answers out."""
+
+from __future__ import annotations
+
+from analysis.queries.of_flakes import flake_totals, flake_weeks, flakes
+from analysis.queries.of_runs import results_of_run, run, runs
+from analysis.queries.of_suite import branches, changes, layer_amounts, projects, seen, totals, trend
+from analysis.queries.of_tests import results_of_test, test, tests
+from analysis.queries.of_time import budgets, misfits, slow, slow_totals
+from analysis.queries.of_uploads import problem_groups, upload, upload_days, uploads
+
+__all__ = [
+    "branches",
+    "budgets",
+    "changes",
+    "flake_totals",
+    "flake_weeks",
+    "flakes",
+    "layer_amounts",
+    "misfits",
+    "problem_groups",
+    "projects",
+    "results_of_run",
+    "results_of_test",
+    "run",
+    "runs",
+    "seen",
+    "slow",
+    "slow_totals",
+    "test",
+    "tests",
+    "totals",
+    "trend",
+    "upload",
+    "upload_days",
+    "uploads",
+]

@@ -1,0 +1,260 @@
+"""Questions about runs: which there were, and what happened in one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from analysis import rollups
+from analysis.answers import LayerAmount, Page, ResultRow, RunAnswer, RunFailure, RunRow, TestRow
+from analysis.queries import of_uploads, rows
+from analysis.window import Window
+from projects.models import Project, title_of
+from projects.vocabulary import Boundary, FlakeStatus, Layer, Outcome
+
+FAILURES_SHOWN = 200  # a run with more has one cause, not two hundred
+NEW_SHOWN = 50
+USUAL_RUNS = 20
+
+RUN_COLUMNS = """u.number, u.key, u.started_at, u.branch, u.commit, u.pull_request, u.url, u.n_tests, u.n_passed, u.n_failed,
+    u.n_error, u.n_skipped, u.n_flaky, u.n_new, u.seconds, u.n_uploads, u.n_shards, u.shard_total, u.is_truncated,
+    u.is_incident, u.incident_sentence"""
+
+RUNS = """
+SELECT {columns}, b.seconds, count(*) OVER () FROM projects_run u
+LEFT JOIN LATERAL (
+    SELECT b.seconds FROM projects_run b
+    WHERE b.project_id = u.project_id AND b.branch = u.branch AND b.started_at < u.started_at AND NOT b.is_truncated
+    ORDER BY b.started_at DESC, b.number DESC LIMIT 1
+) b ON true
+WHERE {runs} AND (%(q)s = '' OR u.key ILIKE %(like)s OR u.commit ILIKE %(like)s OR u.branch ILIKE %(like)s)
+    AND (NOT %(only_bad)s OR u.n_failed + u.n_error > 0) AND (NOT %(only_passed)s OR u.n_failed + u.n_error = 0)
+ORDER BY {order}, u.number DESC LIMIT %(size)s OFFSET %(offset)s
+"""
+ONE_RUN = """
+SELECT {columns}, (
+    SELECT b.seconds FROM projects_run b
+    WHERE b.project_id = u.project_id AND b.branch = u.branch AND b.started_at < u.started_at AND NOT b.is_truncated
+    ORDER BY b.started_at DESC, b.number DESC LIMIT 1)
+FROM projects_run u WHERE u.project_id = %(project_id)s AND u.number = %(number)s
+"""
+SORTS = {
+    "number": "u.number",
+    "when": "u.started_at",
+    "failed": "u.n_failed + u.n_error",
+    "tests": "u.n_tests",
+    "time": "u.seconds",
+    "flaky": "u.n_flaky",
+}
+
+# The run before which a failing test last passed is looked for among the runs of the same branch.
+FAILURES = """
+SELECT t.id, t.suite, t.classname, t.name, t.file, t.layer, f.outcome, f.seconds, f.attempt, t.flake_status, f.is_final,
+    g.boundary, g.matched, coalesce(p.kind, ''), coalesce(p.message, ''), coalesce(p.text, ''), f.in_incident,
+    (SELECT min(e.run_number) FROM projects_failure e JOIN projects_run v ON v.project_id = e.project_id
+            AND v.number = e.run_number
+        WHERE e.project_id = f.project_id AND e.test_id = f.test_id AND e.is_final AND v.branch = %(branch)s
+            AND e.run_number > coalesce((
+                SELECT max(r.run_number) FROM projects_result r
+                JOIN projects_run w ON w.project_id = r.project_id AND w.number = r.run_number
+                WHERE r.project_id = f.project_id AND r.test_id = f.test_id AND r.outcome = 1 AND w.branch = %(branch)s
+                    AND r.run_number < f.run_number), 0)
+            AND e.run_number < f.run_number)
+FROM (
+    SELECT DISTINCT ON (test_id) * FROM projects_failure
+    WHERE project_id = %(project_id)s AND run_number = %(number)s ORDER BY test_id, attempt DESC
+    LIMIT %(limit)s
+) f
+JOIN projects_test t ON t.project_id = f.project_id AND t.id = f.test_id
+JOIN projects_signature g ON g.project_id = f.project_id AND g.digest = f.signature
+LEFT JOIN LATERAL (
+    SELECT * FROM projects_failuresample s
+    WHERE s.project_id = f.project_id AND s.test_id = f.test_id AND s.signature = f.signature
+    ORDER BY s.run_number = f.run_number DESC, s.run_number DESC LIMIT 1
+) p ON true
+ORDER BY t.layer, t.id
+"""
+
+NEW_TESTS = """
+SELECT {test}, 1, 0, 0, 0, 0 FROM projects_test t
+WHERE t.project_id = %(project_id)s AND t.first_run = %(number)s ORDER BY t.id LIMIT %(limit)s
+"""
+
+# Tests of the run before on the same branch that this run does not have.
+MISSING = """
+SELECT count(*) FROM projects_result r
+WHERE r.project_id = %(project_id)s AND r.run_number = %(before)s AND r.ran_on = (
+        SELECT day FROM projects_run WHERE project_id = %(project_id)s AND number = %(before)s)
+    AND NOT EXISTS (SELECT FROM projects_result h WHERE h.project_id = r.project_id AND h.test_id = r.test_id
+        AND h.run_number = %(number)s AND h.ran_on = %(day)s)
+"""
+LAYERS = """
+SELECT layer, n_tests, seconds FROM projects_runlayer WHERE project_id = %(project_id)s AND run_number = %(number)s
+"""
+USUAL = """
+SELECT layer, percentile_disc(0.5) WITHIN GROUP (ORDER BY n_tests), percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds)
+FROM projects_runlayer
+WHERE project_id = %(project_id)s AND run_number IN (
+    SELECT number FROM projects_run WHERE project_id = %(project_id)s AND is_default_branch AND NOT is_truncated
+        AND started_at < %(started_at)s ORDER BY started_at DESC LIMIT %(n_usual)s)
+GROUP BY layer
+"""
+NEIGHBOURS = """
+SELECT (SELECT max(number) FROM projects_run WHERE project_id = %(project_id)s AND number < %(number)s),
+    (SELECT min(number) FROM projects_run WHERE project_id = %(project_id)s AND number > %(number)s),
+    (SELECT number FROM projects_run WHERE project_id = %(project_id)s AND branch = %(branch)s
+        AND started_at < %(started_at)s ORDER BY started_at DESC, number DESC LIMIT 1)
+"""
+
+RESULTS = """
+SELECT r.run_number, r.test_id, t.suite, t.classname, t.name, t.file, r.outcome, r.seconds, r.n_attempts, {flaky}, t.layer,
+    count(*) OVER ()
+FROM projects_result r JOIN projects_test t ON t.project_id = r.project_id AND t.id = r.test_id
+WHERE r.project_id = %(project_id)s AND r.run_number = %(number)s AND r.ran_on = %(day)s AND {filters}
+ORDER BY {order}, r.test_id LIMIT %(size)s OFFSET %(offset)s
+"""
+RESULT_SORTS = {
+    "outcome": "array_position(ARRAY[3, 2, 1, 4]::smallint[], r.outcome)",
+    "name": "lower(t.name)",
+    "layer": "t.layer",
+    "time": "r.seconds",
+}
+
+
+def runs(project: Project, window: Window) -> Page[RunRow]:
+    """Which runs were there in the window, newest first?"""
+    statement = RUNS.format(
+        columns=RUN_COLUMNS,
+        runs=rows.RUNS[rows.kind_of(window)],
+        order=rows.order(window.sort, SORTS, default="-when"),
+    )
+    bad = {Outcome.FAILED, Outcome.ERROR}
+    values = rows.values_of(
+        project,
+        window,
+        q=window.q,
+        like=f"%{window.q}%",
+        only_bad=bool(bad & set(window.outcomes)),
+        only_passed=window.outcomes == (Outcome.PASSED,),
+        size=window.size,
+        offset=(window.page - 1) * window.size,
+    )
+    found = rows.fetch(statement, values)
+    return Page(tuple(map(_run_row, found)), found[0][-1] if found else 0, window.page, window.size)
+
+
+def _run_row(row: Sequence[Any]) -> RunRow:
+    """Make a RunRow of RUN_COLUMNS and the seconds of the run before, which stand in the middle of it."""
+    fields: list[Any] = [*row[:15], row[21], *row[15:21]]
+    return RunRow(*fields)
+
+
+def run(project: Project, number: int) -> RunAnswer | None:
+    """What happened in this run? None where the project has no such run."""
+    values: dict[str, Any] = {"project_id": project.pk, "number": number}
+    found = rows.fetch(ONE_RUN.format(columns=RUN_COLUMNS), values)
+    if not found:
+        return None
+    row = _run_row(found[0])
+    values |= {"branch": row.branch, "started_at": row.started_at, "day": row.started_at.date()}
+    before, after, same_branch = rows.fetch(NEIGHBOURS, values)[0]
+    failures = _failures(values)
+    standing = [failure for failure, is_flaky, in_incident in failures if not is_flaky and not in_incident]
+    incident = [failure for failure, is_flaky, in_incident in failures if in_incident and not is_flaky]
+    return RunAnswer(
+        run=row,
+        failed_new=tuple(f for f in standing if f.failing_since is None),
+        failed_before=tuple(f for f in standing if f.failing_since is not None),
+        flaky=tuple(failure for failure, is_flaky, _ in failures if is_flaky),
+        incident=tuple(incident),
+        n_incident=row.n_bad if row.is_incident else len(incident),
+        new_tests=_new_tests(values),
+        n_missing=rows.fetch(MISSING, {**values, "before": same_branch})[0][0] if same_branch else 0,
+        layers=_layers(LAYERS, values),
+        usual=_layers(USUAL, {**values, "n_usual": USUAL_RUNS}),
+        uploads=of_uploads.uploads_of_run(project, number),
+        number_before=before,
+        number_after=after,
+    )
+
+
+def _failures(values: dict[str, Any]) -> list[tuple[RunFailure, bool, bool]]:
+    """Return the failures of the run, each with whether a retry forgave it and whether an incident explains it."""
+    found = []
+    for row in rows.fetch(FAILURES, {**values, "limit": FAILURES_SHOWN}):
+        test_id, suite, classname, name, file, layer, outcome, seconds, attempt, status, is_final = row[:11]
+        boundary, matched, kind, message, text, in_incident, since = row[11:]
+        failure = RunFailure(
+            test_id=test_id,
+            title=title_of(suite=suite, classname=classname, name=name, file=file),
+            home=file or classname or suite,
+            layer=Layer(layer),
+            outcome=Outcome(outcome),
+            seconds=seconds,
+            n_attempts=attempt,
+            status=FlakeStatus(status),
+            failing_since=since,
+            boundary=Boundary(boundary),
+            matched=matched,
+            kind=kind,
+            message=message,
+            text=text,
+        )
+        found.append((failure, not is_final, in_incident))
+    return found
+
+
+def _new_tests(values: dict[str, Any]) -> tuple[TestRow, ...]:
+    statement = NEW_TESTS.format(test=rows.TEST_COLUMNS)
+    return tuple(rows.test_row(row) for row in rows.fetch(statement, {**values, "limit": NEW_SHOWN}))
+
+
+def _layers(statement: str, values: dict[str, Any]) -> tuple[LayerAmount, ...]:
+    found = {layer: (n, seconds) for layer, n, seconds in rows.fetch(statement, values)}
+    return tuple(LayerAmount(layer, *found.get(layer, (0, 0.0))) for layer in Layer)
+
+
+def results_of_run(project: Project, number: int, window: Window) -> Page[ResultRow]:
+    """How did each test end in this run, the worst first?"""
+    kept = rows.fetch(
+        "SELECT started_at, branch, commit, day FROM projects_run WHERE project_id = %(project_id)s AND number = %(number)s",
+        {"project_id": project.pk, "number": number},
+    )
+    if not kept:
+        return Page((), 0, 1, window.size)
+    started_at, branch, commit, day = kept[0]
+    condition, more = rows.filters(replace(window, outcomes=()))
+    if window.outcomes:
+        condition += " AND r.outcome = ANY(%(outcomes)s)"
+    statement = RESULTS.format(
+        flaky=rollups.FLAKY, filters=condition, order=rows.order(window.sort, RESULT_SORTS, default="outcome")
+    )
+    values = rows.values_of(
+        project,
+        window,
+        number=number,
+        day=day,
+        outcomes=[int(outcome) for outcome in window.outcomes],
+        size=window.size,
+        offset=(window.page - 1) * window.size,
+        **more,
+    )
+    found = rows.fetch(statement, values)
+    results = tuple(
+        ResultRow(
+            run_number=row[0],
+            test_id=row[1],
+            title=title_of(suite=row[2], classname=row[3], name=row[4], file=row[5]),
+            at=started_at,
+            branch=branch,
+            commit=commit,
+            outcome=Outcome(row[6]),
+            seconds=row[7],
+            n_attempts=row[8],
+            is_flaky=bool(row[9]),
+            layer=Layer(row[10]),
+        )
+        for row in found
+    )
+    return Page(results, found[0][-1] if found else 0, window.page, window.size)

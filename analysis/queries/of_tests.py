@@ -1,0 +1,242 @@
+"""Questions about tests: which there are, and the story of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from analysis import rollups
+from analysis.answers import (
+    EvidenceRow,
+    FlakeAnswer,
+    Page,
+    ProofRow,
+    ReasonRow,
+    ResultRow,
+    TestAnswer,
+    TestRow,
+)
+from analysis.queries import rows
+from analysis.refresh import bins_of
+from analysis.window import Window
+from projects.models import Flake, FlakeProof, Project, Test
+from projects.vocabulary import Boundary, FlakeRule, FlakeStatus, Layer, Outcome
+
+SORTS = {
+    "name": "lower(t.name)",
+    "layer": "t.layer",
+    "pass": "(s.n_results - s.n_skipped - s.n_bad)::float / nullif(s.n_results - s.n_skipped, 0)",
+    "total": "s.seconds",
+    "last": "t.last_seen_on",
+    "runs": "s.n_results",
+}
+TIMED_SORTS = {"median": 0.5, "p95": 0.95}
+HISTORY = 120  # results drawn on a test's page
+PROOFS = 20
+REASONS = 20
+
+TESTS = """
+WITH days AS ({days}), s AS ({summed})
+SELECT {test}, {sums}, count(*) OVER () FROM s JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
+WHERE {filters} ORDER BY {order}, t.id LIMIT %(size)s OFFSET %(offset)s
+"""
+
+TIMED_TESTS = """
+WITH days AS ({days}), s AS ({summed}), b AS (SELECT test_id, string_agg(timings, ''::bytea) AS timings FROM days GROUP BY test_id)
+SELECT {test}, {sums}, b.timings
+FROM s JOIN b USING (test_id) JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
+WHERE {filters} ORDER BY t.id
+"""
+
+ONE_TEST = """
+WITH days AS ({days}), s AS ({summed})
+SELECT {test}, {sums}, (SELECT sum(seconds) FROM days)
+FROM projects_test t LEFT JOIN s ON s.test_id = t.id
+WHERE t.project_id = %(project_id)s AND t.id = %(test_id)s
+"""
+
+REASONS_OF = """
+SELECT encode(f.signature, 'hex'), g.title, g.boundary, g.matched, count(*), min(f.day), max(f.day),
+    p.run_number, coalesce(p.kind, ''), coalesce(p.message, ''), coalesce(p.text, '')
+FROM projects_failure f
+JOIN projects_signature g ON g.project_id = f.project_id AND g.digest = f.signature
+LEFT JOIN LATERAL (
+    SELECT * FROM projects_failuresample s
+    WHERE s.project_id = f.project_id AND s.test_id = f.test_id AND s.signature = f.signature
+    ORDER BY s.run_number DESC LIMIT 1
+) p ON true
+WHERE f.project_id = %(project_id)s AND f.test_id = %(test_id)s AND f.day BETWEEN %(since)s AND %(until)s {branch}
+GROUP BY f.signature, g.title, g.boundary, g.matched, p.run_number, p.kind, p.message, p.text
+ORDER BY count(*) DESC, max(f.day) DESC, f.signature LIMIT %(limit)s
+"""
+
+RESULTS = """
+SELECT r.run_number, r.test_id, u.started_at, u.branch, u.commit, r.outcome, r.seconds, r.n_attempts, {flaky},
+    count(*) OVER ()
+FROM projects_result r JOIN projects_run u ON u.project_id = r.project_id AND u.number = r.run_number
+WHERE r.project_id = %(project_id)s AND r.test_id = %(test_id)s AND r.ran_on BETWEEN %(since)s AND %(until)s AND {runs} {outcomes}
+ORDER BY u.started_at DESC, u.number DESC LIMIT %(size)s OFFSET %(offset)s
+"""
+
+
+def tests(project: Project, window: Window) -> Page[TestRow]:
+    """Which tests ran in the window, and how did they behave?"""
+    if window.sort.removeprefix("-") in TIMED_SORTS:
+        return _tests_by_percentile(project, window)
+    found = rows.fetch(_statement(TESTS, window), _values(project, window))
+    page = [rows.test_row(row) for row in found]
+    n_total = found[0][-1] if found else 0
+    return Page(rows.dressed(project, window, page), n_total, window.page, window.size)
+
+
+def _statement(statement: str, window: Window) -> str:
+    return statement.format(
+        days=rows.DAYS[rows.kind_of(window)],
+        summed=rows.SUMMED,
+        test=rows.TEST_COLUMNS,
+        sums=rows.SUM_COLUMNS,
+        filters=rows.filters(window)[0],
+        order=rows.order(window.sort, SORTS, default="-total"),
+    )
+
+
+def _values(project: Project, window: Window) -> dict[str, Any]:
+    more = rows.filters(window)[1]
+    return rows.values_of(project, window, size=window.size, offset=(window.page - 1) * window.size, **more)
+
+
+def _tests_by_percentile(project: Project, window: Window) -> Page[TestRow]:
+    """Sort by a percentile of the window, which only the timings of all its tests can tell."""
+    found = rows.fetch(_statement(TIMED_TESTS, window), _values(project, window))
+    q = TIMED_SORTS[window.sort.removeprefix("-")]
+    keyed = [(rows.percentile(bins_of(bytes(row[-1])), q), row) for row in found]
+    timed = [pair for pair in keyed if pair[0] is not None]
+    timed.sort(key=lambda pair: (pair[0] or 0, -pair[1][0]), reverse=window.sort.startswith("-"))
+    ordered = [row for _, row in timed] + [row for key, row in keyed if key is None]
+    start = (window.page - 1) * window.size
+    page = [rows.test_row(row) for row in ordered[start : start + window.size]]
+    return Page(rows.dressed(project, window, page), len(ordered), window.page, window.size)
+
+
+def test(project: Project, window: Window, test_id: int) -> TestAnswer | None:
+    """What is the story of this test? None where the project has no such test."""
+    kept = Test.objects.filter(project=project, id=test_id).first()
+    if kept is None:
+        return None
+    found = rows.fetch(_statement(ONE_TEST, window), rows.values_of(project, window, test_id=test_id))[0]
+    row = rows.dressed(project, window, [rows.test_row(found)])[0]
+    history = results_of_test(project, replace(window, page=1, size=HISTORY, outcomes=()), test_id)
+    return TestAnswer(
+        row=row,
+        suite=kept.suite,
+        classname=kept.classname,
+        name=kept.name,
+        file=kept.file,
+        line=kept.line,
+        framework=kept.framework,
+        markers=tuple(kept.markers),
+        tags=tuple(kept.tags),
+        first_seen_on=kept.first_seen_on,
+        evidence=tuple(
+            EvidenceRow(words, Layer(layer), weight) for words, layer, weight, *_ in kept.evidence
+        ),
+        flake=_flake(project, test_id),
+        reasons=_reasons(project, window, test_id),
+        history=tuple(reversed(history.rows)),
+        share_of_time=row.seconds / found[-1] if found[-1] else None,
+    )
+
+
+def _flake(project: Project, test_id: int) -> FlakeAnswer | None:
+    flake = Flake.objects.filter(project=project, test_id=test_id).first()
+    if flake is None:
+        return None
+    proofs = FlakeProof.objects.filter(project=project, test_id=test_id).order_by("-run_number", "other_run")
+    return FlakeAnswer(
+        status=FlakeStatus(flake.status),
+        sentence=flake.sentence,
+        since_on=flake.since_on,
+        rate=flake.rate,
+        rate_low=flake.rate_low,
+        rate_high=flake.rate_high,
+        proofs=tuple(map(_proof, proofs[:PROOFS])),
+        note=flake.note,
+    )
+
+
+def _proof(proof: FlakeProof) -> ProofRow:
+    return ProofRow(
+        rule=FlakeRule(proof.rule),
+        run_number=proof.run_number,
+        other_run=proof.other_run,
+        commit=proof.commit,
+        day=proof.day,
+        in_incident=proof.in_incident,
+    )
+
+
+def _reasons(project: Project, window: Window, test_id: int) -> tuple[ReasonRow, ...]:
+    branch = "AND f.on_default" if rows.kind_of(window) == "default" else ""
+    values = rows.values_of(project, window, test_id=test_id, limit=REASONS)
+    return tuple(
+        ReasonRow(
+            signature=signature,
+            title=title,
+            boundary=Boundary(boundary),
+            matched=matched,
+            n=n,
+            first_on=first_on,
+            last_on=last_on,
+            sample_run=sample_run,
+            sample_kind=kind,
+            sample_message=message,
+            sample_text=text,
+        )
+        for signature, title, boundary, matched, n, first_on, last_on, sample_run, kind, message, text in rows.fetch(
+            REASONS_OF.format(branch=branch), values
+        )
+    )
+
+
+def results_of_test(project: Project, window: Window, test_id: int) -> Page[ResultRow]:
+    """How did this test end, run by run, newest first?"""
+    statement = RESULTS.format(
+        flaky=rollups.FLAKY,
+        runs=rows.RUNS[rows.kind_of(window)],
+        outcomes="AND r.outcome = ANY(%(outcomes)s)" if window.outcomes else "",
+    )
+    values = rows.values_of(
+        project,
+        window,
+        test_id=test_id,
+        outcomes=[int(outcome) for outcome in window.outcomes],
+        size=window.size,
+        offset=(window.page - 1) * window.size,
+    )
+    found = rows.fetch(statement, values)
+    kept = Test.objects.filter(project=project, id=test_id).first()
+    title, layer = (kept.title, Layer(kept.layer)) if kept else ("", Layer.UNKNOWN)
+    return Page(
+        tuple(_result(row, title, layer) for row in found),
+        found[0][-1] if found else 0,
+        window.page,
+        window.size,
+    )
+
+
+def _result(row: Sequence[Any], title: str, layer: Layer) -> ResultRow:
+    run_number, test_id, at, branch, commit, outcome, seconds, n_attempts, is_flaky, _ = row
+    return ResultRow(
+        run_number=run_number,
+        test_id=test_id,
+        title=title,
+        at=at,
+        branch=branch,
+        commit=commit,
+        outcome=Outcome(outcome),
+        seconds=seconds,
+        n_attempts=n_attempts,
+        is_flaky=bool(is_flaky),
+        layer=layer,
+    )

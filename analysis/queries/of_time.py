@@ -1,0 +1,225 @@
+"""Questions about time: where it goes, which tests behave unlike their layer, and what a layer may take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from statistics import median
+from typing import Any
+
+from analysis.answers import BudgetAnswer, Misfit, Page, SlowRow, SlowTotals, TestRow
+from analysis.queries import rows
+from analysis.window import Window
+from projects.models import Project
+from projects.vocabulary import Boundary, Layer, TimingBucket
+
+SLOW_SHARE = 0.05  # the top 5 % is a page that people finish
+BUDGET_RUNS = 20  # whose median says what a run takes now
+BUDGET_WEEKS = 12
+CHANGE_SHOWN = 1.5  # a p95 that grew by less is noise on shared runners
+
+SORTS = {
+    "name": "lower(t.name)",
+    "layer": "t.layer",
+    "total": "s.seconds",
+    "share": "s.seconds",
+    "run": "s.seconds / nullif(s.n_results - s.n_skipped, 0)",
+}
+
+SLOW = """
+WITH days AS ({days}), s AS ({summed})
+SELECT {test}, {sums}, (SELECT sum(seconds) FROM s), count(*) OVER ()
+FROM s JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
+WHERE s.seconds > 0 AND {filters} ORDER BY {order}, t.id LIMIT %(size)s OFFSET %(offset)s
+"""
+TOTALS = """
+WITH days AS ({days}), s AS ({summed}), ranked AS (
+    SELECT s.seconds, row_number() OVER (ORDER BY s.seconds DESC, s.test_id) AS place, count(*) OVER () AS n
+    FROM s JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id WHERE {filters}
+)
+SELECT coalesce(max(n), 0), coalesce(sum(seconds), 0), count(*) FILTER (WHERE place <= ceil(n * %(share)s)),
+    coalesce(sum(seconds) FILTER (WHERE place <= ceil(n * %(share)s)), 0)
+FROM ranked
+"""
+BUCKETS = """
+WITH days AS ({days}), s AS ({summed})
+SELECT t.layer, t.bucket, count(*), sum(s.seconds) FROM s
+JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id GROUP BY t.layer, t.bucket
+"""
+
+# Slow for its layer is one signal; the boundaries that its failures broke at, or a vote for a higher layer, the other.
+MISFITS = """
+WITH days AS ({days}), s AS ({summed})
+SELECT {test}, {sums}, t.median_s, t.evidence, ARRAY(
+    SELECT g.boundary FROM projects_failure f
+    JOIN projects_signature g ON g.project_id = f.project_id AND g.digest = f.signature
+    WHERE f.project_id = t.project_id AND f.test_id = t.id AND NOT f.in_incident
+    GROUP BY g.boundary ORDER BY count(*) DESC)
+FROM s JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
+WHERE t.layer IN (2, 3) AND t.bucket = 3 AND t.misfit_dismissed = ''
+ORDER BY s.seconds DESC, t.id LIMIT 1000
+"""
+
+RUN_SECONDS = """
+SELECT u.day, l.seconds FROM projects_runlayer l
+JOIN projects_run u ON u.project_id = l.project_id AND u.number = l.run_number
+WHERE l.project_id = %(project_id)s AND l.layer = %(layer)s AND u.is_default_branch AND NOT u.is_truncated
+    AND u.day BETWEEN %(first)s AND %(until)s
+ORDER BY u.started_at, u.number
+"""
+DEAREST = """
+SELECT s.seconds / nullif(s.n_results - s.n_skipped, 0) FROM ({summed}) s
+JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
+WHERE t.layer = %(layer)s ORDER BY 1 DESC NULLS LAST
+"""
+
+SIGNS_OF_E2E = {Boundary.BROWSER: "its failures show a browser"}
+SIGNS_OF_INTEGRATION = {
+    Boundary.DATABASE: "its failures show a database",
+    Boundary.NETWORK: "its failures show the network",
+    Boundary.EXTERNAL_SERVICE: "its failures show an external service",
+    Boundary.QUEUE: "its failures show a queue",
+    Boundary.AUTHENTICATION: "its failures show authentication",
+    Boundary.BROWSER: "its failures show a browser",
+}
+
+
+def slow(project: Project, window: Window) -> Page[SlowRow]:
+    """Which tests take the time of the window?"""
+    condition, more = rows.filters(window)
+    statement = SLOW.format(
+        days=rows.DAYS[rows.kind_of(window)],
+        summed=rows.SUMMED,
+        test=rows.TEST_COLUMNS,
+        sums=rows.SUM_COLUMNS,
+        filters=condition,
+        order=rows.order(window.sort, SORTS, default="-total"),
+    )
+    values = rows.values_of(project, window, size=window.size, offset=(window.page - 1) * window.size, **more)
+    found = rows.fetch(statement, values)
+    tests = rows.dressed(project, window, [rows.test_row(row) for row in found])
+    before = rows.timings(project, window.previous, [test.id for test in tests]) if window.compare else {}
+    page = tuple(_slow_row(row, test, before) for row, test in zip(found, tests, strict=True))
+    return Page(page, found[0][-1] if found else 0, window.page, window.size)
+
+
+def _slow_row(row: Sequence[Any], test: TestRow, before: dict[int, list[int]]) -> SlowRow:
+    total = row[17] or 0
+    p95_before = rows.percentile(before.get(test.id, ()), 0.95)
+    ended = test.n_results - test.n_skipped
+    return SlowRow(
+        test=test,
+        p95_before_s=p95_before,
+        seconds_per_run=test.seconds / ended if ended else 0.0,
+        share=test.seconds / total if total else 0.0,
+        note=_note(test, p95_before),
+    )
+
+
+def _note(test: TestRow, p95_before: float | None) -> str:
+    if p95_before and test.p95_s and test.p95_s >= CHANGE_SHOWN * p95_before:
+        return f"{test.p95_s / p95_before:.1f} times slower than before"
+    if test.bucket is TimingBucket.SLOW and test.layer is Layer.UNIT:
+        return "slow for a unit test: does it cross a boundary?"
+    if test.bucket is TimingBucket.SLOW and test.layer is Layer.INTEGRATION:
+        return "slow for an integration test: an end-to-end test in disguise?"
+    return ""
+
+
+def slow_totals(project: Project, window: Window) -> SlowTotals:
+    """How is the time of the window spread over tests, layers and buckets?"""
+    condition, more = rows.filters(window)
+    parts = {"days": rows.DAYS[rows.kind_of(window)], "summed": rows.SUMMED}
+    values = rows.values_of(project, window, share=SLOW_SHARE, **more)
+    n_tests, seconds, n_slowest, of_slowest = rows.fetch(TOTALS.format(**parts, filters=condition), values)[0]
+    buckets: dict[Layer, dict[TimingBucket, tuple[int, float]]] = {layer: {} for layer in Layer}
+    for layer, bucket, n, spent in rows.fetch(BUCKETS.format(**parts), values):
+        buckets[Layer(layer)][TimingBucket(bucket)] = (n, float(spent))
+    return SlowTotals(
+        n_tests=n_tests,
+        seconds=float(seconds),
+        n_slowest=n_slowest,
+        share_of_slowest=float(of_slowest) / float(seconds) if seconds else 0.0,
+        buckets=buckets,
+    )
+
+
+def misfits(project: Project, window: Window, limit: int = 20) -> tuple[Misfit, ...]:
+    """Which tests behave unlike their layer, by two signals? The dearest first."""
+    statement = MISFITS.format(
+        days=rows.DAYS[rows.kind_of(window)],
+        summed=rows.SUMMED,
+        test=rows.TEST_COLUMNS,
+        sums=rows.SUM_COLUMNS,
+    )
+    judged = (_misfit(row) for row in rows.fetch(statement, rows.values_of(project, window)))
+    return tuple(misfit for misfit in judged if misfit is not None)[:limit]
+
+
+def _misfit(row: Sequence[Any]) -> Misfit | None:
+    test = rows.test_row(row)
+    median_s, evidence, boundaries = row[17:20]
+    higher = Layer.INTEGRATION if test.layer is Layer.UNIT else Layer.E2E
+    signs = SIGNS_OF_INTEGRATION if higher is Layer.INTEGRATION else SIGNS_OF_E2E
+    other = next((signs[Boundary(boundary)] for boundary in boundaries if Boundary(boundary) in signs), "")
+    other = other or next(
+        (words for words, layer, weight, *_ in evidence if layer == higher and weight > 0), ""
+    )
+    if not other or median_s is None:
+        return None
+    return Misfit(test=test, slow=f"median {median_s:.2g} s", other=other, looks_like=higher)
+
+
+def budgets(project: Project, window: Window) -> tuple[BudgetAnswer, ...]:
+    """What does each layer with a budget take in a run, when will that be too much, and how few tests bring it back?"""
+    return tuple(
+        _budget(project, window, Layer.from_word(word), float(limit))
+        for word, limit in sorted(project.budgets.items())
+    )
+
+
+def _budget(project: Project, window: Window, layer: Layer, limit_s: float) -> BudgetAnswer:
+    first = window.until - timedelta(weeks=BUDGET_WEEKS)
+    values = rows.values_of(project, window, first=first, layer=int(layer))
+    spent = [(day, float(seconds)) for day, seconds in rows.fetch(RUN_SECONDS, values)]
+    if not spent:
+        return BudgetAnswer(layer, limit_s, None, None, None, 0)
+    run_s = median(seconds for _, seconds in spent[-BUDGET_RUNS:])
+    over = run_s - limit_s
+    return BudgetAnswer(
+        layer=layer,
+        limit_s=limit_s,
+        run_s=run_s,
+        share=run_s / limit_s,
+        crosses_on=_crossing(spent, run_s, limit_s, today=window.until),
+        n_to_move=_fewest(project, window, values, over) if over > 0 else 0,
+    )
+
+
+def _crossing(
+    spent: Sequence[tuple[date, float]], run_s: float, limit_s: float, *, today: date
+) -> date | None:
+    """Extend the median slope between weekly medians (Theil-Sen) to the limit; None when it is not rising or far off."""
+    weeks: dict[int, list[float]] = {}
+    for day, seconds in spent:
+        weeks.setdefault((today - day).days // 7, []).append(seconds)
+    points = [(-age, median(found)) for age, found in sorted(weeks.items())]
+    slopes = [(y2 - y1) / (x2 - x1) for i, (x1, y1) in enumerate(points) for x2, y2 in points[i + 1 :]]
+    if len(points) < 4 or run_s >= limit_s:
+        return None
+    slope = median(slopes)
+    if slope <= 0 or (limit_s - run_s) / slope > 52:
+        return None
+    return today + timedelta(weeks=(limit_s - run_s) / slope)
+
+
+def _fewest(project: Project, window: Window, values: dict[str, Any], over: float) -> int:
+    """Count the fewest tests whose mean times together bring the layer back under its budget: the dearest ones."""
+    days = rows.DAYS[rows.kind_of(window)]
+    statement = f"WITH days AS ({days}) " + DEAREST.format(summed=rows.SUMMED)
+    freed, n = 0.0, 0
+    for (seconds,) in rows.fetch(statement, values):
+        if freed >= over or not seconds:
+            break
+        freed, n = freed + float(seconds), n + 1
+    return n
