@@ -44,7 +44,7 @@ def _written(report: Report) -> Iterator[tuple[str, str]]:
             yield "integration.xml", _pytest(report, xunit1=True)
         case Group.JAVA_UNIT | Group.JAVA_INTEGRATION:
             yield from _surefire(report)
-        case Group.FRONTEND:
+        case Group.FRONTEND | Group.WINDOWS:
             yield "jest.xml", _jest(report)
         case Group.E2E:
             yield "playwright.xml", _playwright(report)

@@ -17,6 +17,7 @@ FIRST_NUMBER = 4100  # the project is older than its history here
 SATURDAY = 5
 NIGHTLY_AT = time(23, 50)  # its unit tests are under way at midnight
 LOAD_WEEKDAYS = (1, 4)
+WINDOWS_WEEKDAYS = (0, 2, 4)
 
 
 class Job(Enum):
@@ -25,6 +26,7 @@ class Job(Enum):
     BACKEND = "backend"
     PAYMENTS = "payments"
     FRONTEND = "frontend"
+    WINDOWS = "frontend-windows"
     E2E = "e2e"
     LOAD = "load"
 
@@ -83,8 +85,9 @@ def _on_main(first_day: date, *, now: datetime) -> Iterator[DemoRun]:
         nightly_at = datetime.combine(on, NIGHTLY_AT, now.tzinfo)
         if on.weekday() == SATURDAY or position == 0 or not _is_over(nightly_at, now=now):
             continue
+        windows = (Job.WINDOWS,) if on.weekday() in WINDOWS_WEEKDAYS else ()
         load = (Job.LOAD,) if on.weekday() in LOAD_WEEKDAYS else ()
-        jobs = (Job.BACKEND, Job.PAYMENTS, Job.FRONTEND, Job.E2E, *load)
+        jobs = (Job.BACKEND, Job.PAYMENTS, Job.FRONTEND, *windows, Job.E2E, *load)
         yield DemoRun(nightly_at, day, position, "main", jobs, is_nightly=True)
 
 

@@ -39,6 +39,7 @@ GROUPS = {
     Job.BACKEND: (Group.BACKEND_UNIT, Group.BACKEND_INTEGRATION, Group.RUFF),
     Job.PAYMENTS: (Group.JAVA_UNIT, Group.JAVA_INTEGRATION),
     Job.FRONTEND: (Group.FRONTEND, Group.ESLINT),
+    Job.WINDOWS: (Group.WINDOWS,),
     Job.E2E: (Group.E2E,),
     Job.LOAD: (Group.LOAD,),
 }
@@ -162,7 +163,7 @@ class Story:
             yield from self._of_job(run, job, attempt=2)
 
     def _of_job(self, run: DemoRun, job: Job, *, attempt: int) -> Iterator[Delivery]:
-        environment = WINDOWS if job is Job.FRONTEND and run.is_nightly else LINUX
+        environment = WINDOWS if job is Job.WINDOWS else LINUX
         started_at = run.started_at + timedelta(minutes=RERUN_AFTER_MINUTES * (attempt - 1))
         for shard in range(1, N_SHARDS + 1) if job is Job.E2E else (0,):
             if shard == N_SHARDS and run.number == self.missing_shard:

@@ -165,7 +165,7 @@ def test_the_midnight_flake_fails_in_nightly_runs_alone() -> None:
 
 
 def test_one_flake_needs_windows() -> None:
-    failed = failing_deliveries(suite.test_named(Group.FRONTEND, "writes through to disk"))
+    failed = failing_deliveries(suite.test_named(Group.WINDOWS, "writes through to disk"))
 
     assert {delivery.environment for delivery in failed} == {"windows-2022"}
 
