@@ -79,13 +79,14 @@ def advice_sentence(steps: list[Step]) -> str:
 
 def _fewest_moved(now: _Whole, total: int, target: Target) -> tuple[int, _Whole] | None:
     """Return the whole point at `total` that takes the fewest tests out of their layers, and how many."""
-    best: tuple[int, int, _Whole] | None = None
+    best: tuple[int, int, int, _Whole] | None = None
     for point in _candidates(now, total, target):
         out = sum(max(0, have - want) for have, want in zip(now, point, strict=True))
-        levels = _levels(now, point)
-        if best is None or (out, levels, point) < best:
-            best = (out, levels, point)
-    return None if best is None else (best[0], best[2])
+        changed = sum(have != want for have, want in zip(now, point, strict=True))
+        rank = (out, changed, _levels(now, point), point)
+        if best is None or rank < best:
+            best = rank
+    return None if best is None else (best[0], best[3])
 
 
 def _levels(now: _Whole, point: _Whole) -> int:

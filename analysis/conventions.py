@@ -76,7 +76,7 @@ acceptance      e2e          2.6  1.4  2.0
 acceptancetest  e2e          2.6  1.4  2.0
 atest           e2e          4.0  3.0  3.0  # Robot Framework's name for acceptance tests
 uat             e2e          3.5  2.0  3.0
-system          e2e          2.4 -0.1  1.8  # Rails test/system; else a word of many products
+system          e2e          2.4 -0.1  2.4  # Rails test/system; else a word of many products
 ui              e2e          1.2 -0.4  3.0  # XCTest targets *UITests
 gui             e2e          2.6  0.6  2.4
 browser         e2e          2.4  0.1  0.6  # Laravel Dusk tests/Browser

@@ -16,12 +16,12 @@ from typing import Any
 
 MAX_PATTERN = 500  # characters; longer is a list of names, and belongs into several rules
 MAX_TEXT = 1_000  # characters read of a subject: what is stored of a name
-MAX_STATES = 400  # of one pattern, after counted repeats are written out
+MAX_WRITTEN_OUT = 400  # states that counted repeats may add: each costs time with every new character
 MAX_REMEMBERED = 4_000  # sets of states kept per pattern before starting over: about 2 MB
 MAX_ALTERNATIVES = 64  # that braces in a glob may spell out
 
 
-class BadPattern(ValueError):  # noqa: N818 (named for the reader)
+class BadPattern(ValueError):
     """A pattern that is not taken: `message` says why and what to do, `place` counts characters from 0."""
 
     def __init__(self, message: str, place: int | None = None) -> None:
@@ -34,7 +34,7 @@ def regex(pattern: str) -> Callable[[str], bool]:
     """Compile a regular expression into a test that finds it anywhere in a text."""
     _check_length(pattern)
     try:
-        return _Automaton(parser.parse(pattern)).search
+        return _Automaton(pattern, flags=0).search
     except re.error as error:
         raise BadPattern(f"Not a regular expression: {error.msg}.", error.pos) from None
     except (RecursionError, OverflowError):
@@ -52,7 +52,7 @@ def glob(pattern: str, *, separator: str = "") -> Callable[[str], bool]:
         raise BadPattern("The pattern is empty, so it would match nothing.")
     one = _path_source if separator else _text_source
     alternatives = "|".join(one(text) for text in _braces(pattern))
-    return _Automaton(parser.parse(rf"\A(?:{alternatives})\Z", re.DOTALL)).search
+    return _Automaton(rf"\A(?:{alternatives})\Z", flags=re.DOTALL).search
 
 
 def _check_length(pattern: str) -> None:
@@ -124,7 +124,9 @@ _MATCH = -1
 class _Automaton:
     """The states of one pattern, and the sets of them met so far."""
 
-    def __init__(self, tree: Any) -> None:
+    def __init__(self, source: str, *, flags: int) -> None:
+        tree = parser.parse(source, flags)
+        self._most = 2 * len(source) + MAX_WRITTEN_OUT
         self._tests: list[Callable[[str], bool] | None] = []  # consuming nodes
         self._forks: list[tuple[int, ...]] = []
         self._assertions: list[Callable[[int, int], bool] | None] = []
@@ -210,7 +212,7 @@ class _Automaton:
     # --- from Python's parse tree to nodes, back to front
 
     def _node(self, *forks: int, test: Callable[[str], bool] | None = None) -> int:
-        if len(self._forks) >= MAX_STATES:
+        if len(self._forks) >= self._most:
             raise BadPattern("The pattern is too large once its counted repeats are written out; use * or +.")
         self._forks.append(forks)
         self._tests.append(test)

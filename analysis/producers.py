@@ -12,12 +12,12 @@ from analysis import weights
 # that people use for everything leans towards what it is mostly used for.
 FRAMEWORKS = weights.votes("""
 # The tool reads code and runs none of it.
-static 9: actionlint ansible-lint bandit biome black cfn-lint cfn-nag checkov checkstyle clang-tidy clippy
-static 9: codespell cppcheck credo detekt dialyzer eslint flake8 golangci-lint golint govet hadolint
-static 9: helm-lint htmlhint jshint jsonlint kics ktlint kube-linter kube-score kubeconform kubeval
-static 9: markdownlint mypy oxlint phan php-cs-fixer phpcs phpmd phpstan pmd prettier psalm pyright rubocop
-static 9: ruff scalafmt scalastyle semgrep shellcheck sobelow solhint spotbugs staticcheck stylelint
-static 9: swiftlint terrascan tflint tfsec tslint yamllint
+static 12: actionlint ansible-lint bandit biome black cfn-lint cfn-nag checkov checkstyle clang-tidy clippy
+static 12: codespell cppcheck credo detekt dialyzer eslint flake8 golangci-lint golint govet hadolint
+static 12: helm-lint htmlhint jshint jsonlint kics ktlint kube-linter kube-score kubeconform kubeval
+static 12: markdownlint mypy oxlint phan php-cs-fixer phpcs phpmd phpstan pmd prettier psalm pyright rubocop
+static 12: ruff scalafmt scalastyle semgrep shellcheck sobelow solhint spotbugs staticcheck stylelint
+static 12: swiftlint terrascan tflint tfsec tslint yamllint
 static 8: buf pylint slither spectral trivy vacuum vale
 static 7: conftest
 static 6: ansible-test   # its sanity checks; its units and targets come from pytest and the callback
@@ -75,7 +75,7 @@ unit 0.4: cargo
 # Steps of a pipeline written as tests.
 unknown 7: ci-operator
 unknown 5: kubetest
-unknown 1.8: generic
+unknown 2.6: generic
 """)
 
 # Suites and classes that only one producer writes, for reports that do not name it otherwise.

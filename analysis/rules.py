@@ -21,7 +21,7 @@ MAX_RULES = 200  # per project; every test meets every rule
 __all__ = ["BadPattern", "BadRules", "Rule", "RuleSet", "Subject", "from_toml", "to_toml"]
 
 
-class BadRules(ValueError):  # noqa: N818 (named for the reader)
+class BadRules(ValueError):
     """A list of rules that is not taken; `position` counts rules from 1, where one of them is to blame."""
 
     def __init__(self, message: str, position: int | None = None) -> None:
@@ -184,4 +184,4 @@ def _rule(table: Any, position: int) -> Rule:
 
 def _toml_string(text: str) -> str:
     # JSON strings are TOML basic strings, but for DEL, which TOML wants escaped too.
-    return json.dumps(text).replace("\x7f", "\\u007f")
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
