@@ -1,0 +1,60 @@
+"""The letters' tasks: find what is due, build each letter once, send each delivery on its own.
+
+The rows are the queue of record, so a doorbell that the broker lost is rung again by the next beat.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import shared_task
+from django.utils import timezone
+
+from projects.models import Membership, Project
+from reports import delivery, look, schedule, weekly
+
+
+@shared_task
+def send_due_letters(**_: Any) -> None:
+    """Ask every project that sends letters whether one is due, and wake the deliveries that wait."""
+    now = timezone.now()
+    rows = Project.objects.filter(sends_letter=True).order_by("id")
+    for project_id, weekday, hour, zone in rows.values_list(
+        "id", "letter_weekday", "letter_hour", "time_zone"
+    ):
+        if schedule.due(now, weekday=weekday, hour=hour, zone=zone):
+            build_letter.delay_on_commit(project_id=project_id)
+    for delivery_id in delivery.waiting(now=now):
+        deliver_letter.delay_on_commit(delivery_id=delivery_id)
+
+
+@shared_task
+def build_letter(*, project_id: int, **_: Any) -> None:
+    """Build the project's due letter and wake its deliveries; a second call finds it built."""
+    project = Project.objects.get(pk=project_id)
+    letter = weekly.due_letter(project, now=timezone.now())
+    if letter is None:
+        return
+    for delivery_id in letter.deliveries.order_by("id").values_list("id", flat=True):
+        deliver_letter.delay_on_commit(delivery_id=delivery_id)
+
+
+@shared_task
+def deliver_letter(*, delivery_id: int, **_: Any) -> None:
+    """Claim one delivery and send it."""
+    now = timezone.now()
+    claimed = delivery.claim(delivery_id, now=now)
+    if claimed is not None:
+        delivery.send(claimed, now=now)
+
+
+@shared_task
+def send_sample(*, membership_id: int, **_: Any) -> None:
+    """Send one member the letter as it would be today."""
+    now = timezone.now()
+    member = Membership.objects.select_related("project", "user").get(pk=membership_id)
+    letter = weekly.build(member.project, schedule.days_to(now, zone=member.project.time_zone))
+    kept = delivery.sample(
+        member.project, subject=letter.subject, html=look.html(letter), text=look.text(letter), now=now
+    )
+    delivery.message(kept, to=member.user.email, membership=member).send()

@@ -1,0 +1,120 @@
+"""The letter for people: a preview, the sent ones, one sent now on request, and the way out without login.
+
+A letter is shown as the document that it is, with a policy of its own: inline styles, and nothing else. The
+pages around it, and the choice of day and hour, are the dashboard's settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Concatenate, ParamSpec
+
+from csp.constants import NONE, SELF, UNSAFE_INLINE
+from csp.decorators import csp_replace
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from projects import access
+from projects.access import Access
+from projects.models import Letter, Membership
+from reports import delivery, look, schedule, tasks, weekly
+
+P = ParamSpec("P")
+
+LETTER_POLICY = {
+    "default-src": [NONE],
+    "style-src": [UNSAFE_INLINE],
+    "frame-ancestors": [SELF],
+    "base-uri": [NONE],
+    "form-action": [NONE],
+}
+
+
+def member_view(
+    view: Callable[Concatenate[HttpRequest, Access, P], HttpResponse],
+) -> Callable[Concatenate[HttpRequest, str, P], HttpResponseBase]:
+    """Let members of the project through, and hand over their access."""
+
+    def guarded(request: HttpRequest, slug: str, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        return view(request, access.access_for(request.user, slug), *args, **kwargs)
+
+    return guarded
+
+
+@require_safe
+@never_cache
+@xframe_options_sameorigin
+@csp_replace(LETTER_POLICY)  # type: ignore[arg-type]  # typed for views without arguments
+@member_view
+def preview(request: HttpRequest, way_in: Access) -> HttpResponse:
+    """Show the letter about the seven full days before today, as HTML or, with ?as=text, as text."""
+    letter = weekly.build(way_in.project, schedule.days_to(timezone.now(), zone=way_in.project.time_zone))
+    if request.GET.get("as") == "text":
+        return _text(look.text(letter), way_in)
+    return _document(look.html(letter), way_in)
+
+
+@require_safe
+@xframe_options_sameorigin
+@csp_replace(LETTER_POLICY)  # type: ignore[arg-type]  # typed for views without arguments
+@member_view
+def sent(request: HttpRequest, way_in: Access, week_on: date) -> HttpResponse:
+    """Show a letter of the archive as it was sent."""
+    letter = get_object_or_404(Letter, project=way_in.project, week_on=week_on)
+    if request.GET.get("as") == "text":
+        return _text(letter.text, way_in)
+    return _document(letter.html, way_in)
+
+
+@require_POST
+@member_view
+def send_me(request: HttpRequest, way_in: Access) -> HttpResponse:
+    """Send the member who asks the letter as it would be today."""
+    member = Membership.objects.select_related("user").get(project=way_in.project, user=request.user.pk)
+    if member.user.email:
+        tasks.send_sample.delay_on_commit(membership_id=member.pk)
+        messages.success(request, f"A letter is on its way to {member.user.email}.")
+    else:
+        messages.error(request, "Your account has no e-mail address. Add one under your account.")
+    return redirect("settings-reports", way_in.project.slug)
+
+
+@csrf_exempt  # a mail program clicks for the reader (RFC 8058); the signed link is the proof
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def stop(request: HttpRequest, token: str) -> HttpResponse:
+    """Ask before stopping a reader's letter on GET, since scanners open links; stop it on POST."""
+    membership = delivery.membership_to_stop(token)
+    if membership is None:
+        raise Http404("This link names no reader.")
+    if request.method == "POST":
+        Membership.objects.filter(pk=membership.pk).update(wants_letter=False)
+        membership.wants_letter = False
+    context = {"named": membership.project.name, "wants_letter": membership.wants_letter}
+    return render(request, "reports/stop.html", context)
+
+
+def _document(html: str, way_in: Access) -> HttpResponse:
+    """Return a letter as a document whose links open in the whole window, should a frame show it."""
+    framed = html.replace("<head>", '<head><base target="_top">', 1)
+    return HttpResponse(look.with_way_out(framed, url=_settings_url(way_in)))
+
+
+def _text(text: str, way_in: Access) -> HttpResponse:
+    body = look.with_way_out(text, url=_settings_url(way_in))
+    return HttpResponse(body, content_type="text/plain; charset=utf-8")
+
+
+def _settings_url(way_in: Access) -> str:
+    return reverse("settings-reports", args=[way_in.project.slug])
