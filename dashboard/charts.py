@@ -1,7 +1,7 @@
 """Answers as plotly figures, each with the sentence and the table that say the same.
 
-Knows which marks stand for what. Colours are names of CSS tokens in `meta.color`, resolved in the browser, so that light
-and dark have one source. Links are `customdata`. Which answers there are is the views' affair.
+Knows which marks stand for what. Colours are names of CSS tokens in `meta.color`, resolved in the browser, so
+that light and dark have one source. Links are `customdata`. Which answers there are is the views' affair.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from typing import Any
 
 from django.utils.safestring import SafeString, mark_safe
 
-from analysis.answers import FlakeWeek, ResultRow, TrendWeek
+from analysis.answers import FlakeWeek, LayerAmount, ResultRow, TrendWeek
+from analysis.shape import Shape, Target
 from dashboard.format import count, day_words, duration, percent
 from projects.vocabulary import Layer, Outcome
 
 Figure = dict[str, Any]
 
 STACK = (Layer.UNIT, Layer.INTEGRATION, Layer.E2E)  # from the ground up
+NO_NAME = "<extra></extra>"  # plotly would repeat the name of the trace
 TWO_WEEKS_MS = 14 * 24 * 3600 * 1000
 JSON_ESCAPES = {ord("<"): "\\u003C", ord(">"): "\\u003E", ord("&"): "\\u0026"}
 
@@ -189,7 +191,10 @@ def flake_weeks(weeks: Sequence[FlakeWeek], *, url: str) -> Chart:
 def _flake_sentence(weeks: Sequence[FlakeWeek]) -> str:
     n_new, n_fixed = sum(week.n_new for week in weeks), sum(week.n_fixed for week in weeks)
     n_still = weeks[-1].n_still + weeks[-1].n_new if weeks else 0
-    return f"In {len(weeks)} weeks {count(n_new)} tests became flaky and {count(n_fixed)} were fixed; {count(n_still)} are flaky in the last."
+    return (
+        f"In {len(weeks)} weeks {count(n_new)} tests became flaky and {count(n_fixed)} were fixed; "
+        f"{count(n_still)} are flaky in the last."
+    )
 
 
 OUTCOME_MARKS = (
@@ -252,7 +257,8 @@ def _duration_trace(
             ]
             for result in shown
         ],
-        "hovertemplate": f"%{{customdata[2]}} {kind}, %{{customdata[1]}}<br>%{{x|%-d %b %H:%M}} UTC<extra></extra>",
+        "hovertemplate": f"%{{customdata[2]}} {kind}, %{{customdata[1]}}<br>%{{x|%-d %b %H:%M}} UTC"
+        + NO_NAME,
         "marker": {"symbol": symbol, "size": mark_size, "opacity": 0.55 if kind == "passed" else 1},
         "meta": {"color": token},
     }
@@ -309,3 +315,21 @@ def _duration_table(results: Sequence[ResultRow]) -> Table:
         for result in sorted(results, key=lambda result: result.at, reverse=True)[:100]
     )
     return Table("Durations of the newest 100 results", ("Run", "When (UTC)", "Outcome", "Duration"), rows)
+
+
+def shape_table(amounts: Sequence[LayerAmount], target: Target | None, *, by: str) -> Table:
+    """Return the numbers behind a silhouette."""
+    shape = Shape({known.layer: known.n_tests if by == "count" else known.seconds for known in amounts})
+    rows = []
+    for layer in reversed(Layer):
+        amount = shape.amounts.get(layer, 0)
+        if not amount and layer not in STACK:
+            continue
+        written = count(amount) if by == "count" else duration(amount)
+        share = percent(shape.shares[layer], 1) if layer in STACK else "–"
+        band = target.bands[layer] if target and layer in STACK else None
+        rows.append(
+            (layer.word, written, share, f"{percent(band.low)}–{percent(band.high)}" if band else "–")
+        )
+    columns = ("Layer", "Tests" if by == "count" else "Time", "Share", "Target")
+    return Table(f"The shape by {by}", columns, tuple(rows))

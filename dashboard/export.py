@@ -1,6 +1,6 @@
-"""Any list as a file: CSV for spreadsheets, JSON for programs, streamed page by page so that its length costs nothing.
+"""Any list as a file: CSV for spreadsheets, JSON for programs, streamed, so that its length costs nothing.
 
-A list names its columns once; the same columns serve both forms. Which rows there are is the caller's question.
+A list names its columns once; they serve both forms. Which rows there are is the caller's question.
 """
 
 from __future__ import annotations

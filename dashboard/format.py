@@ -1,7 +1,7 @@
 """How numbers, times and names are written for a reader.
 
-Pure. Missing values are written as an en dash, which is not zero. Groups of digits and units are joined with narrow
-no-break spaces, so that a number never breaks over two lines.
+Pure. Missing values are written as an en dash, which is not zero. Groups of digits and units are joined with
+narrow no-break spaces, so that a number never breaks over two lines.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The door of every page: who looks, at which project, through which window; and the frame around the answer.
 
-`project_page` makes a view of a project: login, membership, window. `member_page` makes one that needs only a login.
-`render` prints a template inside the frame. What a page asks and says is its view's affair.
+`project_page` makes a view of a project: login, membership, window. `member_page` makes one that needs only
+a login. `render` prints a template inside the frame. What a page asks and says is its view's affair.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render as render_template
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 
+from analysis import queries
 from analysis import window as windows
 from analysis.window import Window
-from dashboard import filters
+from dashboard import filters, verdicts
 from projects import access
 from projects.access import Access, Forbidden
 from projects.models import Project
@@ -36,12 +37,13 @@ NAVIGATION = (
     ("overview", "Overview", "o"),
     ("tests", "Tests", "t"),
     ("flaky", "Flaky", "f"),
-    ("failures", "Failures", "x"),
     ("slow", "Slow", "s"),
     ("runs", "Runs", "r"),
     ("uploads", "Uploads", "u"),
     ("settings-rules", "Settings", ","),
 )
+
+NAMES = (*(name for name, _, _ in NAVIGATION), "shape", "settings-targets")
 
 
 class MemberRequest(HttpRequest):
@@ -89,7 +91,7 @@ def project_page(
     [Callable[Concatenate[ProjectRequest, P], HttpResponseBase]],
     Callable[Concatenate[HttpRequest, str, P], HttpResponseBase],
 ]:
-    """Let members of the project with this role or a higher one through, with project and window on the request."""
+    """Let members with this role or a higher one through, with project and window on the request."""
 
     def decorate(
         view: Callable[Concatenate[ProjectRequest, P], HttpResponseBase],
@@ -129,8 +131,8 @@ def render(
 ) -> HttpResponse:
     """Print a template inside the frame.
 
-    `place` is the URL name that the navigation marks. `offers` names the filters of the bar beyond branch, dates and
-    comparison; without it the page has no bar.
+    `place` is the URL name that the navigation marks. `offers` names the filters of the bar beyond branch,
+    dates and comparison; without it the page has no bar.
     """
     frame: dict[str, Any] = {"theme": theme(request), "themes": THEMES}
     if request.user.is_authenticated:
@@ -149,28 +151,37 @@ def _project_frame(request: ProjectRequest, *, place: str, offers: Sequence[str]
         "places": places(request.project, request.window, here=place),
     }
     if offers is not None:
-        from analysis import queries
-
         branches = queries.branches(request.project)
         frame["bar"] = filters.bar(request.window, branches=branches, offers=offers)
     return frame
 
 
+def render_nothing(
+    request: ProjectRequest, title: str, *, place: str, offers: Sequence[str] = ()
+) -> HttpResponse:
+    """Print a page of a window without runs: why there are none, and what to do."""
+    seen = queries.seen(request.project, request.window)
+    uploads_url = urls(request.project).get("uploads", "")
+    empty = verdicts.nothing(seen, request.window, uploads_url=uploads_url)
+    return render(request, "nothing.html", {"title": title, "empty": empty}, place=place, offers=offers)
+
+
+def urls(project: Project) -> dict[str, str]:
+    """Return the paths of the project's pages by name."""
+    return {name: reverse(name, args=[project.slug]) for name in NAMES}
+
+
+def kept(window: Window) -> str:
+    """Return branch and dates as a query string: what goes along to another page."""
+    return window.without_filters.query(by="count")
+
+
 def places(project: Project, window: Window, *, here: str) -> tuple[Place, ...]:
     """Return the navigation; branch and dates go with the reader, other filters stay behind."""
-    query = window.without_filters.query(by="count")
+    query, paths = kept(window), urls(project)
     return tuple(
-        Place(name, words, f"{url}{query}", key, name == here)
-        for name, words, key in NAVIGATION
-        if (url := _url(name, project))
+        Place(name, words, f"{paths[name]}{query}", key, name == here) for name, words, key in NAVIGATION
     )
-
-
-def _url(name: str, project: Project) -> str:
-    try:
-        return reverse(name, args=[project.slug])
-    except NoReverseMatch:
-        return ""
 
 
 def theme(request: HttpRequest) -> str:

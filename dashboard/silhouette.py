@@ -1,4 +1,4 @@
-"""The Shape as a picture: where the centred bars of a silhouette begin and end, and the target's outline beside them.
+"""The Shape as a picture: where the centred bars of a silhouette begin and end, and where a target wants that.
 
 Pure. Knows geometry and words for a template; what a shape is called and wants is analysis.shape's.
 """
@@ -49,7 +49,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Silhouette:
-    """A Shape ready to draw: by count or by time, its rows from the top, and a sentence for who cannot see it."""
+    """A Shape ready to draw: by count or by time, its rows from the top, and a sentence in its place."""
 
     by: str
     name: str

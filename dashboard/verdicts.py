@@ -1,4 +1,4 @@
-"""What pages say and decide from answers: verdict sentences, headline tiles, changes against the earlier window.
+"""What pages say and decide from answers: verdict sentences, headline tiles, changes against before.
 
 Pure: answers in, words out. Formatting is dashboard.format's, layout the templates'.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
+from typing import Any
 
 from analysis import shape as shapes
 from analysis.answers import (
@@ -16,13 +17,15 @@ from analysis.answers import (
     Change,
     FlakeTotals,
     LayerAmount,
+    Page,
     Seen,
     SlowTotals,
     TestAnswer,
     TestRow,
     Totals,
 )
-from analysis.window import LONGEST_DAYS, PRESETS, Window
+from analysis.shape import Target
+from analysis.window import ALL_BRANCHES, LONGEST_DAYS, PRESETS, Window
 from dashboard.format import (
     NO_EARLIER,
     Delta,
@@ -119,55 +122,47 @@ def _tone(change: float, more: Tone) -> Tone:
 # --- nothing to show
 
 
-def nothing(seen: Seen, window: Window, *, uploads_url: str) -> Empty | None:
-    """Say why a window has no runs; None when it has some."""
-    if seen.n_runs:
-        return None
+def nothing(seen: Seen, window: Window, *, uploads_url: str) -> Empty:
+    """Say why a window has no runs, by what there is elsewhere."""
     if not seen.n_uploads:
         return Empty(
-            "No results yet. Send the first report from CI or from here.", uploads_url, "Send a report"
+            "No results yet. Send the first report, from CI or by hand.", uploads_url, "Send a report"
         )
     if seen.last_run_at is None and seen.n_refused:
-        took = plural(seen.n_uploads, "upload arrived, it", "uploads arrived, none of them")
-        ending = "could not be read" if seen.n_uploads == 1 else "could be read"
+        arrived = (
+            "1 upload arrived and" if seen.n_uploads == 1 else f"{count(seen.n_uploads)} uploads arrived,"
+        )
+        read = "could not be read" if seen.n_uploads == 1 else "none could be read"
         return Empty(
-            f"{took} {ending}: {seen.last_refusal or 'see the problems'}", uploads_url, "See the problems"
+            f"{arrived} {read}: {seen.last_refusal or 'the reasons are with the uploads.'}",
+            uploads_url,
+            "See the problems",
         )
     if seen.last_run_at is None:
-        return Empty("The first upload has arrived and is being read.", "?", "Look again")
+        return Empty("An upload has arrived and is being read.", uploads_url, "See the uploads")
     return _nothing_here(seen, window)
 
 
 def _nothing_here(seen: Seen, window: Window) -> Empty:
     where = "on any branch" if window.is_all_branches else f"on {window.branch}"
-    when = (
-        f"in {window.words}" if window.until == window.today and window.n_days > 1 else f"from {window.words}"
-    )
-    if window.words == "today":
-        when = "today"
-    head = f"No runs {where} {when}."
+    head = f"No runs {where} {during(window)}."
     if seen.last_run_on_branch_at is None:
-        return Empty(
-            f"{head} There are runs on other branches.", window.query(branch="*"), "Show all branches"
-        )
+        elsewhere = window.without_filters.query(branch=ALL_BRANCHES)
+        return Empty(f"{head} There are runs on other branches.", elsewhere, "Show all branches")
     days = (window.today - seen.last_run_on_branch_at.date()).days + 1
-    wider = next(
-        (preset for preset in PRESETS if preset >= days and preset > window.n_days), min(days, LONGEST_DAYS)
-    )
     sentence = f"{head} The latest was {_days_ago(days - 1)}."
-    if days > LONGEST_DAYS or window.until != window.today:
-        return Empty(
-            sentence,
-            window.without_filters.query(since=_since(window, wider), until=window.today) or "?",
-            f"Show {wider} days",
-        )
-    return Empty(
-        sentence, window.query(since=_since(window, wider), until=window.today) or "?", f"Show {wider} days"
-    )
+    if days > LONGEST_DAYS:
+        return Empty(sentence)
+    wider = next((preset for preset in PRESETS if preset >= days), days)
+    link = window.query(since=window.today - timedelta(days=wider - 1), until=window.today) or "?"
+    return Empty(sentence, link, "Show today" if wider == 1 else f"Show {wider} days")
 
 
-def _since(window: Window, days: int) -> date:
-    return window.today - timedelta(days=days - 1)
+def during(window: Window) -> str:
+    """Say the dates with their preposition: "in the last 30 days", "today", "from 1 Nov to 7 Nov"."""
+    if window.words == "today":
+        return "today"
+    return f"in {window.words}" if window.until == window.today else f"from {window.words}"
 
 
 def _days_ago(days: int) -> str:
@@ -195,6 +190,13 @@ def no_match(window: Window, *, noun: str = "tests") -> Empty:
     return Empty(f"No {noun}{what}.", window.without_filters.query() or "?", "Clear filters")
 
 
+def past_the_end(rows: Page[Any], window: Window) -> Empty | None:
+    """Say that a list has no such page; None on a page that could exist."""
+    if rows.rows or window.page == 1:
+        return None
+    return Empty(f"The list has no page {window.page}.", window.query(page=1) or "?", "First page")
+
+
 # --- overview
 
 
@@ -205,35 +207,35 @@ def overview_tiles(now: Totals, before: Totals | None, *, urls: dict[str, str], 
             "Tests",
             count(now.n_tests),
             urls["tests"] + query,
-            count_delta(now.n_tests, before and before.n_tests),
+            count_delta(now.n_tests, before.n_tests if before else None),
             "test",
         ),
         Tile(
             "Pass rate",
             percent(now.pass_rate, 1),
-            urls["failures"] + query,
-            share_delta(now.pass_rate, before and before.pass_rate, more=Tone.BETTER),
+            urls["tests"] + _joined(query, "sort=pass"),
+            share_delta(now.pass_rate, before.pass_rate if before else None, more=Tone.BETTER),
             "pass-rate",
         ),
         Tile(
             "Run time, median",
             duration(now.run_seconds_p50),
             urls["slow"] + query,
-            time_delta(now.run_seconds_p50, before and before.run_seconds_p50),
+            time_delta(now.run_seconds_p50, before.run_seconds_p50 if before else None),
             "run-time",
         ),
         Tile(
             "Flaky",
             count(now.n_flaky),
             urls["flaky"] + query,
-            count_delta(now.n_flaky, before and before.n_flaky, more=Tone.WORSE),
+            count_delta(now.n_flaky, before.n_flaky if before else None, more=Tone.WORSE),
             "flake",
         ),
         Tile(
             "No layer",
             count(now.n_unknown),
             urls["tests"] + _joined(query, "layer=unknown"),
-            count_delta(now.n_unknown, before and before.n_unknown, more=Tone.WORSE),
+            count_delta(now.n_unknown, before.n_unknown if before else None, more=Tone.WORSE),
             "layer",
         ),
     ]
@@ -252,7 +254,7 @@ def overview_sentence(
 
 
 def time_sentence(now: Sequence[LayerAmount]) -> str:
-    """Say what the shape by time adds: "By time it is an inverted pyramid: e2e is 7 % of the tests and 58 % …"."""
+    """Say what the shape by time adds: "End-to-end tests are 7 % of the tests and 58 % of the time."."""
     tests, seconds = amounts_by_count(now), amounts_by_time(now)
     if not seconds.total or not tests.total or shapes.name(tests) == "undecided":
         return ""
@@ -321,7 +323,8 @@ def budget_sentence(budget: BudgetAnswer) -> str:
         help_words = (
             f" Moving {plural(budget.n_to_move, 'test')} would bring it back." if budget.n_to_move else ""
         )
-        return f"{_layer_tests(budget.layer)} take {duration(budget.run_s)} a run, {over} over the budget of {limit}.{help_words}"
+        taken = f"{_layer_tests(budget.layer)} take {duration(budget.run_s)} a run"
+        return f"{taken}, {over} over the budget of {limit}.{help_words}"
     text = f"{_layer_tests(budget.layer)} take {duration(budget.run_s)} a run of {limit} allowed"
     crosses = (
         f"; at this pace they cross it in the week of {day_words(budget.crosses_on)}"
@@ -331,8 +334,69 @@ def budget_sentence(budget: BudgetAnswer) -> str:
     return f"{text}{crosses}."
 
 
+@dataclass(frozen=True, slots=True)
+class BudgetLine:
+    """A budget as a sentence and a meter from 0 to 100."""
+
+    sentence: str
+    label: str
+    width: int
+    look: str
+    is_over: bool
+
+
+WARN_SHARE = 0.8
+
+
+def budget_line(budget: BudgetAnswer) -> BudgetLine:
+    """Put a budget into words and a meter; it warns from four fifths on."""
+    share = budget.share or 0.0
+    look = "meter-over" if share > 1 else "meter-warn" if share >= WARN_SHARE else ""
+    label = f"{percent(share)} of the {budget.layer.word} budget"
+    return BudgetLine(budget_sentence(budget), label, min(100, round(100 * share)), look, share > 1)
+
+
+def undecided_sentence(amounts: Sequence[LayerAmount]) -> str:
+    """Say how many tests lack a layer where that is too many to judge; else nothing."""
+    shape = amounts_by_count(amounts)
+    if shapes.name(shape) != "undecided":
+        return ""
+    n_unknown = shape.amounts.get(Layer.UNKNOWN, 0)
+    return f"Shape: undecided. {count(n_unknown)} of {count(n_unknown + shape.total)} tests have no layer."
+
+
 def _layer_tests(layer: Layer) -> str:
     return f"{_spoken(layer)}" if layer in shapes.CORE else f"{layer.word.capitalize()} tests"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFit:
+    """How a suite stands to one target, and the least that would meet it."""
+
+    name: str
+    fit: float
+    bands: str
+    advice: str
+    unmet: tuple[str, ...]
+    is_chosen: bool
+
+
+def target_fits(amounts: Sequence[LayerAmount], chosen: Target | None) -> list[TargetFit]:
+    """Compare a suite with each built-in target, and with the project's own."""
+    known = [*shapes.BUILT_IN, *([chosen] if chosen and chosen not in shapes.BUILT_IN else [])]
+    return [_target_fit(amounts, target, is_chosen=target == chosen) for target in known]
+
+
+def _target_fit(amounts: Sequence[LayerAmount], target: Target, *, is_chosen: bool) -> TargetFit:
+    shape = amounts_by_count(amounts)
+    judged = shapes.judge(shape, target)
+    steps = shapes.advice({amount.layer: amount.n_tests for amount in amounts}, target)
+    bands = ", ".join(
+        f"{layer.word} {100 * band.low:.0f}–{100 * band.high:.0f} %"
+        for layer, band in ((layer, target.bands[layer]) for layer in shapes.CORE)
+    )
+    advice = shapes.advice_sentence(steps) if steps else ("Met." if shape.total else "")
+    return TargetFit(target.kind.word, judged.fit, bands, advice, judged.unmet, is_chosen)
 
 
 # --- tests, test
@@ -341,11 +405,10 @@ def _layer_tests(layer: Layer) -> str:
 def tests_sentence(n_total: int, window: Window) -> str:
     """Say how many tests the list holds."""
     where = "on any branch" if window.is_all_branches else f"on {window.branch}"
-    verb = "match" if window.is_filtered else "ran"
     if window.is_filtered:
-        return f"{plural(n_total, 'test')} {'matches' if n_total == 1 else verb} {where}, {window.words}."
-    when = "today" if window.words == "today" else f"in {window.words}"
-    return f"{plural(n_total, 'test')} {verb} {where} {when}."
+        matches = "matches" if n_total == 1 else "match"
+        return f"{plural(n_total, 'test')} {matches} {where} {during(window)}."
+    return f"{plural(n_total, 'test')} ran {where} {during(window)}."
 
 
 def test_sentence(answer: TestAnswer) -> str:
@@ -375,6 +438,72 @@ def since_words(answer: TestAnswer) -> str:
     return f"since {day_words(flake.since_on)}" if flake.since_on else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of a list of facts; `url` leads to its rows."""
+
+    label: str
+    value: str
+    anchor: str = ""
+
+
+def test_facts(answer: TestAnswer) -> list[Fact]:
+    """Return what is known of a Test beside its story, without what is empty."""
+    row = answer.row
+    place = f"{answer.file}:{answer.line}" if answer.file and answer.line else answer.file
+    found = [
+        Fact("Median", duration(row.median_s), "p95"),
+        Fact("p95", duration(row.p95_s), "p95"),
+        Fact("Timing", row.bucket.word, "timing"),
+        Fact("Total", f"{duration(row.seconds)} ({percent(answer.share_of_time, 1)} of the suite)"),
+        Fact("File", place),
+        Fact("Class", answer.classname if answer.classname != answer.file else ""),
+        Fact("Suite", answer.suite if answer.suite not in (answer.classname, answer.file) else ""),
+        Fact("Variant", row.variant),
+        Fact("Framework", answer.framework),
+        Fact("Markers", ", ".join(answer.markers)),
+        Fact("Tags", ", ".join(answer.tags)),
+        Fact("Owner", row.owner),
+        Fact("First seen", day_words(answer.first_seen_on)),
+        Fact("Last seen", day_words(row.last_seen_on)),
+    ]
+    return [fact for fact in found if fact.value]
+
+
+STRONG, CLEAR = 3.0, 1.0  # log-odds of 20 to 1, and of nearly 3 to 1
+
+
+@dataclass(frozen=True, slots=True)
+class VoteLine:
+    """One reason for a layer in words: what was seen, what it says and how strongly."""
+
+    seen: str
+    layer: Layer
+    says: str
+    weight: str
+    width: int
+
+
+def votes(answer: TestAnswer) -> list[VoteLine]:
+    """Put the evidence for the layer into words, strongest first."""
+    most = max((abs(vote.weight) for vote in answer.evidence), default=1.0) or 1.0
+    return [
+        VoteLine(
+            vote.words,
+            vote.layer,
+            f"{_strength(vote.weight)} {'for' if vote.weight >= 0 else 'against'}",
+            f"{vote.weight:+.1f}".replace("-", "−"),
+            max(2, round(100 * abs(vote.weight) / most)),
+        )
+        for vote in answer.evidence
+    ]
+
+
+def _strength(weight: float) -> str:
+    size = abs(weight)
+    return "strongly" if size >= STRONG else "clearly" if size >= CLEAR else "weakly"
+
+
 def passes_needed(rate: float | None) -> int | None:
     """Return how many passes in a row would show, at 95 %, that a test of this failure rate is fixed."""
     if rate is None or not 0 < rate < 1:
@@ -389,14 +518,35 @@ def flaky_sentence(totals: FlakeTotals, *, window: Window, n_runs: int | None = 
     """Say how many tests are unreliable and what they cost."""
     if not totals.n_tests:
         over = f", over {plural(n_runs, 'run')}" if n_runs else ""
-        when = "today" if window.words == "today" else f"in {window.words}"
-        return f"No test both passed and failed on the same commit {when}{over}."
+        return f"No test both passed and failed on the same commit {during(window)}{over}."
     head = f"{plural(totals.n_tests, 'test is', 'tests are')} flaky"
     if not totals.n_runs_broken:
         return f"{head}; none of them broke a run."
     cost = f" and cost about {duration(totals.seconds_lost)} of re-running" if totals.seconds_lost else ""
     together = "together they" if totals.n_tests > 1 else "it"
     return f"{head}; {together} broke {plural(totals.n_runs_broken, 'run')}{cost}."
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A neighbouring list: how many, and where they are."""
+
+    words: str
+    url: str
+
+
+def flake_others(totals: FlakeTotals, window: Window) -> list[Other]:
+    """Return the tests that are near flaky: suspected, broken, fixed, each with its list."""
+    found = (
+        (totals.n_suspected, "suspected", FlakeStatus.SUSPECTED),
+        (totals.n_broken, "always failing: broken, not flaky", FlakeStatus.BROKEN),
+        (totals.n_fixed, "fixed", FlakeStatus.FIXED),
+    )
+    return [
+        Other(f"{count(n)} {words}", window.without_filters.query(statuses=(status,)))
+        for n, words, status in found
+        if n
+    ]
 
 
 def slow_sentence(totals: SlowTotals) -> str:

@@ -11,10 +11,10 @@ from django import template
 from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 
-from analysis.answers import Page, StripCell
+from analysis.answers import Page, SlowRow, StripCell
 from analysis.window import Window
 from dashboard import format as formats
-from dashboard import strips
+from dashboard import strips, verdicts
 from projects.vocabulary import FlakeStatus, Outcome
 
 register = template.Library()
@@ -105,7 +105,7 @@ def page_numbers(rows: Page[Any]) -> list[int | None]:
 
 @register.simple_tag
 def link(window: Window, **changes: object) -> str:
-    """Return the query string of the window with changes; "?" for all defaults, so that the link is no no-op."""
+    """Return the query string of the window with changes; "?" where all is default."""
     return window.query(**changes) or "?"
 
 
@@ -158,3 +158,9 @@ def _sort_link(window: Window, sort: str, default: str) -> str:
 def as_tuple(value: Any) -> tuple[Any, ...]:
     """Return a tuple of one value, as filters of a Window are."""
     return (value,)
+
+
+@register.filter
+def p95_delta(row: SlowRow) -> formats.Delta:
+    """Compare the p95 of a row with that of the earlier window."""
+    return verdicts.time_delta(row.test.p95_s, row.p95_before_s)

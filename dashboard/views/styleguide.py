@@ -30,8 +30,8 @@ NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 HISTORIES = ("PPPPPPPPPPPPPPPPPPPP", "PFPPXPPPFPPPXPPPPFPP", "SSSSSSSSSSSSSSSSSSSS", "PPPPEEEF", "", "P")
 TITLES = (
     "checkout › pays_with_saved_card",
-    "test_a_very_long_name_that_goes_on_and_on_and_never_seems_to_end_because_somebody_generated_it_from_a_table"
-    "_of_parameters[currency=EUR-country=LV-method=card-3ds=True-amount=1000000]",
+    "test_a_very_long_name_that_goes_on_and_on_and_never_seems_to_end_because_somebody_generated_it_from"
+    "_a_table_of_parameters[currency=EUR-country=LV-method=card-3ds=True-amount=1000000]",
     "اختبار › يدفع بالبطاقة المحفوظة",
     "com.example.search.internal.deeply.nested.packages.IndexesCatalogueIntegrationTest › indexes the catalogue",
     "tax › rounds",

@@ -1,0 +1,119 @@
+"""Where the time goes, drawn on the server: one line a layer or bucket, cut into its parts.
+
+Pure. Knows widths and the words beside them; the sums come from analysis.queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from analysis.answers import SlowTotals
+from analysis.timing import Limits
+from dashboard.charts import Table
+from dashboard.format import count, duration, percent
+from projects.vocabulary import Layer, TimingBucket
+
+WIDTH = 1000  # units of the SVG; it is stretched to its box
+LEAST = 4  # a part that exists is seen
+BUCKETS = (TimingBucket.FAST, TimingBucket.ACCEPTABLE, TimingBucket.SLOW, TimingBucket.UNTIMED)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a line: where it begins, how wide it is, and what it stands for."""
+
+    layer: Layer
+    bucket: TimingBucket
+    x: float
+    width: float
+    words: str
+    share: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a picture, named at its left."""
+
+    layer: Layer
+    parts: tuple[Part, ...]
+    note: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """A picture made of lines, the sentence that replaces it, and its table."""
+
+    lines: tuple[Line, ...]
+    sentence: str
+    table: Table
+
+
+def layer_times(totals: SlowTotals) -> Lines:
+    """Cut the time of the window by layer, the longest first."""
+    seconds = {
+        layer: sum(spent for _, spent in buckets.values()) for layer, buckets in totals.buckets.items()
+    }
+    whole = sum(seconds.values())
+    ordered = sorted((layer for layer in seconds if seconds[layer]), key=lambda layer: -seconds[layer])
+    parts, x = [], 0.0
+    for layer in ordered:
+        share = seconds[layer] / whole
+        parts.append(_part(layer, TimingBucket.UNTIMED, x, share, duration(seconds[layer])))
+        x += share * WIDTH
+    said = ", ".join(f"{part.layer.word} {part.share}" for part in parts)
+    rows = tuple((part.layer.word, part.words, part.share) for part in parts)
+    line = Line(Layer.UNKNOWN, tuple(parts), "", said)
+    return Lines(
+        (line,), f"The time by layer: {said}.", Table("Time by layer", ("Layer", "Time", "Share"), rows)
+    )
+
+
+def layer_buckets(totals: SlowTotals, limits: Mapping[Layer, Limits]) -> Lines:
+    """Cut the tests of each layer into fast, acceptable, slow and untimed."""
+    found = [
+        _bucket_line(layer, totals.buckets[layer], limits)
+        for layer in reversed(Layer)
+        if totals.buckets.get(layer)
+    ]
+    lines = tuple(line for line in found if line.parts)
+    rows = tuple(
+        (
+            line.layer.word,
+            *(count(totals.buckets[line.layer].get(bucket, (0, 0.0))[0]) for bucket in BUCKETS),
+            line.note,
+        )
+        for line in lines
+    )
+    columns = ("Layer", *(bucket.word for bucket in BUCKETS), "Limits")
+    n_slow = sum(totals.buckets[line.layer].get(TimingBucket.SLOW, (0, 0.0))[0] for line in lines)
+    return Lines(
+        lines, f"{count(n_slow)} tests are slow for their layer.", Table("Tests by timing", columns, rows)
+    )
+
+
+def _bucket_line(
+    layer: Layer, buckets: Mapping[TimingBucket, tuple[int, float]], limits: Mapping[Layer, Limits]
+) -> Line:
+    whole = sum(n for n, _ in buckets.values())
+    parts, x = [], 0.0
+    for bucket in BUCKETS:
+        n = buckets.get(bucket, (0, 0.0))[0]
+        if n:
+            parts.append(_part(layer, bucket, x, n / whole, count(n)))
+            x += n / whole * WIDTH
+    said = ", ".join(f"{part.words} {part.bucket.word}" for part in parts)
+    return Line(layer, tuple(parts), limit_words(limits.get(layer)), said)
+
+
+def _part(layer: Layer, bucket: TimingBucket, x: float, share: float, words: str) -> Part:
+    return Part(layer, bucket, round(x, 1), round(max(LEAST, share * WIDTH), 1), words, percent(share))
+
+
+def limit_words(limits: Limits | None) -> str:
+    """Say the limits of a layer: "fast < 10 ms, slow ≥ 100 ms"."""
+    if limits is None:
+        return ""
+    sign = "≥" if limits.limit_is_slow else ">"
+    return f"fast < {duration(limits.fast_s)}, slow {sign} {duration(limits.slow_s)}"

@@ -1,0 +1,76 @@
+"""The flaky tests: which tests lie, and what they cost."""
+
+from __future__ import annotations
+
+from django.http import HttpResponseBase
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from analysis import queries
+from analysis.answers import FlakeRow, FlakeWeek
+from dashboard import charts, export, page, verdicts
+from dashboard.export import Column
+from dashboard.page import ProjectRequest, project_page
+from projects.models import Project
+
+OFFERS = ("q", "layer", "status")
+
+
+@require_safe
+@project_page()
+def flaky(request: ProjectRequest) -> HttpResponseBase:
+    """Show the unreliable tests, the dearest first."""
+    project, window = request.project, request.window
+    if export.wanted(request):
+        return export.export(
+            request,
+            f"{project.slug} flaky tests",
+            columns(project),
+            lambda asked: queries.flakes(project, asked),
+            window=window,
+        )
+    totals = queries.flake_totals(project, window)
+    rows = queries.flakes(project, window)
+    n_runs = 0
+    if not rows.n_total and not window.is_filtered:
+        n_runs = queries.totals(project, window).n_runs
+        if not n_runs:
+            return page.render_nothing(request, "Flaky tests", place="flaky", offers=OFFERS)
+    weeks = queries.flake_weeks(project, window)
+    context = {
+        "totals": totals,
+        "rows": rows,
+        "sentence": verdicts.flaky_sentence(totals, window=window, n_runs=n_runs),
+        "others": verdicts.flake_others(totals, window),
+        "chart": charts.flake_weeks(weeks, url=page.urls(project)["flaky"]) if _has_any(weeks) else None,
+        "empty": verdicts.past_the_end(rows, window) or verdicts.no_match(window, noun="flaky tests"),
+    }
+    return page.render(request, "flaky.html", context, place="flaky", offers=OFFERS)
+
+
+def _has_any(weeks: tuple[FlakeWeek, ...]) -> bool:
+    return any(week.n_new or week.n_still or week.n_fixed for week in weeks)
+
+
+def columns(project: Project) -> list[Column[FlakeRow]]:
+    """Return the columns of a flaky test in a file, in the order of the page."""
+    url = reverse("test", args=[project.slug, 0]).removesuffix("0")
+    return [
+        Column("id", lambda row: row.test.id),
+        Column("test", lambda row: row.test.title),
+        Column("home", lambda row: row.test.home),
+        Column("variant", lambda row: row.test.variant),
+        Column("layer", lambda row: row.test.layer),
+        Column("status", lambda row: row.status),
+        Column("since_on", lambda row: row.since_on),
+        Column("runs_broken", lambda row: row.n_runs_broken),
+        Column("flakes", lambda row: row.n_flakes),
+        Column("fail_rate", lambda row: row.rate),
+        Column("fail_rate_low", lambda row: row.rate_low),
+        Column("fail_rate_high", lambda row: row.rate_high),
+        Column("lost_s", lambda row: row.seconds_lost),
+        Column("boundary", lambda row: row.boundary),
+        Column("reason", lambda row: row.reason),
+        Column("proof_runs", lambda row: " ".join(map(str, row.proof_runs))),
+        Column("url", lambda row: f"{url}{row.test.id}"),
+    ]

@@ -1,0 +1,67 @@
+"""The overview: what shape the suite has, and whether it moves the right way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from django.http import HttpResponse
+from django.views.decorators.http import require_safe
+
+from analysis import queries, shape, wishes
+from analysis.answers import LayerAmount
+from dashboard import charts, page, silhouette, verdicts
+from dashboard.page import ProjectRequest, project_page
+from dashboard.silhouette import amounts_by_count, amounts_by_time
+from projects.vocabulary import TargetKind
+
+LAYERS = ("layer",)
+
+
+@require_safe
+@project_page()
+def overview(request: ProjectRequest) -> HttpResponse:
+    """Show the verdict, the headline numbers, the shape, its trend and what changed."""
+    project, window = request.project, replace(request.window, layers=())
+    request.window = window
+    totals = queries.totals(project, window)
+    if not totals.n_runs:
+        return page.render_nothing(request, "Overview", place="overview")
+    before = queries.totals(project, window.previous) if window.compare else None
+    if before is not None and not before.n_runs:
+        before = None
+    amounts = queries.layer_amounts(project, window)
+    earlier = queries.layer_amounts(project, window.previous) if before else None
+    target = wishes.target(project.target_kind, project.target_bands)
+    urls, query = page.urls(project), page.kept(window)
+    trend = queries.trend(project, window)
+    return page.render(
+        request,
+        "overview.html",
+        {
+            "totals": totals,
+            "sentence": verdicts.overview_sentence(project.name, amounts, earlier, n_days=window.n_days),
+            "time_sentence": verdicts.time_sentence(amounts),
+            "tiles": verdicts.overview_tiles(totals, before, urls=urls, query=query),
+            "by_count": silhouette.draw(amounts_by_count(amounts), target, by="count"),
+            "by_time": silhouette.draw(amounts_by_time(amounts), None, by="time"),
+            "by_count_table": charts.shape_table(amounts, target, by="count"),
+            "by_time_table": charts.shape_table(amounts, None, by="time"),
+            "target": target,
+            "target_word": TargetKind(project.target_kind).word if project.target_kind else "",
+            "advice": _advice(amounts, target),
+            "undecided": verdicts.undecided_sentence(amounts),
+            "budgets": [verdicts.budget_line(budget) for budget in queries.budgets(project, window)],
+            "trend": charts.trend(trend, by=window.by, url=urls["tests"]),
+            "stack": tuple(reversed(charts.STACK)),
+            "changes": verdicts.change_lines(queries.changes(project, window), urls=urls, query=query),
+            "settings_url": urls.get("settings-targets"),
+            "rules_url": urls.get("settings-rules"),
+        },
+        place="overview",
+        offers=(),
+    )
+
+
+def _advice(amounts: tuple[LayerAmount, ...], target: shape.Target | None) -> str:
+    counts = {amount.layer: amount.n_tests for amount in amounts}
+    return shape.advice_sentence(shape.advice(counts, target)) if target else ""

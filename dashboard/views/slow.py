@@ -1,0 +1,67 @@
+"""The slow tests: where the time goes, and what would bring it back."""
+
+from __future__ import annotations
+
+from django.http import HttpResponseBase
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from analysis import queries, wishes
+from analysis.answers import SlowRow
+from dashboard import export, page, parts, verdicts
+from dashboard.export import Column
+from dashboard.page import ProjectRequest, project_page
+from projects.models import Project
+
+OFFERS = ("q", "layer", "bucket")
+
+
+@require_safe
+@project_page()
+def slow(request: ProjectRequest) -> HttpResponseBase:
+    """Show the tests by the time they take."""
+    project, window = request.project, request.window
+    if export.wanted(request):
+        return export.export(
+            request,
+            f"{project.slug} slow tests",
+            columns(project),
+            lambda asked: queries.slow(project, asked),
+            window=window,
+        )
+    rows = queries.slow(project, window)
+    if not rows.n_total and not window.is_filtered:
+        return page.render_nothing(request, "Slow tests", place="slow", offers=OFFERS)
+    totals = queries.slow_totals(project, window)
+    context = {
+        "rows": rows,
+        "totals": totals,
+        "sentence": verdicts.slow_sentence(totals),
+        "times": parts.layer_times(totals),
+        "buckets": parts.layer_buckets(totals, wishes.limits(project.timing_limits)),
+        "misfits": queries.misfits(project, window),
+        "budgets": [verdicts.budget_line(budget) for budget in queries.budgets(project, window)],
+        "empty": verdicts.past_the_end(rows, window) or verdicts.no_match(window),
+    }
+    return page.render(request, "slow.html", context, place="slow", offers=OFFERS)
+
+
+def columns(project: Project) -> list[Column[SlowRow]]:
+    """Return the columns of a slow test in a file, in the order of the page."""
+    url = reverse("test", args=[project.slug, 0]).removesuffix("0")
+    return [
+        Column("id", lambda row: row.test.id),
+        Column("test", lambda row: row.test.title),
+        Column("home", lambda row: row.test.home),
+        Column("variant", lambda row: row.test.variant),
+        Column("layer", lambda row: row.test.layer),
+        Column("bucket", lambda row: row.test.bucket),
+        Column("median_s", lambda row: row.test.median_s),
+        Column("p95_s", lambda row: row.test.p95_s),
+        Column("p95_before_s", lambda row: row.p95_before_s),
+        Column("per_run_s", lambda row: row.seconds_per_run),
+        Column("total_s", lambda row: row.test.seconds),
+        Column("share", lambda row: row.share),
+        Column("note", lambda row: row.note),
+        Column("url", lambda row: f"{url}{row.test.id}"),
+    ]

@@ -1,0 +1,100 @@
+"""The list of tests, and the story of one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from django.http import Http404, HttpResponse, HttpResponseBase
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from analysis import queries, wishes
+from analysis.answers import TestRow
+from dashboard import charts, export, page, parts, verdicts
+from dashboard.export import Column
+from dashboard.page import ProjectRequest, project_page
+from projects.models import Project
+
+OFFERS = ("q", "layer", "outcome", "bucket", "status")
+
+
+@require_safe
+@project_page()
+def tests(request: ProjectRequest) -> HttpResponseBase:
+    """Show the tests that ran in the window."""
+    project, window = request.project, request.window
+    if export.wanted(request):
+        return export.export(
+            request,
+            f"{project.slug} tests",
+            columns(project),
+            lambda asked: queries.tests(project, asked),
+            window=window,
+        )
+    rows = queries.tests(project, window)
+    if not rows.n_total and not window.is_filtered:
+        return page.render_nothing(request, "Tests", place="tests", offers=OFFERS)
+    context = {
+        "rows": rows,
+        "sentence": verdicts.tests_sentence(rows.n_total, window),
+        "empty": verdicts.past_the_end(rows, window) or verdicts.no_match(window),
+    }
+    return page.render(request, "tests.html", context, place="tests", offers=OFFERS)
+
+
+def columns(project: Project) -> list[Column[TestRow]]:
+    """Return the columns of a test in a file, in the order of the page."""
+    url = reverse("test", args=[project.slug, 0]).removesuffix("0")
+    return [
+        Column("id", lambda row: row.id),
+        Column("test", lambda row: row.title),
+        Column("home", lambda row: row.home),
+        Column("variant", lambda row: row.variant),
+        Column("owner", lambda row: row.owner),
+        Column("layer", lambda row: row.layer),
+        Column("layer_confidence", lambda row: row.confidence),
+        Column("bucket", lambda row: row.bucket),
+        Column("status", lambda row: row.status),
+        Column("results", lambda row: row.n_results),
+        Column("failed", lambda row: row.n_bad),
+        Column("skipped", lambda row: row.n_skipped),
+        Column("flaked", lambda row: row.n_flaky),
+        Column("pass_rate", lambda row: row.pass_rate),
+        Column("median_s", lambda row: row.median_s),
+        Column("p95_s", lambda row: row.p95_s),
+        Column("total_s", lambda row: row.seconds),
+        Column("last_seen_on", lambda row: row.last_seen_on),
+        Column("url", lambda row: f"{url}{row.id}"),
+    ]
+
+
+@require_safe
+@project_page()
+def test(request: ProjectRequest, test_id: int) -> HttpResponse:
+    """Show the story of one test."""
+    project = request.project
+    window = request.window = replace(request.window, q="", layers=(), buckets=(), statuses=())
+    answer = queries.test(project, window, test_id)
+    if answer is None:
+        raise Http404("No such test.")
+    limits = wishes.limits(project.timing_limits).get(answer.row.layer)
+    run_url = reverse("run", args=[project.slug, 0])
+    context = {
+        "answer": answer,
+        "test": answer.row,
+        "sentence": verdicts.test_sentence(answer),
+        "since": verdicts.since_words(answer),
+        "facts": verdicts.test_facts(answer),
+        "votes": verdicts.votes(answer),
+        "limits": parts.limit_words(limits),
+        "chart": charts.durations(
+            answer.history,
+            fast_s=limits.fast_s if limits else None,
+            slow_s=limits.slow_s if limits else None,
+            run_url=run_url,
+        ),
+        "results": queries.results_of_test(project, window, test_id),
+        "passes_needed": verdicts.passes_needed(answer.flake.rate if answer.flake else None),
+        "rules_url": page.urls(project)["settings-rules"],
+    }
+    return page.render(request, "test.html", context, place="tests", offers=("outcome",))
