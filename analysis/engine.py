@@ -7,12 +7,13 @@ memory and drives a whole history; rebuild and the bench use it.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from analysis.flakes import DEFAULT, Constants, Group, State, Update, forgive, never_failed, update
 from analysis.incidents import (
+    COMMON,
     INFRASTRUCTURE_WEIGHT,
     KEPT_DAYS,
     NEAR_DAYS,
@@ -25,6 +26,7 @@ from analysis.incidents import (
     follow,
     incident,
     is_spread,
+    share,
 )
 
 BREAK_PRIOR = 0.9  # inside a code break nearly every failure is the commit's
@@ -78,13 +80,20 @@ def judge(
     states: MutableMapping[int, State],
     around: Surroundings,
     open_incidents: Sequence[Incident] = (),
-    others_pass: bool = True,
+    passed_elsewhere: Collection[int] = (),
     constants: Constants = DEFAULT,
 ) -> Judged:
-    """Move the states of the tests tried in a run, adding one for each that fails for the first time."""
+    """Move the states of the tests tried in a run, adding one for each that fails for the first time.
+
+    `passed_elsewhere` are the runs of open incidents whose environment has since run another branch, which passed
+    most of the tests that failed in them.
+    """
     seen = _unexpected(run, states)
     failing = {test for test, tried in run.tried.items() if tried.first_failed}
-    followed = [follow(before, seen, failing=failing, others_pass=others_pass) for before in open_incidents]
+    followed = [
+        follow(before, seen, failing=failing, others_pass=before.seen.run in passed_elsewhere)
+        for before in open_incidents
+    ]
     followed = _settle_together(followed)
     changed = [after for before, after in zip(open_incidents, followed, strict=True) if after != before]
     mass = _inherit(incident(seen, around=around), changed)
@@ -268,6 +277,7 @@ class Engine:
     _sizes: dict[str, deque[int]] = field(default_factory=dict)
     _recent: deque[FailingRun] = field(default_factory=deque)
     _open: dict[int, Incident] = field(default_factory=dict)
+    _passed_elsewhere: set[int] = field(default_factory=set)
     _withheld: dict[int, dict[int, Group]] = field(default_factory=dict)
 
     def record(self, run: RunSeen) -> Judged:
@@ -278,7 +288,7 @@ class Engine:
             states=states,
             around=self._surroundings(run),
             open_incidents=list(self._open.values()),
-            others_pass=self._others_pass(run),
+            passed_elsewhere=self._passed_elsewhere,
             constants=self.constants,
         )
         self._remember(run, judged)
@@ -302,14 +312,17 @@ class Engine:
             recent=[other for other in self._recent if abs(other.at - run.at) <= NEAR_DAYS],
         )
 
-    def _others_pass(self, run: RunSeen) -> bool:
-        """False when another branch is failing on many tests right now."""
-        return not any(
-            past.seen.branch != run.branch and abs(past.seen.at - run.at) <= NEAR_DAYS
-            for past in self._open.values()
-        )
+    def _note_others(self, run: RunSeen) -> None:
+        """Another branch that passes where an incident failed speaks for a break rather than an outage."""
+        for past in self._open.values():
+            is_other = past.seen.branch != run.branch and past.seen.environment == run.environment
+            if is_other and past.seen.run not in self._passed_elsewhere:
+                failing = {test for test, tried in run.tried.items() if tried.first_failed}
+                if share(past.seen.failures.keys(), failing) < COMMON:
+                    self._passed_elsewhere.add(past.seen.run)
 
     def _remember(self, run: RunSeen, judged: Judged) -> None:
+        self._note_others(run)
         # An outage is not the usual: its size would hide the next one.
         if judged.incident is None:
             self._sizes.setdefault(run.environment, deque(maxlen=N_SIZES)).append(len(judged.seen.failures))

@@ -37,6 +37,7 @@ __all__ = [
     "verdict",
 ]
 
+N_STREAKS = 3  # a test is seldom broken and repaired three times within one regime
 LOWEST_RATE = 1e-5  # no test is so good that a first failure cannot be a flake
 
 
@@ -264,7 +265,8 @@ def _lengthen_episode(state: State, group: Group, *, ln_good: float, ln_broken: 
     state.ln_good += ln_good
     state.ln_broken += ln_broken
     state.has_failed_retry |= any(group.retries)
-    state.remember(Failed(state.index, group.run, _ending(group.retries), 0.0))
+    ending = Ending.IN_A_BREAK if group.break_prior else _ending(group.retries)
+    state.remember(Failed(state.index, group.run, ending, sum(group.retries), 0.0))
     state.index += 1
 
 
@@ -370,12 +372,15 @@ def _fade(state: State, *, n: int, days: float, constants: Constants) -> None:
 
 def _judge_regime(state: State, constants: Constants) -> None:
     """Where the rate has changed within the last results, the older side says nothing about the newer."""
-    if len(state.failures) < 3:
+    own = [failed for failed in state.failures if failed.ending is not Ending.IN_A_BREAK]
+    if len(own) < 3:
         return
-    regime = last_regime([(failed.order, failed.ending) for failed in state.failures], end=state.index)
-    if regime is None:
-        return
+    regime = last_regime([(failed.order, failed.ending) for failed in own], end=state.index)
     streak = _streak(state)
+    orders = [failed.order for failed in own if failed.order >= regime.start]
+    n_closed = n_streaks(orders) - (streak > 0)
+    if not regime.is_new and n_closed < N_STREAKS:
+        return
     n_failed = regime.n_failed - streak
     n_passed = regime.n_groups - regime.n_failed
     if n_passed < 1 or n_failed < 0:
@@ -384,8 +389,27 @@ def _judge_regime(state: State, constants: Constants) -> None:
     state.alpha = a + n_failed / constants.dependence
     state.beta = b + n_passed / constants.dependence
     state.onset = regime.start
-    if n_failed >= 3:
-        state.episodes = max(state.episodes, 2.0)
+    if n_closed >= N_STREAKS:
+        _learn_retries(
+            state,
+            [failed for failed in own if failed.order >= regime.start][: len(orders) - streak],
+            constants,
+        )
+        state.episodes = max(state.episodes, constants.n_episodes + 0.2)
+
+
+def _learn_retries(state: State, closed: Sequence[Failed], constants: Constants) -> None:
+    """Count the retries of a regime's failures whether or not one passed: else only lucky ones would teach."""
+    again = sum(failed.n_again for failed in closed)
+    passed = sum(failed.ending is Ending.PASSED_ON_RETRY for failed in closed)
+    a, b = constants.again
+    state.retry_failed = max(state.retry_failed, a + again / constants.dependence)
+    state.retry_passed = max(state.retry_passed, b + passed / constants.dependence)
+
+
+def n_streaks(orders: Sequence[int]) -> int:
+    """Return how often failures began anew after a pass."""
+    return sum(1 for before, order in zip([-2, *orders], orders, strict=False) if order != before + 1)
 
 
 def _streak(state: State) -> int:
@@ -403,7 +427,8 @@ def _flag(state: State, constants: Constants) -> None:
     if state.is_flagged:
         return
     is_shown = state.flips >= constants.n_flips or state.episodes >= constants.n_episodes
-    if is_shown and beta_cdf(constants.flaky_rate, a=state.alpha, b=state.beta) <= 1.0 - constants.sure:
+    sure = constants.sure_of_proven if state.flips >= 2 * constants.n_flips else constants.sure
+    if is_shown and beta_cdf(constants.flaky_rate, a=state.alpha, b=state.beta) <= 1.0 - sure:
         state.is_flagged = state.was_flagged = True
         state.is_fixed = False
         _start_quiet(state)

@@ -19,7 +19,8 @@ TIMES_USUAL = 3.0
 LEAST_SUITES = 5
 COMMON = 0.5  # two runs fail alike when they share half of the smaller set
 NEAR_DAYS = 2 / 24
-PATIENCE = 2  # runs of the same branch that decide
+PATIENCE = 2  # commits that fail on, while other branches pass: no outage does that
+LONG_PATIENCE = 5  # commits that fail on, whatever else is known
 INFRASTRUCTURE_WEIGHT = 0.25
 N_SPREAD_TESTS, N_SPREAD_BRANCHES = 3, 2
 KEPT_DAYS = 3.0
@@ -135,11 +136,11 @@ def share(failing: Collection[int], others: Collection[int]) -> float:
 
 
 def follow(
-    before: Incident, run: FailingRun, *, failing: Collection[int], others_pass: bool = True
+    before: Incident, run: FailingRun, *, failing: Collection[int], others_pass: bool = False
 ) -> Incident:
     """Return what a later run makes of an incident; `failing` are all failing tests of that run.
 
-    `others_pass` says that other branches have run since and did not fail on these tests.
+    `others_pass` says that another branch has run in the environment since, and passed most of these tests.
     """
     seen = before.seen
     still = share(seen.failures.keys(), failing)
@@ -182,8 +183,8 @@ def _follow_branch(before: Incident, run: FailingRun, *, still: float, others_pa
         why = f"gone in the next commit's run {run.run}"
         return replace(before, kind=Kind.OUTAGE_ENDED, why=f"{before.why}; {why}", decided_by=run.run)
     n = before.n_failing_on + 1
-    if n >= PATIENCE and others_pass:
-        why = f"the next {n} commits of {seen.branch} fail on, and other branches do not"
+    if n >= LONG_PATIENCE or (n >= PATIENCE and others_pass):
+        why = f"the next {n} commits of {seen.branch} fail on{', and other branches do not' if others_pass else ''}"
         return replace(
             before, kind=Kind.CODE_BREAK, why=f"{before.why}; {why}", decided_by=run.run, n_failing_on=n
         )

@@ -26,6 +26,7 @@ class Ending(IntEnum):
     NOT_RETRIED = 0
     PASSED_ON_RETRY = 1
     FAILED_AGAIN = 2
+    IN_A_BREAK = 3  # one of many that a commit broke: no part of the test's own rate
 
 
 class Regime(NamedTuple):
@@ -36,6 +37,7 @@ class Regime(NamedTuple):
     latest: int
     n_groups: int
     n_failed: int
+    is_new: bool  # False: no change of rate within the window
 
 
 class Stretch(NamedTuple):
@@ -46,8 +48,8 @@ class Stretch(NamedTuple):
     failures: Sequence[tuple[int, Ending]]
 
 
-def last_regime(failures: Sequence[tuple[int, Ending]], *, end: int) -> Regime | None:
-    """Return the stretch that the newest results belong to, or None where no split is sure.
+def last_regime(failures: Sequence[tuple[int, Ending]], *, end: int) -> Regime:
+    """Return the stretch that the newest results belong to: the whole window where no split is sure.
 
     `failures` are (index, ending) with rising indexes below `end`, the number of groups seen so far.
     """
@@ -56,9 +58,11 @@ def last_regime(failures: Sequence[tuple[int, Ending]], *, end: int) -> Regime |
     whole = Stretch(0, end - first, recent)
     start, spread = _last_split(whole)
     if spread is None:
-        return None
+        return Regime(first, first, first, whole.high, len(recent), is_new=False)
     n_failed = sum(index >= start for index, _ in recent)
-    return Regime(start + first, spread[0] + first, spread[1] + first, whole.high - start, n_failed)
+    return Regime(
+        start + first, spread[0] + first, spread[1] + first, whole.high - start, n_failed, is_new=True
+    )
 
 
 def _last_split(whole: Stretch) -> tuple[int, tuple[int, int] | None]:

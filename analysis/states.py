@@ -37,10 +37,11 @@ class Constants:
     half_life_days: float = 45.0
     flaky_rate: float = 0.002  # below this a failure is once in months, and nobody would act
     sure: float = 0.90  # P(rate > flaky_rate) that a verdict needs
+    sure_of_proven: float = 0.50  # what it needs once two flips at one commit have proved the flake
     n_flips: float = 0.8  # same-commit flips that a verdict needs, or
     n_episodes: float = 1.8  # isolated failures
-    fix_hazard: float = 0.002  # a passing run of a flake is the first after its repair
-    fixed: float = 0.95
+    fix_hazard: float = 0.001  # a passing run of a flake is the first after its repair
+    fixed: float = 0.97
     withheld_p: float = 0.02  # P(flaky) told of a failure inside an incident
 
 
@@ -57,6 +58,7 @@ class Failed(NamedTuple):
     order: int
     run: int
     ending: Ending
+    n_again: int  # retries that failed
     p_flaky: float
 
 
@@ -163,7 +165,8 @@ class State:
         head = HEAD.pack(STATE_VERSION, *(getattr(self, name) for name in NAMES))
         sizes = SIZES.pack(len(self.failures), len(self.changes), len(self.proofs))
         failures = b"".join(
-            FAILED.pack(f.order, f.run, f.ending, round(f.p_flaky * 255)) for f in self.failures
+            FAILED.pack(f.order, f.run, f.ending, min(255, f.n_again), round(f.p_flaky * 255))
+            for f in self.failures
         )
         changes = struct.pack(f"<{len(self.changes)}Q", *self.changes)
         proofs = b"".join(PROOF.pack(*proof) for proof in self.proofs)
@@ -190,8 +193,8 @@ class State:
         middle = start + n_failures * FAILED.size
         end = middle + 8 * n_changes
         self.failures = [
-            Failed(order, run, Ending(ending), p / 255)
-            for order, run, ending, p in FAILED.iter_unpack(data[start:middle])
+            Failed(order, run, Ending(ending), n_again, p / 255)
+            for order, run, ending, n_again, p in FAILED.iter_unpack(data[start:middle])
         ]
         self.changes = list(struct.unpack_from(f"<{n_changes}Q", data, middle))
         self.proofs = [
@@ -216,7 +219,7 @@ KINDS = {
 }
 HEAD = struct.Struct("<B" + FORMAT)
 SIZES = struct.Struct("<HHH")
-FAILED = struct.Struct("<IQBB")
+FAILED = struct.Struct("<IQBBB")
 PROOF = struct.Struct("<BQQ")
 
 
