@@ -1,0 +1,157 @@
+"""Who is there: the first account, login and logout, an invitation accepted, and one's own account."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth import login as log_in
+from django.contrib.auth import logout as log_out
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.models import User
+from django.contrib.auth.tokens import default_token_generator
+from django.db import connection, transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.utils.http import url_has_allowed_host_and_scheme, urlsafe_base64_decode
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from dashboard import page
+from dashboard.forms import AccountForm, ChangePasswordForm, FirstAccountForm, LoginForm, PasswordForm
+from dashboard.page import MemberRequest
+from projects import access, changes
+from projects.models import Project
+
+FIRST_ACCOUNT_LOCK = 7_301  # of two people who open an empty server at once, one becomes its first
+
+
+@never_cache
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "HEAD", "POST"])
+def login(request: HttpRequest) -> HttpResponse:
+    """Log a person in and go on to where they wanted to be."""
+    if not User.objects.exists():
+        return redirect("welcome")
+    form = LoginForm(request, data=request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        log_in(request, form.get_user())
+        return redirect(_next(request))
+    context = {"form": form, "next": request.GET.get("next", request.POST.get("next", ""))}
+    return page.render(request, "login.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+def logout(request: HttpRequest) -> HttpResponse:
+    """End the session."""
+    log_out(request)
+    return redirect("login")
+
+
+@never_cache
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "HEAD", "POST"])
+def welcome(request: HttpRequest) -> HttpResponse:
+    """Make the first account and the first project of an empty server; there is no such page later."""
+    if User.objects.exists():
+        return redirect("login")
+    form = FirstAccountForm(request.POST or None)
+    if request.method != "POST" or not form.is_valid():
+        return page.render(request, "welcome.html", {"form": form}, status=422 if form.errors else 200)
+    made = _first(form)
+    if made is None:
+        return redirect("login")
+    user, project = made
+    log_in(request, user)
+    return redirect("uploads", project.slug)
+
+
+@transaction.atomic
+def _first(form: FirstAccountForm) -> tuple[User, Project] | None:
+    """Make the account and its project, unless somebody was faster."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [FIRST_ACCOUNT_LOCK])
+    if User.objects.exists():
+        return None
+    values = form.cleaned_data
+    user = User.objects.create_superuser(
+        values["username"], email=values["email"], password=values["password"]
+    )
+    return user, access.create_project(name=values["project"], owner=user)
+
+
+@never_cache
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "HEAD", "POST"])
+def join(request: HttpRequest, uid: str, token: str) -> HttpResponse:
+    """Let somebody who was invited choose a password; the link works once."""
+    user = _invited(uid, token)
+    form = PasswordForm(request.POST or None, user=user)
+    if request.method == "POST" and form.is_valid():
+        user.set_password(form.cleaned_data["password"])
+        user.save(update_fields=["password"])
+        log_in(request, user, backend="django.contrib.auth.backends.ModelBackend")
+        return redirect("projects")
+    return page.render(
+        request, "join.html", {"form": form, "invited": user}, status=422 if form.errors else 200
+    )
+
+
+def _invited(uid: str, token: str) -> User:
+    try:
+        user = User.objects.filter(pk=int(urlsafe_base64_decode(uid))).first()
+    except ValueError:
+        user = None
+    if user is None or not default_token_generator.check_token(user, token):
+        raise Http404("This invitation was used, or is too old. Ask for a new one.")
+    return user
+
+
+@never_cache
+@sensitive_post_parameters("password", "old_password")
+@require_http_methods(["GET", "HEAD", "POST"])
+@page.member_page
+def account(request: MemberRequest) -> HttpResponseBase:
+    """Show one's own account, and change its address or its password."""
+    wants = request.POST.get("change", "")
+    address = AccountForm(
+        request.POST if wants == "address" else None, initial={"email": request.user.email}, prefix="me"
+    )
+    password = ChangePasswordForm(
+        request.POST if wants == "password" else None, user=request.user, prefix="new"
+    )
+    if wants == "address" and address.is_valid():
+        User.objects.filter(pk=request.user.pk).update(email=address.cleaned_data["email"])
+        return _said(request, "Your address is saved.")
+    if wants == "password" and password.is_valid():
+        request.user.set_password(password.cleaned_data["password"])
+        request.user.save(update_fields=["password"])
+        update_session_auth_hash(request, request.user)
+        return _said(request, "Your password is changed. Other devices are logged out.")
+    context = {"address": address, "password": password, "memberships": changes.memberships(request.user)}
+    return page.render(
+        request, "account.html", context, status=422 if address.errors or password.errors else 200
+    )
+
+
+@require_POST
+@page.member_page
+def letters(request: MemberRequest) -> HttpResponseBase:
+    """Keep from which projects one gets the weekly letter."""
+    changes.set_wanted_letters(
+        request.user, {int(pk) for pk in request.POST.getlist("letter") if pk.isdigit()}
+    )
+    return _said(request, "Your letters are saved.")
+
+
+def _said(request: HttpRequest, sentence: str) -> HttpResponse:
+    messages.success(request, sentence)
+    return redirect("account")
+
+
+def _next(request: HttpRequest) -> str:
+    """Return where the reader wanted to go, as long as that is here."""
+    wanted = request.POST.get("next", "")
+    is_here = url_has_allowed_host_and_scheme(
+        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return wanted if is_here else "projects"

@@ -1,0 +1,72 @@
+"""The front page: a person's projects, the one that needs them first; and a new project."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.http import HttpResponseBase
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from analysis import queries
+from analysis.answers import LayerAmount, ProjectRow
+from analysis.shape import Shape, name
+from dashboard import page
+from dashboard.format import NONE
+from dashboard.forms import ProjectForm
+from dashboard.page import MemberRequest
+from projects import access, changes
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One project with its shape in a word."""
+
+    project: ProjectRow
+    shape: str
+
+    @property
+    def need(self) -> tuple[bool, int, int, str]:
+        """Return what orders the list: failing first, then flaky, then by name."""
+        return (
+            not self.project.last_n_bad,
+            -(self.project.last_n_bad or 0),
+            -self.project.n_flaky,
+            self.project.name,
+        )
+
+
+@require_safe
+@page.member_page
+def projects(request: MemberRequest) -> HttpResponseBase:
+    """List the projects of the reader; with only one there is nothing to choose."""
+    mine = tuple(access.projects_for(request.user))
+    if len(mine) == 1 and "all" not in request.GET:
+        return redirect("overview", mine[0].slug)
+    found = queries.projects(mine, today=timezone.now().date())
+    rows = sorted((Row(row, _shape(row.layers)) for row in found), key=lambda row: row.need)
+    return page.render(
+        request, "projects.html", {"rows": rows, "n_red": sum(bool(row.project.last_n_bad) for row in rows)}
+    )
+
+
+def _shape(layers: tuple[LayerAmount, ...]) -> str:
+    shape = Shape({amount.layer: amount.n_tests for amount in layers})
+    return name(shape) if shape.total else NONE
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page.member_page
+def new(request: MemberRequest) -> HttpResponseBase:
+    """Make a project and go on to its first upload."""
+    form = ProjectForm(request.POST or None)
+    if request.method != "POST" or not form.is_valid():
+        return page.render(request, "new_project.html", {"form": form}, status=422 if form.errors else 200)
+    owner = User.objects.get(
+        pk=request.user.pk
+    )  # the request holds it wrapped, which a foreign key does not take
+    project = access.create_project(name=form.cleaned_data["name"], owner=owner)
+    changes.set_fields(project, default_branch=form.cleaned_data["default_branch"])
+    return redirect("uploads", project.slug)

@@ -1,0 +1,169 @@
+"""What happened in a run: the list of runs, and one run with what it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.http import Http404, HttpResponseBase
+from django.views.decorators.http import require_safe
+
+from analysis import queries
+from analysis.answers import LayerAmount, ResultRow, RunRow
+from analysis.shape import Shape
+from analysis.targets import CORE
+from dashboard import export, page, verdicts
+from dashboard.export import Column
+from dashboard.format import Delta, Tone, delta_text, duration, percent, plural
+from dashboard.page import ProjectRequest
+from projects.vocabulary import Layer, Outcome
+
+NOISE_SHARE = 0.05  # of the time of the run before: less is the runner's mood
+OFFERS = ("q", "outcome")
+SHOWN_FAILURES = 100  # of each kind; a run with more has one reason, and it is in the first
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One run of the list, with its change in time."""
+
+    run: RunRow
+    delta: Delta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """The share of one layer in a run, beside the usual one."""
+
+    layer: str
+    share: str
+    usual: str
+
+
+RUN_COLUMNS: list[Column[RunRow]] = [
+    Column("run", lambda row: row.number),
+    Column("started_at", lambda row: row.started_at),
+    Column("branch", lambda row: row.branch),
+    Column("commit", lambda row: row.commit),
+    Column("pull_request", lambda row: row.pull_request),
+    Column("url", lambda row: row.url),
+    Column("tests", lambda row: row.n_tests),
+    Column("passed", lambda row: row.n_passed),
+    Column("failed", lambda row: row.n_failed),
+    Column("error", lambda row: row.n_error),
+    Column("skipped", lambda row: row.n_skipped),
+    Column("flaky", lambda row: row.n_flaky),
+    Column("new", lambda row: row.n_new),
+    Column("seconds", lambda row: row.seconds),
+    Column("uploads", lambda row: row.n_uploads),
+    Column("is_incident", lambda row: row.is_incident),
+    Column("is_incomplete", lambda row: row.is_incomplete),
+]
+RESULT_COLUMNS: list[Column[ResultRow]] = [
+    Column("run", lambda row: row.run_number),
+    Column("test_id", lambda row: row.test_id),
+    Column("test", lambda row: row.title),
+    Column("layer", lambda row: row.layer),
+    Column("outcome", lambda row: row.outcome),
+    Column("is_flaky", lambda row: row.is_flaky),
+    Column("seconds", lambda row: row.seconds),
+    Column("attempts", lambda row: row.n_attempts),
+]
+
+
+@require_safe
+@page.project_page()
+def runs(request: ProjectRequest) -> HttpResponseBase:
+    """List the runs of the window, newest first."""
+    project, window = request.project, request.window
+    if export.wanted(request):
+        name = f"{project.slug} runs"
+        return export.export(
+            request, name, RUN_COLUMNS, lambda asked: queries.runs(project, asked), window=window
+        )
+    rows = queries.runs(project, window)
+    if not rows.n_total and not window.is_filtered:
+        return page.render_nothing(request, "Runs", place="runs", offers=OFFERS)
+    context = {
+        "rows": rows,
+        "lines": [Line(run, _delta(run)) for run in rows.rows],
+        "empty": verdicts.past_the_end(rows, window) or verdicts.no_match(window),
+    }
+    return page.render(request, "runs.html", context, place="runs", offers=OFFERS)
+
+
+def _delta(run: RunRow) -> Delta | None:
+    """Return how much longer a run took than the one before; None where there is none to compare with."""
+    if run.seconds_before is None or not run.seconds_before or not run.seconds:
+        return None
+    change = run.seconds - run.seconds_before
+    if abs(change) < NOISE_SHARE * run.seconds_before:
+        return None
+    tone = Tone.WORSE if change > 0 else Tone.BETTER
+    return Delta(delta_text(change, duration(abs(change))), arrow="▲" if change > 0 else "▼", tone=tone)
+
+
+@require_safe
+@page.project_page()
+def run(request: ProjectRequest, number: int) -> HttpResponseBase:
+    """Show what happened in one run: what failed anew first."""
+    project = request.project
+    if export.wanted(request):
+        name = f"{project.slug} run {number}"
+        return export.export(
+            request,
+            name,
+            RESULT_COLUMNS,
+            lambda asked: queries.results_of_run(project, number, asked),
+            window=request.window,
+        )
+    answer = queries.run(project, number)
+    if answer is None:
+        raise Http404("No such run.")
+    context = {
+        "answer": answer,
+        "run": answer.run,
+        "verdict": verdict(answer.run),
+        "kinds": [
+            (
+                "failed-new",
+                "Failed here, passing before",
+                answer.failed_new[:SHOWN_FAILURES],
+                len(answer.failed_new),
+            ),
+            (
+                "failed-before",
+                "Failed before too",
+                answer.failed_before[:SHOWN_FAILURES],
+                len(answer.failed_before),
+            ),
+            ("flaky", "Flaky here", answer.flaky[:SHOWN_FAILURES], len(answer.flaky)),
+        ],
+        "shape": _beside(answer.layers, answer.usual),
+        "rows": queries.results_of_run(project, number, request.window),
+        "outcomes": [outcome.word for outcome in Outcome],
+        "layers": [layer.word for layer in Layer],
+        "chosen_outcomes": [outcome.word for outcome in request.window.outcomes],
+        "chosen_layers": [layer.word for layer in request.window.layers],
+    }
+    return page.render(request, "run.html", context, place="runs")
+
+
+def verdict(row: RunRow) -> str:
+    """Say in words what the run brought."""
+    counted = [(row.n_failed, "failed"), (row.n_error, "ended in an error"), (row.n_flaky, "flaky")]
+    bad = ", ".join(f"{n} {words}" for n, words in counted if n)
+    skipped = f", {row.n_skipped} skipped" if row.n_skipped else ""
+    ended = f"{plural(row.n_passed, 'test')} passed{skipped}."
+    if bad:
+        return f"{bad[0].upper()}{bad[1:]}; {ended}"
+    return f"All of {ended}" if row.n_passed else f"Nothing ran to an end{skipped}."
+
+
+def _beside(layers: Sequence[LayerAmount], usual: Sequence[LayerAmount]) -> list[Beside]:
+    here = Shape({amount.layer: amount.n_tests for amount in layers}).shares
+    before = Shape({amount.layer: amount.n_tests for amount in usual})
+    return [
+        Beside(layer.word, percent(here[layer]), percent(before.shares[layer] if before.total else None))
+        for layer in reversed(CORE)
+    ]

@@ -1,0 +1,163 @@
+"""Is data arriving? On the first visit: how to send it; later: what came, and what was refused and why."""
+
+from __future__ import annotations
+
+from functools import partial
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import HttpResponseClientRedirect
+
+from analysis import queries
+from analysis.answers import Seen, UploadDay, UploadRow
+from dashboard import bars, export, page, snippets
+from dashboard.export import Column
+from dashboard.format import day_words, plural
+from dashboard.forms import TokenForm
+from dashboard.page import ProjectRequest
+from dashboard.views.settings import SHOWN_ONCE
+from projects import changes
+from projects.vocabulary import Role, UploadState
+
+POLL_S = 5
+MOST_POLLS = 120  # ten minutes: who waits longer has gone to look at CI
+SHOWN_PROBLEMS = 200  # of one upload; a broken generator repeats itself
+
+
+COLUMNS: list[Column[UploadRow]] = [
+    Column("id", lambda row: row.id),
+    Column("received_at", lambda row: row.received_at),
+    Column("run", lambda row: row.run_number),
+    Column("state", lambda row: row.state),
+    Column("job", lambda row: row.job),
+    Column("shard", lambda row: row.shard),
+    Column("token", lambda row: row.token),
+    Column("bytes", lambda row: row.n_bytes),
+    Column("results", lambda row: row.n_tests),
+    Column("took_s", lambda row: row.took_s),
+    Column("problems", lambda row: "; ".join(problem.code for problem in row.problems)),
+]
+
+
+@never_cache
+@require_safe
+@page.project_page()
+def uploads(request: ProjectRequest) -> HttpResponseBase:
+    """Show the uploads of the window, or how to send the first one."""
+    seen = queries.seen(request.project, request.window)
+    if not seen.n_uploads or "waited" in request.GET:
+        return _first_visit(request, seen)
+    if export.wanted(request):
+        name = f"{request.project.slug} uploads"
+        ask = partial(queries.uploads, request.project)
+        return export.export(request, name, COLUMNS, ask, window=request.window)
+    days = queries.upload_days(request.project, request.window)
+    rows = queries.uploads(request.project, request.window)
+    context = {
+        "seen": seen,
+        "verdict": _verdict(days),
+        "days": bars.upload_days(days),
+        "problems": queries.problem_groups(request.project, request.window),
+        "rows": rows,
+    }
+    return page.render(request, "uploads.html", context, place="uploads", offers=())
+
+
+@never_cache
+@require_safe
+@page.project_page()
+def sending(request: ProjectRequest) -> HttpResponseBase:
+    """Show how results are sent, after the first visit too."""
+    return page.render(request, "sending.html", _sending(request), place="uploads")
+
+
+def _verdict(days: tuple[UploadDay, ...]) -> str:
+    n_done = sum(day.n_done for day in days)
+    n_rejected = sum(day.n_rejected for day in days)
+    n_failed = sum(day.n_failed for day in days)
+    n_waiting = sum(day.n_waiting for day in days)
+    total = n_done + n_rejected + n_failed + n_waiting
+    parts = [f"{plural(n_done, 'was read', 'were read')}"]
+    parts += [f"{n_rejected} refused"] if n_rejected else []
+    parts += [f"{n_failed} failed"] if n_failed else []
+    parts += [f"{n_waiting} waiting"] if n_waiting else []
+    return f"{plural(total, 'upload')} arrived: {', '.join(parts)}." if total else "No upload arrived."
+
+
+def _first_visit(request: ProjectRequest, seen: Seen) -> HttpResponseBase:
+    """Show how to send, and wait: the page asks again by itself and jumps when the first upload is read."""
+    n_waited = _number(request.GET.get("waited", ""))
+    latest = next(iter(queries.uploads(request.project, request.window).rows), None)
+    if latest is not None and latest.state == UploadState.DONE:
+        sentence = f"Received: {plural(latest.n_tests, 'result')}"
+        messages.success(
+            request, f"{sentence} in {latest.took_s:.1f} s." if latest.took_s else f"{sentence}."
+        )
+        return _jump(request, request.project.get_absolute_url())
+    context = _sending(request) | {
+        "seen": seen,
+        "latest": latest,
+        "poll_s": POLL_S,
+        "next_poll": f"{_choice(request)}&waited={n_waited + 1}",
+        "gave_up": n_waited >= MOST_POLLS,
+        "plain": request.session.pop(SHOWN_ONCE, "") if not request.htmx else "",  # type: ignore[attr-defined]
+        "token_form": TokenForm(),
+        "n_tokens": changes.tokens(request.project).filter(revoked_at=None).count(),
+    }
+    return page.render(request, "first_upload.html", context, place="uploads")
+
+
+def _sending(request: ProjectRequest) -> dict[str, object]:
+    """Return the snippets for the runner and the CI that the URL names."""
+    return {
+        "producers": snippets.PRODUCERS,
+        "senders": snippets.SENDERS,
+        "producer": snippets.producer(request.GET.get("tool", "")),
+        "sender": snippets.sender(request.GET.get("ci", ""), base_url=settings.BASE_URL),
+        "secret": snippets.SECRET,
+    }
+
+
+def _choice(request: HttpRequest) -> str:
+    tool, ci = snippets.producer(request.GET.get("tool", "")), request.GET.get("ci", "")
+    return f"?tool={tool.key}&ci={snippets.sender(ci, base_url='').key}"
+
+
+def _jump(request: HttpRequest, url: str) -> HttpResponse:
+    return HttpResponseClientRedirect(url) if request.htmx else redirect(url)  # type: ignore[attr-defined]
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+
+
+@never_cache
+@require_safe
+@page.project_page()
+def upload(request: ProjectRequest, upload_id: UUID) -> HttpResponseBase:
+    """Show one upload with all its problems."""
+    row = queries.upload(request.project, str(upload_id))
+    if row is None:
+        raise Http404("No such upload.")
+    context = {
+        "row": row,
+        "problems": row.problems[:SHOWN_PROBLEMS],
+        "n_more": max(0, len(row.problems) - SHOWN_PROBLEMS),
+        "may_retry": request.access.may_edit and row.state in (UploadState.FAILED, UploadState.REJECTED),
+        "day": day_words(row.received_at.date()),
+    }
+    return page.render(request, "upload.html", context, place="uploads")
+
+
+@require_POST
+@page.project_page(needs=Role.EDITOR)
+def read_again(request: ProjectRequest, upload_id: UUID) -> HttpResponseBase:
+    """Put an upload back in the queue."""
+    if changes.read_again(request.project, upload_id):
+        messages.success(request, "The upload is in the queue again. It is read within five minutes.")
+    return redirect("upload", request.project.slug, upload_id)
