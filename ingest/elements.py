@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from junitparser import Error, Skipped
 from junitparser import Failure as FailureElement
+from junitparser.junitparser import FinalResult
 from junitparser.xunit2 import FlakyError, InterimResult, RerunError, TestCase
 
 from ingest import producers, times
@@ -99,8 +100,9 @@ class Text:
 def interpreted(element: Any, *, limits: Limits) -> Reading:
     """Read a case element: the worst of its results counts, earlier attempts come oldest first."""
     case = TestCase.fromelem(element)  # type: ignore[no-untyped-call]
-    results = case.result
-    interim = case.interim_result
+    entries = list(case)  # once: each property of junitparser's would walk the element anew
+    results = [entry for entry in entries if isinstance(entry, FinalResult)]
+    interim = [entry for entry in entries if isinstance(entry, InterimResult)]
     outcome = _worst(results, element)
     failure = None
     if outcome.is_bad:

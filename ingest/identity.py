@@ -17,8 +17,12 @@ from hashlib import blake2b
 SEPARATOR = "\x1f"  # cannot occur in XML 1.0, so no name can forge a border
 DIGEST_BYTES = 16
 
-# Two cheap questions decide whether a name needs the masks at all: nine of ten do not.
-LONG_NUMBER = re.compile(r"[0-9]{4}[0-9-]")
+# What the masks replace holds a long number, an address, a worker, a uuid, a pid or a path. Starting every
+# alternative at one class of characters lets the search skip the rest of a name: nine of ten names end here.
+RISK = re.compile(
+    r"[0-9/\\](?:(?<=[/\\])|[0-9]{3}[0-9-]|(?<=0)[xX][0-9a-fA-F]{8}|(?<=gw[0-9])|"
+    r"(?<=-[1-8])[0-9a-fA-F]{3}-[89abAB]|(?<=[iI][dD][0-9])|(?<=[iI][dD][^A-Za-z0-9][0-9]))"
+)
 HINT = re.compile(
     r"0x[0-9a-fA-F]{8}|\d{4}-\d\d-\d\d[T_ ]|\d{8}|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-|gw\d|:\d{5}|"
     r"[pP][iI][dD]\W?\d|"
@@ -84,19 +88,7 @@ RETRY = re.compile(
 
 def is_volatile(text: str) -> bool:
     """True if a text may hold anything that the masks replace."""
-    # Substrings first: a search for all of it at once costs more than the rest of reading a case.
-    if not (
-        LONG_NUMBER.search(text)
-        or "/" in text
-        or "\\" in text
-        or "0x" in text
-        or "gw" in text
-        or "pid" in text
-        or "PID" in text
-        or text.count("-") > 3
-    ):
-        return False
-    return HINT.search(text) is not None
+    return RISK.search(text) is not None and HINT.search(text) is not None
 
 
 def masked(text: str, *, host: str = "") -> str:

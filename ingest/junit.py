@@ -259,20 +259,26 @@ class Reading:
         self._place = suite
 
     def _end(self, tag: str) -> None:
-        if tag == "testcase" and not self._n_skipped and len(self._nodes) <= 1:
-            self._close_case()
+        if tag == "testcase" and not self._nodes:
+            if self._attributes is not None:
+                self._close_bare()
             return
         if ":" in tag:
             tag = tag.rpartition(":")[2]
         if self._attributes is not None:
-            if tag == "testcase" and not self._n_skipped and len(self._nodes) <= 1:
-                self._close_case()
-            else:
-                self._close_child()
+            self._close_inside(tag)
         elif tag == "testsuite":
             self._close_suite()
         elif tag in SUITE_RESULTS and self._texts:
             self._close_suite_result()
+
+    def _close_inside(self, tag: str) -> None:
+        if not self._nodes:
+            self._close_bare()
+        elif tag == "testcase" and not self._n_skipped and len(self._nodes) == 1:
+            self._close_case()
+        else:
+            self._close_child()
 
     def _close_suite_result(self) -> None:
         text = self._texts.pop()
@@ -332,15 +338,15 @@ class Reading:
         resumed = self._texts[-1] if self._texts and not self._n_skipped else None
         self._parser.CharacterDataHandler = resumed.add if resumed else None
 
+    def _close_bare(self) -> None:
+        attributes, self._attributes = self._attributes or {}, None
+        # Few reports state an outcome in attributes, so the words are looked up only where there are any.
+        has_words = "status" in attributes or "result" in attributes or "skipped" in attributes
+        outcome = elements.outcome_of(attributes) if has_words else Outcome.PASSED
+        self._ready.append(self._case(attributes, outcome))
+
     def _close_case(self) -> None:
         attributes, self._attributes = self._attributes or {}, None
-        if not self._nodes:
-            # Few reports state an outcome in attributes, so the words are looked up only where there are any.
-            has_words = "status" in attributes or "result" in attributes or "skipped" in attributes
-            self._ready.append(
-                self._case(attributes, elements.outcome_of(attributes) if has_words else Outcome.PASSED)
-            )
-            return
         children = elements.interpreted(self._nodes[0], limits=self._limits)
         self._nodes = []
         self._ready.append(self._with_children(self._case(attributes, children.outcome), children))
@@ -362,7 +368,7 @@ class Reading:
         name = get("name") or ""
         key, retry = identity.without_retry(name) if name[-2:-1].isdigit() else (name, 0)
         is_masked = False
-        if suite.host or identity.is_volatile(key):
+        if identity.is_volatile(key) or (suite.host and suite.host in key):
             raw, key = key, identity.masked(key, host=suite.host)
             is_masked = key != raw
         own_file = get("file") or get("filepath")
