@@ -14,7 +14,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
-from ninja import NinjaAPI, Schema
+from ninja import NinjaAPI, Schema, Status
 
 from ingest import bodies_in, wishes
 from ingest.accept import Accepted, Delivery, accept
@@ -163,7 +163,7 @@ def create_upload(request: HttpRequest) -> Any:
     now = timezone.now()
     asked = wishes.fields(body.fields, default_branch=project.default_branch, now=now)
     accepted: Accepted = accept(project, token, Delivery(asked, body.files), now=now)
-    return (202 if accepted.is_new else 200), status_of(request, accepted.upload)
+    return Status(202 if accepted.is_new else 200, status_of(accepted.upload))
 
 
 @api.get(
@@ -178,10 +178,10 @@ def get_upload(request: HttpRequest, upload_id: uuid.UUID) -> Any:
     upload = Upload.objects.filter(project=project, id=upload_id).first()
     if upload is None:
         raise Refusal("unknown_upload", 404, "This project has no upload with this id.")
-    return status_of(request, upload)
+    return Status(200, status_of(upload))
 
 
-def status_of(request: HttpRequest, upload: Upload) -> UploadOut:
+def status_of(upload: Upload) -> UploadOut:
     """Say where an upload stands."""
     problems = Problem.objects.filter(project_id=upload.project_id, upload_id=upload.id).order_by("position")
     return UploadOut(

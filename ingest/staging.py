@@ -72,6 +72,8 @@ class Stage:
         self._frameworks: dict[str, int] = {}
         with connection.cursor() as cursor:
             cursor.execute(TABLES)
+            # Empty already after a commit; not after an earlier upload in the same transaction.
+            cursor.execute("DELETE FROM incoming; DELETE FROM newcomer; DELETE FROM trouble")
 
     def add(self, cases: Iterable[Case]) -> None:
         """Take the cases of one report, in the order of the document."""
