@@ -86,8 +86,12 @@ def _wait_for(child: subprocess.Popen[bytes], *, log: Path, is_ready: Callable[[
     try:
         wait_until(is_ready_or_dead, what=f"the process of {log}", seconds=START_SECONDS)
     except AssertionError as error:
-        raise AssertionError(f"{error}\n{log.read_text(errors='replace')}") from None
-    assert child.poll() is None, log.read_text(errors="replace")
+        raise AssertionError(f"{error}\n{_last_words(log)}") from None
+    assert child.poll() is None, _last_words(log)
+
+
+def _last_words(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-40:])
 
 
 def _answers(url: str) -> bool:

@@ -30,12 +30,21 @@ def test_the_contracts_of_the_imports_are_kept() -> None:
     assert checked.returncode == 0, checked.stdout
 
 
+def early_starts(node: ast.AST) -> Iterator[int]:
+    """Yield the lines that start a task outside a function that waits for the commit."""
+    if isinstance(node, ast.FunctionDef) and "on_commit(" in ast.unparse(node):
+        return
+    if isinstance(node, ast.Attribute) and node.attr in ("delay", "apply_async"):
+        yield node.lineno
+    for child in ast.iter_child_nodes(node):
+        yield from early_starts(child)
+
+
 def test_tasks_start_only_when_their_rows_are_committed() -> None:
     early = [
-        f"{path.relative_to(ROOT)}:{node.lineno}"
+        f"{path.relative_to(ROOT)}:{line}"
         for path in sources()
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Attribute) and node.attr in ("delay", "apply_async")
+        for line in early_starts(ast.parse(path.read_text()))
     ]
 
     assert early == []
