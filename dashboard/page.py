@@ -60,6 +60,9 @@ class ProjectRequest(MemberRequest):
     window: Window
 
 
+ProjectView = Callable[Concatenate[ProjectRequest, ...], HttpResponseBase]
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """One link of the navigation."""
@@ -87,19 +90,12 @@ def member_page(
 
 def project_page(
     needs: Role = Role.VIEWER,
-) -> Callable[
-    [Callable[Concatenate[ProjectRequest, P], HttpResponseBase]],
-    Callable[Concatenate[HttpRequest, str, P], HttpResponseBase],
-]:
+) -> Callable[[ProjectView], Callable[..., HttpResponseBase]]:
     """Let members with this role or a higher one through, with project and window on the request."""
 
-    def decorate(
-        view: Callable[Concatenate[ProjectRequest, P], HttpResponseBase],
-    ) -> Callable[Concatenate[HttpRequest, str, P], HttpResponseBase]:
+    def decorate(view: ProjectView) -> Callable[..., HttpResponseBase]:
         @wraps(view)
-        def guarded(
-            request: HttpRequest, slug: str, /, *args: P.args, **kwargs: P.kwargs
-        ) -> HttpResponseBase:
+        def guarded(request: HttpRequest, slug: str, **captured: Any) -> HttpResponseBase:
             if not request.user.is_authenticated:
                 return redirect_to_login(request.get_full_path())
             visit = cast(ProjectRequest, request)
@@ -113,7 +109,7 @@ def project_page(
                 today=timezone.now().date(),
                 default_branch=visit.project.default_branch,
             )
-            return view(visit, *args, **kwargs)
+            return view(visit, **captured)
 
         return guarded
 
