@@ -28,22 +28,26 @@ PASS_DAYS = 120  # days of passes counted for a test; the evidence halves every 
 DAY_S = 86_400.0
 EPOCH = date(1970, 1, 1)
 
-# Every test of the upload that failed at first, and the passing ones whose earlier failure waits for an explanation.
+# Tests whose earlier failure waits for an explanation: a pass of them means something.
+AWAKE = "SELECT test_id FROM projects_flake WHERE project_id = %(project_id)s AND awake_until >= %(at)s"
+
+# Every test of the upload that failed at first, and the passing ones that are awake. Tests are looked up by key in
+# lateral subqueries, since after the first upload of a project the planner knows nothing of its size.
 TRIED = """
 WITH bad AS (SELECT seq, count(*)::int AS n, bool_or(is_final) AS is_final FROM trouble GROUP BY seq)
-SELECT i.test_id, coalesce(b.n, 0), coalesce(b.is_final, false), hashtext(coalesce(nullif(t.file, ''),
-    nullif(t.classname, ''), t.suite)), f.signature, coalesce(g.is_infrastructure, false)
-FROM incoming i
-JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = i.test_id
-LEFT JOIN bad b USING (seq)
-LEFT JOIN projects_flake k ON k.project_id = %(project_id)s AND k.test_id = i.test_id AND k.awake_until >= %(at)s
+SELECT i.test_id, coalesce(b.n, 0), coalesce(b.is_final, false), t.suite, f.signature, coalesce(f.is_infrastructure, false)
+FROM incoming i LEFT JOIN bad b USING (seq)
+CROSS JOIN LATERAL (
+    SELECT hashtext(coalesce(nullif(file, ''), nullif(classname, ''), suite)) AS suite FROM projects_test t
+    WHERE t.project_id = %(project_id)s AND t.id = i.test_id OFFSET 0
+) t
 LEFT JOIN LATERAL (
-    SELECT signature FROM projects_failure f
+    SELECT f.signature, g.is_infrastructure FROM projects_failure f
+    JOIN projects_signature g ON g.project_id = f.project_id AND g.digest = f.signature
     WHERE f.project_id = %(project_id)s AND f.test_id = i.test_id AND f.run_number = %(run_number)s
     ORDER BY f.attempt DESC LIMIT 1
 ) f ON b.seq IS NOT NULL
-LEFT JOIN projects_signature g ON g.project_id = %(project_id)s AND g.digest = f.signature
-WHERE b.seq IS NOT NULL OR (k.test_id IS NOT NULL AND i.outcome = 1)
+WHERE b.seq IS NOT NULL OR (i.outcome = 1 AND i.test_id = ANY(%(awake)s))
 ORDER BY i.test_id
 """
 
@@ -141,6 +145,8 @@ def _tried(project: Project, run: Run) -> dict[int, Tried]:
         "limit": RUNS_OF_A_COMMIT,
     }
     with connection.cursor() as cursor:
+        cursor.execute(AWAKE, values)
+        values["awake"] = [test_id for (test_id,) in cursor.fetchall()]
         cursor.execute(TRIED, values)
         rows = cursor.fetchall()
         if not rows:

@@ -23,14 +23,14 @@ BATCH = 5_000  # tests weighed at once
 DAYS_OF_TIMINGS = 45  # the last ten passes of a weekly test lie within
 
 WAITING_BUCKETS = """
-SELECT t.id, t.layer, t.bucket
-FROM incoming i JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = i.test_id
+SELECT i.test_id, i.layer, i.bucket
+FROM incoming i
 JOIN unnest(%(layers)s::smallint[], %(fast)s::float8[], %(slow)s::float8[], %(slow_at_limit)s::boolean[])
-    AS l (layer, fast_s, slow_s, limit_is_slow) ON l.layer = t.layer
-WHERE i.outcome = 1 AND i.seconds > 0 AND (t.n_timed < %(enough)s OR t.bucket <> CASE
+    AS l (layer, fast_s, slow_s, limit_is_slow) ON l.layer = i.layer
+WHERE i.outcome = 1 AND i.seconds > 0 AND (i.n_timed < %(enough)s OR i.bucket <> CASE
     WHEN i.seconds < l.fast_s THEN 1
     WHEN i.seconds < l.slow_s OR (i.seconds = l.slow_s AND NOT l.limit_is_slow) THEN 2 ELSE 3 END)
-ORDER BY t.id
+ORDER BY 1
 """
 
 LAST_TIMINGS = """

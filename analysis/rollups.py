@@ -41,9 +41,8 @@ SUMS = """count(*) FILTER (WHERE outcome = 1) AS n_passed, count(*) FILTER (WHER
 
 ADD_LAYER_DAYS = f"""
 INSERT INTO projects_layerday (project_id, on_default, day, layer, n_passed, n_failed, n_error, n_skipped, n_flaky, seconds)
-SELECT %(project_id)s, %(on_default)s, %(day)s, t.layer, {SUMS}
-FROM incoming i JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = i.test_id
-WHERE NOT is_merge GROUP BY t.layer
+SELECT %(project_id)s, %(on_default)s, %(day)s, layer, {SUMS}
+FROM incoming WHERE NOT is_merge GROUP BY layer
 ON CONFLICT (project_id, on_default, day, layer) DO UPDATE SET
     n_passed = projects_layerday.n_passed + excluded.n_passed,
     n_failed = projects_layerday.n_failed + excluded.n_failed,
@@ -55,10 +54,9 @@ ON CONFLICT (project_id, on_default, day, layer) DO UPDATE SET
 
 ADD_RUN_LAYERS = """
 INSERT INTO projects_runlayer (project_id, run_number, layer, n_tests, n_bad, n_skipped, seconds)
-SELECT %(project_id)s, %(run_number)s, t.layer, count(*), count(*) FILTER (WHERE outcome IN (2, 3)),
+SELECT %(project_id)s, %(run_number)s, layer, count(*), count(*) FILTER (WHERE outcome IN (2, 3)),
     count(*) FILTER (WHERE outcome = 4), coalesce(sum(seconds), 0)
-FROM incoming i JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = i.test_id
-WHERE NOT is_merge GROUP BY t.layer
+FROM incoming WHERE NOT is_merge GROUP BY layer
 ON CONFLICT (project_id, run_number, layer) DO UPDATE SET
     n_tests = projects_runlayer.n_tests + excluded.n_tests,
     n_bad = projects_runlayer.n_bad + excluded.n_bad,

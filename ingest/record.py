@@ -30,23 +30,25 @@ LOCK_SPACE = 7_242  # the class of the advisory locks that keep one project's up
 
 NEW_TESTS = """
 WITH fresh AS (
-    SELECT DISTINCT ON (n.fingerprint) n.* FROM newcomer n
-    WHERE n.test_id IS NULL AND NOT EXISTS (
-        SELECT FROM projects_test t WHERE t.project_id = %(project_id)s AND t.fingerprint = n.fingerprint)
-    ORDER BY n.fingerprint, n.seq
+    SELECT DISTINCT ON (fingerprint) * FROM newcomer WHERE test_id IS NULL ORDER BY fingerprint, seq
 )
 INSERT INTO projects_test (project_id, id, fingerprint, base, suite, classname, name, file, line, variant, framework, owner,
     markers, properties, sent_layer, layer, confidence, evidence, tags, bucket, n_timed, first_seen_on, last_seen_on,
-    first_run, flake_status, traits, misfit_dismissed)
+    first_main_on, last_main_on, first_run, flake_status, traits, misfit_dismissed)
 SELECT %(project_id)s, %(n_tests)s + row_number() OVER (ORDER BY seq), fingerprint, base, suite, classname, name, file, line,
     variant, framework, owner, markers, properties, sent_layer, layer, confidence, evidence, tags, 0, 0, %(day)s, %(day)s,
+    CASE WHEN %(on_default)s THEN %(day)s::date END, CASE WHEN %(on_default)s THEN %(day)s::date END,
     %(run_number)s, 0, traits, ''
 FROM fresh
+ON CONFLICT (project_id, fingerprint) DO NOTHING
 """
 
+# A subquery rather than a join: it looks each test up by its key, whatever the planner believes.
 NAME_TESTS = """
-UPDATE incoming i SET test_id = t.id FROM projects_test t
-WHERE i.test_id IS NULL AND t.project_id = %(project_id)s AND t.fingerprint = i.fingerprint
+UPDATE incoming i SET (test_id, layer, bucket, n_timed) = (
+    SELECT t.id, t.layer, t.bucket, t.n_timed FROM projects_test t
+    WHERE t.project_id = %(project_id)s AND t.fingerprint = i.fingerprint)
+WHERE {which}
 """
 
 CHANGED_TESTS = """
@@ -67,10 +69,7 @@ UPDATE projects_test t SET
     first_seen_on = least(t.first_seen_on, %(day)s), last_seen_on = greatest(t.last_seen_on, %(day)s),
     first_main_on = CASE WHEN %(on_default)s THEN least(t.first_main_on, %(day)s) ELSE t.first_main_on END,
     last_main_on = CASE WHEN %(on_default)s THEN greatest(t.last_main_on, %(day)s) ELSE t.last_main_on END
-FROM incoming i
-WHERE t.project_id = %(project_id)s AND t.id = i.test_id AND (
-    t.last_seen_on < %(day)s OR t.first_seen_on > %(day)s
-    OR (%(on_default)s AND (t.last_main_on IS NULL OR t.last_main_on < %(day)s OR t.first_main_on > %(day)s)))
+WHERE t.project_id = %(project_id)s AND t.id = ANY(%(unseen)s)
 """
 
 # What the run already holds of these tests. A later attempt of a job decides; a result of another job of the same
@@ -151,23 +150,32 @@ def record(
     from nothing and a second call after success finds nothing to do.
     """
     ensure_months({upload.started_at.date()})
+    project = Project.objects.get(pk=upload.project_id)
     with transaction.atomic():
-        problems, is_truncated = _stage(upload, files, limits=limits)
+        stage, problems, is_truncated = _stage(project, upload, files, limits=limits)
+        was_classified_at = project.reclassified_at
         project = _lock(upload)
         run = _run(project, upload)
         place = rollups.Place(project.pk, run.number, run.day, run.is_default_branch)
-        arrived = _record_results(project, run, upload, place, now=now)
+        is_stale = project.reclassified_at != was_classified_at
+        arrived = _record_results(project, run, upload, place, stage, is_stale=is_stale, now=now)
         refresh.after_upload(project, run, _part(upload))
         _close(upload, run, arrived, problems, is_truncated=is_truncated, now=now)
     return run
 
 
 def _stage(
-    upload: Upload, files: Iterable[tuple[str, str, BinaryIO]], *, limits: Limits
-) -> tuple[list[ReportProblem], bool]:
+    project: Project, upload: Upload, files: Iterable[tuple[str, str, BinaryIO]], *, limits: Limits
+) -> tuple[Stage, list[ReportProblem], bool]:
     """Read every file into the staging tables; a file that is refused leaves the others standing."""
     sent = None if upload.layer is None else Layer(upload.layer)
-    stage = Stage(upload.project_id, rules=refresh.rules_of(upload.project_id), sent=sent)
+    stage = Stage(
+        project.pk,
+        rules=refresh.rules_of(project.pk),
+        sent=sent,
+        day=upload.started_at.date(),
+        on_default=_is_default_branch(project, upload),
+    )
     problems: list[ReportProblem] = []
     is_truncated = False
     for reading in _readings(upload, files, limits=limits, problems=problems):
@@ -180,7 +188,7 @@ def _stage(
     if not stage.n_cases:
         raise NothingToRecord(problems or [_no_cases()])
     stage.fold_duplicates()
-    return problems, is_truncated
+    return stage, problems, is_truncated
 
 
 def _readings(
@@ -233,7 +241,7 @@ def _run(project: Project, upload: Upload) -> Run:
         number=project.n_runs,
         key=upload.run_key,
         branch=upload.branch,
-        is_default_branch=upload.branch == project.default_branch and not upload.pull_request,
+        is_default_branch=_is_default_branch(project, upload),
         commit=upload.commit,
         pull_request=upload.pull_request,
         url=upload.url,
@@ -242,8 +250,20 @@ def _run(project: Project, upload: Upload) -> Run:
     )
 
 
+def _is_default_branch(project: Project, upload: Upload) -> bool:
+    """A pull request's runs never count for the default branch, whatever the branch is called in the fork."""
+    return upload.branch == project.default_branch and not upload.pull_request
+
+
 def _record_results(
-    project: Project, run: Run, upload: Upload, place: rollups.Place, *, now: datetime
+    project: Project,
+    run: Run,
+    upload: Upload,
+    place: rollups.Place,
+    stage: Stage,
+    *,
+    is_stale: bool,
+    now: datetime,
 ) -> Arrived:
     values: dict[str, Any] = {
         "project_id": project.pk,
@@ -252,19 +272,16 @@ def _record_results(
         "on_default": run.is_default_branch,
         "n_tests": project.n_tests,
         "kind": _kind(run, upload),
+        "unseen": list(stage.unseen),
     }
     with connection.cursor() as cursor:
         cursor.execute(COUNTS)
         arrived = Arrived(*cursor.fetchone())
-        _record_tests(cursor, project, run, values, now=now)
-        merged: list[int] = []
-        if run.n_uploads:
-            cursor.execute(MERGE, values)
-            merged = [test_id for (test_id,) in cursor.fetchall()]
+        _record_tests(cursor, project, run, values, is_stale=is_stale, now=now)
+        merged = _merge(cursor, values) if run.n_uploads else []
         cursor.execute(KEEP_RESULTS, values)
-        if merged:
-            cursor.execute(KEEP_MERGED, values)
-        cursor.execute(SEEN_TESTS, values)
+        if stage.unseen:
+            cursor.execute(SEEN_TESTS, values)
     failing.record(place, kind=values["kind"])
     rollups.add(place)
     if merged:
@@ -276,14 +293,34 @@ def _record_results(
     return arrived
 
 
+def _merge(cursor: CursorWrapper, values: dict[str, Any]) -> list[int]:
+    """Join the staged results with those that the run has of the same tests; return these tests.
+
+    Both sides are as large as a run, and the planner knows the size of neither: no nested loops.
+    """
+    cursor.execute("SET LOCAL enable_nestloop = off")
+    cursor.execute(MERGE, values)
+    merged = [test_id for (test_id,) in cursor.fetchall()]
+    if merged:
+        cursor.execute(KEEP_MERGED, values)
+    cursor.execute("SET LOCAL enable_nestloop = on")
+    return merged
+
+
 def _record_tests(
-    cursor: CursorWrapper, project: Project, run: Run, values: dict[str, Any], *, now: datetime
+    cursor: CursorWrapper,
+    project: Project,
+    run: Run,
+    values: dict[str, Any],
+    *,
+    is_stale: bool,
+    now: datetime,
 ) -> None:
     cursor.execute(NEW_TESTS, values)
     n_new = cursor.rowcount
     cursor.execute(CHANGED_TESTS, values)
     moved = any(changed for (changed,) in cursor.fetchall())
-    cursor.execute(NAME_TESTS, values)
+    cursor.execute(NAME_TESTS.format(which="true" if is_stale or moved else "i.test_id IS NULL"), values)
     if n_new:
         Project.objects.filter(pk=project.pk).update(n_tests=F("n_tests") + n_new)
         run.n_new += n_new

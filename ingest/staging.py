@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import zlib
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from itertools import islice
 from typing import Any
 
+import psycopg
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
@@ -19,7 +22,7 @@ from analysis import layers, refresh
 from analysis.rules import RuleSet
 from ingest.attempts import Folded, fold
 from ingest.cases import Attempt, Case, Failure
-from projects.vocabulary import Layer, Outcome
+from projects.vocabulary import Layer, Outcome, TimingBucket
 
 CHUNK = 4_000  # cases held at once: some 4 MB, and enough that a round trip does not show
 
@@ -30,7 +33,8 @@ MOST_ATTEMPTS = 32_000  # a smallint holds no more
 TABLES = """
 CREATE TEMP TABLE IF NOT EXISTS incoming (
     seq integer, fingerprint bytea, test_id integer, outcome smallint, seconds real, n_attempts smallint,
-    is_flaky boolean, hint smallint, is_merge boolean DEFAULT false, n_before smallint DEFAULT 0
+    is_flaky boolean, hint smallint, layer smallint, bucket smallint, n_timed smallint,
+    is_merge boolean DEFAULT false, n_before smallint DEFAULT 0
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS newcomer (
     seq integer, fingerprint bytea, test_id integer, base bytea, suite text, classname text, name text, file text,
@@ -42,17 +46,21 @@ CREATE TEMP TABLE IF NOT EXISTS trouble (
 ) ON COMMIT DELETE ROWS;
 """
 
-INCOMING = "incoming (seq, fingerprint, test_id, outcome, seconds, n_attempts, is_flaky, hint)"
-INCOMING_TYPES = ["int4", "bytea", "int4", "int2", "float4", "int2", "bool", "int2"]
+INCOMING = "incoming (seq, fingerprint, test_id, outcome, seconds, n_attempts, is_flaky, hint, layer, bucket, n_timed)"
+INCOMING_TYPES = ["int4", "bytea", "int4", "int2", "float4", "int2", "bool", "int2", "int2", "int2", "int2"]
 NEWCOMER_TYPES = [
     *("int4", "bytea", "int4", "bytea", "text", "text", "text", "text", "int4", "text", "text", "text"),
     *("text[]", "jsonb", "int2", "int2", "float8", "jsonb", "text[]", "int8"),
 ]
 TROUBLE_TYPES = ["int4", "int2", "bool", "int2", "float4", "text", "text", "text"]
 
+# What is known of a test comes along once, so that no later statement has to join the tests: on a table that has just
+# grown, the planner would guess too few rows and loop over all of them for each.
 KNOWN = """
-SELECT fingerprint, id, traits FROM projects_test
-WHERE project_id = %(project_id)s AND fingerprint = ANY(%(fingerprints)s)
+SELECT fingerprint, id, traits, layer, bucket, n_timed,
+    last_seen_on < %(day)s OR first_seen_on > %(day)s OR (%(on_default)s AND (
+        last_main_on IS NULL OR last_main_on < %(day)s OR first_main_on > %(day)s))
+FROM projects_test WHERE project_id = %(project_id)s AND fingerprint = ANY(%(fingerprints)b)
 """
 
 DUPLICATES = """
@@ -60,14 +68,22 @@ SELECT fingerprint, array_agg(seq ORDER BY seq), count(*) FROM incoming GROUP BY
 """
 
 
+UNKNOWN_TEST = (None, None, None, TimingBucket.UNTIMED, 0)
+
+
 class Stage:
     """The temporary tables of one Upload, filled chunk by chunk inside the caller's transaction."""
 
-    def __init__(self, project_id: int, *, rules: RuleSet | None, sent: Layer | None) -> None:
+    def __init__(
+        self, project_id: int, *, rules: RuleSet | None, sent: Layer | None, day: date, on_default: bool
+    ) -> None:
         self.project_id = project_id
         self.rules = rules
         self.sent = sent
+        self.day = day
+        self.on_default = on_default
         self.n_cases = 0
+        self.unseen = array("i")  # known tests that were not seen on this day yet
         self._traits: dict[tuple[str, str, str], int] = {}
         self._frameworks: dict[str, int] = {}
         with connection.cursor() as cursor:
@@ -84,12 +100,12 @@ class Stage:
             self.n_cases += len(chunk)
 
     def _add_chunk(self, cursor: CursorWrapper, chunk: Sequence[Case]) -> None:
-        known = self._known(cursor, chunk)
+        known = self._known(chunk)
         numbered = list(enumerate(chunk, self.n_cases))
         incoming, newcomers = [], []
         for seq, case in numbered:
-            test_id, traits = known.get(case.fingerprint, (None, None))
-            incoming.append(self._incoming(seq, case, test_id))
+            test_id, traits, *judged = known.get(case.fingerprint, UNKNOWN_TEST)
+            incoming.append(self._incoming(seq, case, test_id, judged))
             if self._traits_of(case) != traits:
                 newcomers.append(self._newcomer(seq, case, test_id))
         _copy(cursor, INCOMING, INCOMING_TYPES, incoming)
@@ -98,10 +114,19 @@ class Stage:
             cursor, "trouble", TROUBLE_TYPES, [row for seq, case in numbered for row in _troubles(seq, case)]
         )
 
-    def _known(self, cursor: CursorWrapper, chunk: Sequence[Case]) -> dict[bytes, tuple[int, int]]:
-        fingerprints = list({case.fingerprint for case in chunk})
-        cursor.execute(KNOWN, {"project_id": self.project_id, "fingerprints": fingerprints})
-        return {bytes(fingerprint): (test_id, traits) for fingerprint, test_id, traits in cursor.fetchall()}
+    def _known(self, chunk: Sequence[Case]) -> dict[bytes, tuple[Any, ...]]:
+        """Return (id, traits, layer, bucket, n_timed) of the tests of the chunk that the project knows."""
+        values = {
+            "project_id": self.project_id,
+            "fingerprints": list({case.fingerprint for case in chunk}),
+            "day": self.day,
+            "on_default": self.on_default,
+        }
+        # Django's cursor would send the fingerprints as escaped text; this one sends them as they are.
+        with psycopg.Cursor(connection.connection) as cursor:
+            found = cursor.execute(KNOWN, values).fetchall()
+        self.unseen.extend(row[1] for row in found if row[-1])
+        return {bytes(row[0]): row[1:-1] for row in found}
 
     def _traits_of(self, case: Case) -> int:
         """Return a checksum of what a verdict on the layer rests on, so that a change of it is seen."""
@@ -114,12 +139,12 @@ class Stage:
             self._traits[key] = traits(case, sent=self.sent)
         return self._traits[key]
 
-    def _incoming(self, seq: int, case: Case, test_id: int | None) -> tuple[Any, ...]:
+    def _incoming(self, seq: int, case: Case, test_id: int | None, judged: Sequence[int]) -> tuple[Any, ...]:
         n_attempts = 1 + len(case.attempts)
         is_flaky = n_attempts > 1 and case.outcome == Outcome.PASSED
         framework = self._frameworks.setdefault(case.framework, len(self._frameworks))
         hint = min(framework, 500) * 64 + min(case.retry, 31) * 2 + case.may_be_rerun
-        return seq, case.fingerprint, test_id, case.outcome, case.seconds, n_attempts, is_flaky, hint
+        return seq, case.fingerprint, test_id, case.outcome, case.seconds, n_attempts, is_flaky, hint, *judged
 
     def _newcomer(self, seq: int, case: Case, test_id: int | None) -> tuple[Any, ...]:
         verdict = layers.classify(identity_of(case, sent=self.sent), rules=self.rules)
