@@ -88,6 +88,9 @@ def stop(home: Path) -> None:
         if server.poll() is None:
             server.send_signal(signal.SIGINT)
             server.wait(START_SECONDS)
+    for data in (home / "postgres", home / "redis"):
+        if _socket_folder(data) != data:
+            shutil.rmtree(_socket_folder(data), ignore_errors=True)
 
 
 def database_url(home: Path, *, database: str = DATABASE) -> str:
