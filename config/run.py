@@ -145,7 +145,8 @@ def _serve(home: Path, *, state: TextIO, running: ExitStack) -> None:
     demo = _start_demo(steps, url=f"http://127.0.0.1:{port}", running=running)
     while not demo.is_dead and time.monotonic() - began_at < HISTORY_SECONDS:
         next(watch)
-    say(_welcome(home, steps=steps, is_complete=demo.is_dead))
+    is_complete = demo.process is not None and demo.process.poll() == 0
+    say(_welcome(home, steps=steps, is_complete=is_complete))
     while True:
         next(watch)
 
