@@ -56,7 +56,9 @@ def a_shop(name: str = "Shop") -> Shop:
     return Shop(project, owner, access.create_token(project, name="ci", by=owner))
 
 
-def passed(name: str = "adds", *, seconds: float | None = 0.01, classname: str = "shop.Cart", **more: str) -> str:
+def passed(
+    name: str = "adds", *, seconds: float | None = 0.01, classname: str = "shop.Cart", **more: str
+) -> str:
     """Return a testcase that passed."""
     return _case(name, classname, seconds, "", more)
 
@@ -131,7 +133,9 @@ def a_test_named(shop: Shop, name: str) -> Test:
     return Test.objects.get(project=shop.project, name=name)
 
 
-def a_history(shop: Shop, days: Iterable[str], *, name: str = "adds", end: datetime | None = None) -> list[Upload]:
+def a_history(
+    shop: Shop, days: Iterable[str], *, name: str = "adds", end: datetime | None = None
+) -> list[Upload]:
     """Record a run a day for one test, oldest first, the last of them today: "." passed, "F" failed, "R" retried.
 
     Each run has a commit of its own; "+" before a letter keeps the commit of the run before.
@@ -148,7 +152,13 @@ def a_history(shop: Shop, days: Iterable[str], *, name: str = "adds", end: datet
         commit += 0 if position and words[position - 1] == "+" else 1
         started = end - timedelta(days=n_days - day)
         uploads.append(
-            record(shop, report(CASES[word](name)), run=f"run-{day}", commit=f"c{commit:039d}", started_at=started.isoformat())
+            record(
+                shop,
+                report(CASES[word](name)),
+                run=f"run-{day}",
+                commit=f"c{commit:039d}",
+                started_at=started.isoformat(),
+            )
         )
     return uploads
 
