@@ -133,7 +133,7 @@ loadtests       load         6.0  5.5  5.0
 stress          load         3.6  0.6  2.6
 soak            load         5.0  2.5  4.0
 perf            load         3.6  0.8  3.0
-performance     load         3.8  0.4  4.2
+performance     load         5.0  0.4  4.2
 benchmark       load         3.4  2.0  3.4
 benchmarks      load         4.6  3.6  3.4
 bench           load         4.4  2.6  3.0
@@ -157,13 +157,13 @@ pycodestyle     static       4.6  3.0  5.0
 mypy            static       3.5  1.5  3.5
 typing          static       1.0  0.2  0.8
 archunit        static       4.5  3.5  4.0
-arch            static       3.0  0.8  3.0
-architecture    static       3.6  2.0  3.4
+arch            static       4.0  0.8  4.0
+architecture    static       4.6  1.5  4.6
 """)
 
 # Two directories together: the first makes the second plain.
 PAIRS = weights.named("""
-unit 7: cypress/component
+unit 12: cypress/component           # a component in a page of its own
 e2e 5: cypress/integration         # Cypress before version 10
 e2e 4.5: src/androidtest           # on a device
 unit 0.3: src/test
@@ -225,7 +225,7 @@ integration 3: task                     # tasks/main.yml:12: Ansible changes a h
 integration 2.5: method and path        # GET /users/id: an API described and called
 e2e 3.2: in browser                     # the browser is a property of the run: Playwright and its like
 e2e 6.5: flutter integration test       # the whole app on a device
-unknown 6: build failed
+unknown 6: failed build
 unknown 1.7: numbered name              # Test1, testCase 4
 unknown 1.0: hollow place               # no proof: node:test writes "test" for every class
 unknown 4.6: hollow name
@@ -312,7 +312,7 @@ e2e 1.0: playwright
 e2e 0.6: homepage navigate navigates
 e2e 0.4: click clicking clicks login page
 e2e 0.2: button
-integration 0.6: integration
+integration 0.4: integration
 integration 0.4: database endpoint forbidden redirect redirects unauthorized
 integration 0.2: api get post request
 unit 0.8: reducer

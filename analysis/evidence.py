@@ -7,7 +7,8 @@ Knows the signs by which producers are told apart and the forms of names. Paths 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from analysis import conventions, producers
@@ -43,23 +44,41 @@ _WDIO = re.compile(
 )
 
 
-def producer_facts(framework: str, suite: str, classname: str, title: str) -> Facts:
-    """Say what the producer of a report is for, told by the report or by names that only it writes."""
+_SAID = {
+    "cargo tests": "Cargo's tests directory",
+    "cargo src": "module of a crate",
+    "flutter integration test": "Flutter's integration_test, the whole app on a device",
+    "finding": "names a line of a file",
+    "task": "names a task in a file",
+}
+
+
+def traits(framework: str, suite: str, classname: str, title: str) -> tuple[str, ...]:
+    """Tell the producer of a report and the ways in which its language lays tests out."""
     producer = framework.lower()
     if producer not in producers.FRAMEWORKS or producer == "generic":
         told = producers.SIGNS.get(suite) or producers.SIGNS.get(classname)
         is_unnamed = producer in ("", "generic")
         producer = told or (is_unnamed and _sign(suite, classname, title)) or producer
+    if producer == "nextest":
+        return (producer, "cargo tests" if "::" in suite else "cargo src")
+    if producer in ("dart", "flutter") and "integration_test" in f"{suite} {classname}":
+        return (producer, "flutter integration test")
+    finding = _FINDING.search(classname) if classname[-1:].isdigit() else None
+    if finding:
+        return (producer, "task" if finding["suffix"] in ("yml", "yaml") else "finding")
+    return (producer,)
+
+
+@lru_cache(maxsize=1_000)
+def producer_facts(told: tuple[str, ...]) -> Facts:
+    """Say what a producer and its layouts vote for."""
+    producer, *shapes = told
     facts: Facts = {}
-    add(
-        facts,
-        f"framework {producer}",
-        EvidenceKind.FRAMEWORK,
-        producers.FRAMEWORKS.get(producer, ()),
-        f"produced by {producer}",
-    )
-    for shape, words in _shapes(producer, suite, classname):
-        add(facts, f"shape {shape}", EvidenceKind.PATH, conventions.SHAPES[shape], words)
+    votes = producers.FRAMEWORKS.get(producer, ())
+    add(facts, f"framework {producer}", EvidenceKind.FRAMEWORK, votes, f"produced by {producer}")
+    for shape in shapes:
+        add(facts, f"shape {shape}", EvidenceKind.PATH, conventions.SHAPES[shape], _SAID[shape])
     return facts
 
 
@@ -75,22 +94,6 @@ def _sign(suite: str, classname: str, title: str) -> str:
     if _SCRIPT.search(suite) and classname in (suite, ""):
         return "script"
     return ""
-
-
-def _shapes(producer: str, suite: str, classname: str) -> Iterator[tuple[str, str]]:
-    """Name the ways of a language to lay tests out that say something without a word for a layer."""
-    if producer in ("dart", "flutter") and "integration_test" in f"{suite} {classname}":
-        yield "flutter integration test", "Flutter's integration_test: the whole app on a device"
-    if producer == "nextest":
-        yield (
-            ("cargo tests", f"Cargo's tests directory, {suite}")
-            if "::" in suite
-            else ("cargo src", "module of a crate")
-        )
-    finding = _FINDING.search(classname)
-    if finding:
-        shape = "task" if finding["suffix"] in ("yml", "yaml") else "finding"
-        yield shape, f"names a line, {classname[finding.start() + 1 :]}"
 
 
 # --- what a test says alone
@@ -126,14 +129,14 @@ def name_facts(identity: Identity, title: str, *, is_hollow: bool) -> Facts:
     name = identity.name
     shape = _shape_of_name(name, identity.suite)
     if shape:
-        add(facts, f"shape {shape}", EvidenceKind.NAME, conventions.SHAPES[shape], f"name {name[:40]}")
+        add(facts, f"shape {shape}", EvidenceKind.NAME, conventions.SHAPES[shape], f"name is a {shape}")
     if _NUMBERED.match(name):
         add(
             facts,
             "shape numbered name",
             EvidenceKind.NAME,
             conventions.SHAPES["numbered name"],
-            f"name {name}",
+            "name is a number",
         )
     if is_hollow and says_nothing(f"{title} {name}"):
         add(
@@ -166,7 +169,7 @@ def _shape_of_name(name: str, suite: str) -> str:
     if name == suite and _FILE.match(name):
         return "checked file"
     if name.startswith("[") and name in ("[build failed]", "[setup failed]"):
-        return "build failed"
+        return "failed build"
     if _METHOD.match(name):
         return "method and path"
     return ""

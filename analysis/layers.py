@@ -20,7 +20,7 @@ from analysis.votes import Evidence, Facts
 from analysis.weights import Vote
 from projects.vocabulary import EvidenceKind, Layer
 
-__all__ = ["Evidence", "Identity", "Verdict", "classify", "classify_many", "weigh", "with_duration"]
+__all__ = ["Evidence", "Identity", "Verdict", "classify", "classify_many", "heard", "weigh", "with_duration"]
 
 SENT_WEIGHT = 7.0  # the sender knows better than names do, and a rule of the project better still
 RULE_WEIGHT = 9.0
@@ -68,6 +68,11 @@ def classify_many(identities: Iterable[Identity], *, rules: RuleSet | None = Non
         yield verdict
 
 
+def heard(identity: Identity) -> Facts:
+    """Return the votes on one test by the convention that casts them, for those who measure conventions."""
+    return _Reader().facts(identity)
+
+
 # --- adding up
 
 _LAYERS = tuple(Layer)
@@ -77,13 +82,15 @@ _CONTRACT = re.compile(r"\b(?:pacts?|schemathesis|contracts?|dredd)\b", re.IGNOR
 
 def weigh(reasons: Iterable[Evidence]) -> Verdict:
     """Add votes up over the prior; the confidence is the share of the odds that the layer holds."""
-    ordered = tuple(sorted(reasons, key=_strongest_first))
+    ordered = tuple(reasons)
+    if len(ordered) > 1:
+        ordered = tuple(sorted(ordered, key=_strongest_first))
     scores = list(_PRIOR)
     for one in ordered:
         scores[one.layer] += one.weight
     top = max(scores)
     layer = _LAYERS[scores.index(top)]
-    confidence = 1 / sum(math.exp(score - top) for score in scores)
+    confidence = 1 / sum([math.exp(score - top) for score in scores])  # a list: six terms, and often
     if confidence < ENOUGH:
         return Verdict(Layer.UNKNOWN, confidence, ordered)
     return Verdict(layer, confidence, ordered, _tags(layer, ordered))
@@ -174,6 +181,7 @@ class _Reader:
     def __init__(self) -> None:
         self._bases: dict[tuple[str, str, str, str], _Base] = {}
         self._alike: dict[tuple[object, ...], _Base] = {}
+        self._spoken: dict[tuple[object, ...], Verdict] = {}
         self._paths: dict[str, Paths] = {}
 
     def verdict(self, identity: Identity) -> Verdict:
@@ -192,13 +200,21 @@ class _Reader:
             return base.verdict
         return self._alone(identity, base, title)
 
+    def facts(self, identity: Identity) -> Facts:
+        """Return every vote on one test, by the convention that casts it."""
+        title, classname = (
+            ("", identity.classname) if " " not in identity.classname else (identity.classname, "")
+        )
+        base = self._base(identity, classname, title)
+        return {**base.facts, **_own_facts(identity, base, title)}
+
     def _alone(self, identity: Identity, base: _Base, title: str) -> Verdict:
         """Weigh what a test says alone together with what its class says."""
-        facts = evidence.name_facts(identity, title, is_hollow=base.is_hollow)
-        evidence.add_markers(facts, identity.markers, identity.properties)
-        if identity.variant in evidence.BROWSERS and identity.framework not in producers.FRAMEWORKS:
-            evidence.add_browser(facts, identity.variant)
-        verdict = weigh({**base.facts, **facts}.values()) if facts else base.verdict
+        facts = _own_facts(identity, base, title)
+        key = (id(base), *facts, identity.markers, identity.properties, identity.variant)
+        verdict = self._spoken.get(key) if facts else base.verdict
+        if verdict is None:
+            verdict = self._spoken[key] = weigh({**base.facts, **facts}.values())
         if identity.sent is None:
             return verdict
         return _told(Evidence(EvidenceKind.SENT, identity.sent, SENT_WEIGHT, "sent with the upload"), verdict)
@@ -214,12 +230,20 @@ class _Reader:
             for text in texts
             if text and text != framework and text not in producers.SIGNS
         ]
-        maker = evidence.producer_facts(framework, suite, classname, title)
-        key = (*map(id, pieces), *maker)
+        told = evidence.traits(framework, suite, classname, title)
+        key = (told, *map(id, pieces))
         base = self._alike.get(key)
         if base is None:
-            base = self._alike[key] = _joined(maker, pieces)
+            base = self._alike[key] = _joined(evidence.producer_facts(told), pieces)
         return base
+
+
+def _own_facts(identity: Identity, base: _Base, title: str) -> Facts:
+    facts = evidence.name_facts(identity, title, is_hollow=base.is_hollow)
+    evidence.add_markers(facts, identity.markers, identity.properties)
+    if identity.variant in evidence.BROWSERS and identity.framework not in producers.FRAMEWORKS:
+        evidence.add_browser(facts, identity.variant)
+    return facts
 
 
 def _joined(maker: Facts, pieces: Sequence[Piece]) -> _Base:

@@ -82,6 +82,14 @@ _KNOWN = _spellings(
         *["end", "code", "load", "acceptance", "android", "e2e"],
     }
 ) | {"IT", "I", "L"}
+# Words that decide how a known one beside them is read.
+_TELLING = _KNOWN | _spellings(
+    {
+        *_TESTING,
+        *(word for words in _COMPOUNDS.values() for word in words),
+        *["to", "encryption", "style", "quality"],
+    }
+)
 _HOLLOW = _spellings(conventions.HOLLOW)
 
 
@@ -123,7 +131,7 @@ def is_hollow(text: str) -> bool:
 class _Folder:
     """What the part of a path before its last name says."""
 
-    __slots__ = ("before", "facts", "is_empty", "is_hollow", "piece", "words")
+    __slots__ = ("before", "facts", "is_empty", "is_hollow", "named", "piece", "words")
 
     def __init__(self, segments: list[Segment], facts: Facts, *, piece: Piece, hollow: bool) -> None:
         last = segments[-1] if segments else None
@@ -133,6 +141,9 @@ class _Folder:
         self.is_empty = last is None
         self.is_hollow = hollow
         self.piece = piece  # for a last name that adds nothing
+        self.named: dict[
+            tuple[str, ...], Piece
+        ] = {}  # for last names that differ in words without meaning alone
 
 
 class Paths:
@@ -155,10 +166,21 @@ class Paths:
         if folder is None:
             folder = self._folders[head, border] = self._folder(head, border)
         found = _SPLIT.findall(tail)
-        is_plain = _KNOWN.isdisjoint(found) and "." not in tail and suffix not in _TELLING_SUFFIXES
-        if is_plain and not (folder.is_hollow and is_hollow(tail)):
+        if (
+            "." in tail.removesuffix(".test").removesuffix(".spec")
+            or suffix in _TELLING_SUFFIXES
+            or (folder.is_hollow and is_hollow(tail))
+        ):
+            return self._named(folder, tail, text, border)
+        if _KNOWN.isdisjoint(found):
             return folder.piece
-        return self._named(folder, tail, text, border)
+        if "L" in found:  # L0 and L1 are read by their digit, which is no word
+            return self._named(folder, tail, text, border)
+        telling = tuple([word if word in _TELLING else "" for word in found])
+        piece = folder.named.get(telling)
+        if piece is None:
+            piece = folder.named[telling] = self._named(folder, tail, text, border)
+        return piece
 
     def _folder(self, head: str, border: str) -> _Folder:
         names = [name for name in _BORDERS.split(head.removeprefix("file://")) if name]
@@ -212,7 +234,13 @@ def _add_dotted(facts: Facts, text: str) -> None:
     for ending in _DOTTED:
         if (ending in name) if ending.endswith(".") else name.endswith(ending):
             votes = conventions.ENDINGS[ending]
-            add(facts, f"ending {ending}", EvidenceKind.PATH, votes, f"file *{ending}*".removesuffix(".*"))
+            add(
+                facts,
+                f"ending {ending}",
+                EvidenceKind.PATH,
+                votes,
+                f"file *{ending}*" if ending.endswith(".") else f"file *{ending}",
+            )
 
 
 def _add_segment(

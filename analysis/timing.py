@@ -83,8 +83,8 @@ def median_of_last(seconds: Sequence[float | None], n: int = LAST_PASSES) -> flo
 SHORTEST_S = 1e-5
 LONGEST_S = 1e6
 LAST_BIN = 65_535
-_LOG_SHORTEST = math.log(SHORTEST_S)
-_LOG_STEP = (math.log(LONGEST_S) - _LOG_SHORTEST) / LAST_BIN
+LOG_SHORTEST = math.log(SHORTEST_S)
+LOG_STEP = (math.log(LONGEST_S) - LOG_SHORTEST) / LAST_BIN
 
 
 def to_bin(seconds: float) -> int:
@@ -95,14 +95,14 @@ def to_bin(seconds: float) -> int:
         return 0
     if seconds >= LONGEST_S:
         return LAST_BIN
-    return round((math.log(seconds) - _LOG_SHORTEST) / _LOG_STEP)
+    return round((math.log(seconds) - LOG_SHORTEST) / LOG_STEP)
 
 
 def from_bin(number: int) -> float:
     """Return the duration in the middle of a bin."""
     if not 0 <= number <= LAST_BIN:
         raise ValueError(f"bins run from 0 to {LAST_BIN}, not {number}")
-    return math.exp(_LOG_SHORTEST + number * _LOG_STEP)
+    return math.exp(LOG_SHORTEST + number * LOG_STEP)
 
 
 def percentile(bins: Iterable[int], q: float) -> float:

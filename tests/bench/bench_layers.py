@@ -1,0 +1,261 @@
+"""How right the layers are, how honest their confidence is, and how fast they are read.
+
+Run `python -m tests.bench.bench_layers` beside a folder `shared` with the labelled identities. It prints the
+confusion matrix, macro-F1 (all rows, rows marked sure, rows with a trap), the reliability table, a score on
+repositories that had no part in the weights, and classifications a second from cold strings.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from analysis import conventions, paths
+from analysis.layers import Identity, Verdict, classify_many, heard
+from projects.vocabulary import Layer
+from tests.shared import CORPUS, NEEDS_SHARED
+
+BINS = (0.9, 0.75, 0.6, 0.4, 0.0)
+BROWSERS = frozenset({"chromium", "firefox", "webkit"})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A labelled identity."""
+
+    identity: Identity
+    repository: str
+    layer: Layer
+    also: frozenset[Layer]
+    is_sure: bool
+    has_trap: bool
+
+
+def rows(name: str = "public.jsonl") -> list[Row]:
+    """Read the labelled identities, as a report of their producer would give them."""
+    if CORPUS is None:
+        return []
+    with (CORPUS / "layers" / name).open(encoding="utf-8") as lines:
+        return [_row(json.loads(line)) for line in lines]
+
+
+def _row(told: dict[str, object]) -> Row:
+    suite, classname, name, file, framework = (
+        str(told[key]) for key in ("suite", "classname", "name", "file", "framework")
+    )
+    properties = dict(told["properties"])  # type: ignore[call-overload]
+    browser = properties.pop("hostname", "")
+    identity = Identity(
+        suite,
+        classname,
+        name,
+        file,
+        framework,
+        variant=browser if browser in BROWSERS else "",
+        markers=tuple(told["markers"]),  # type: ignore[arg-type]
+        properties=tuple(properties.items()),
+    )
+    return Row(
+        identity=identity,
+        repository=str(told["repo"]),
+        layer=Layer.from_word(str(told["layer"])),
+        also=frozenset(Layer.from_word(word) for word in told["also"]),  # type: ignore[attr-defined]
+        is_sure=told["certainty"] == "sure",
+        has_trap=bool(told["trap"]),
+    )
+
+
+# --- scores
+
+
+def macro_f1(truth: Sequence[Layer], said: Sequence[Layer]) -> float:
+    """Return the mean of the six layers' F1 scores; a layer that does not occur counts as zero."""
+    hits = Counter(one for one, other in zip(truth, said, strict=True) if one is other)
+    n_true, n_said = Counter(truth), Counter(said)
+    scores = [2 * hits[layer] / ((n_true[layer] + n_said[layer]) or 1) for layer in Layer]
+    return sum(scores) / len(scores)
+
+
+def scores(labelled: Sequence[Row], said: Sequence[Layer]) -> dict[str, float]:
+    """Return macro-F1 on all rows, on those marked sure and on those with a trap."""
+    parts: dict[str, Callable[[Row], bool]] = {
+        "all": lambda _: True,
+        "sure": lambda row: row.is_sure,
+        "trap": lambda row: row.has_trap,
+    }
+    found = {}
+    for part, belongs in parts.items():
+        pairs = [(row.layer, layer) for row, layer in zip(labelled, said, strict=True) if belongs(row)]
+        found[part] = macro_f1([truth for truth, _ in pairs], [layer for _, layer in pairs])
+    return found
+
+
+def reliability(
+    labelled: Sequence[Row], verdicts: Sequence[Verdict]
+) -> list[tuple[float, int, float, float, float]]:
+    """Return per bin of confidence: its lower end, how many, mean confidence, share right, share acceptable."""
+    table = []
+    for low, high in zip(BINS, (1.01, *BINS), strict=False):
+        inside = [
+            (row, one) for row, one in zip(labelled, verdicts, strict=True) if low <= one.confidence < high
+        ]
+        n = len(inside) or 1
+        mean = sum(one.confidence for _, one in inside) / n
+        right = sum(one.layer is row.layer for row, one in inside) / n
+        fair = sum(one.layer is row.layer or one.layer in row.also for row, one in inside) / n
+        table.append((low, len(inside), mean, right, fair))
+    return table
+
+
+# --- repositories never seen
+
+STRENGTHS = (0.5, 2.0, 5.0)  # weak, middling, strong: what a convention is worth before anything is counted
+FOLDS = 5
+ROUNDS = 12
+RATE = 0.05
+PULL = 0.01  # towards the strength it started from
+
+
+def _coarse(weight: float) -> float:
+    size = STRENGTHS[(abs(weight) >= 1) + (abs(weight) >= 3)]
+    return math.copysign(size, weight)
+
+
+def cross_validate(labelled: Sequence[Row], *, seed: int = 1) -> list[Layer]:
+    """Say each row's layer with weights that no row of its repository had a part in.
+
+    The conventions start from three strengths and are fitted on the other folds' repositories, so that the
+    numbers in the tables play no part. Which conventions there are was settled by people who knew this corpus.
+    """
+    chance = random.Random(seed)
+    repositories = sorted({row.repository for row in labelled})
+    chance.shuffle(repositories)
+    fold = {repository: place % FOLDS for place, repository in enumerate(repositories)}
+    facts = [[(key, int(one.layer)) for key, one in heard(row.identity).items()] for row in labelled]
+    start = {key: _coarse(one.weight) for row in labelled for key, one in heard(row.identity).items()}
+    said = [Layer.UNKNOWN] * len(labelled)
+    for number in range(FOLDS):
+        inside = [place for place, row in enumerate(labelled) if fold[row.repository] != number]
+        weights = _fitted(inside, labelled, facts, start, chance)
+        for place, row in enumerate(labelled):
+            if fold[row.repository] == number:
+                said[place] = _guess(facts[place], weights)
+    return said
+
+
+def _odds(facts: Iterable[tuple[str, int]], weights: dict[str, float]) -> list[float]:
+    scored = [conventions.PRIOR[layer] for layer in Layer]
+    for key, layer in facts:
+        scored[layer] += weights[key]
+    top = max(scored)
+    odds = [math.exp(score - top) for score in scored]
+    total = sum(odds)
+    return [one / total for one in odds]
+
+
+def _guess(facts: Iterable[tuple[str, int]], weights: dict[str, float]) -> Layer:
+    odds = _odds(facts, weights)
+    return Layer(odds.index(max(odds))) if max(odds) >= 0.4 else Layer.UNKNOWN
+
+
+def _fitted(
+    places: list[int],
+    labelled: Sequence[Row],
+    facts: Sequence[list[tuple[str, int]]],
+    start: dict[str, float],
+    chance: random.Random,
+) -> dict[str, float]:
+    weights = dict(start)
+    size = Counter(labelled[place].repository for place in places)
+    for _ in range(ROUNDS):
+        chance.shuffle(places)
+        for place in places:
+            odds = _odds(facts[place], weights)
+            step = RATE / math.sqrt(size[labelled[place].repository] / 10)
+            for key, layer in facts[place]:
+                wrong = odds[layer] - (labelled[place].layer == layer)
+                weights[key] -= step * (wrong + PULL * (weights[key] - start[key]))
+    return weights
+
+
+# --- speed
+
+
+def report_of(labelled: Sequence[Row], *, n_per_class: int, n_copies: int) -> list[Identity]:
+    """Make a large report: every class again under new names, with so many tests each."""
+    return [
+        row.identity._replace(
+            suite=f"{row.identity.suite}{copy or ''}",
+            classname=f"{row.identity.classname}{copy or ''}",
+            name=f"{row.identity.name} {number}x",
+        )
+        for copy in range(n_copies)
+        for row in labelled
+        for number in range(n_per_class)
+    ]
+
+
+def per_second(identities: Sequence[Identity]) -> float:
+    """Return how many tests a second of one core classifies, nothing having been read before."""
+    best = 0.0
+    for _ in range(3):
+        paths.segment.cache_clear()
+        started = time.process_time()
+        for _ in classify_many(identities):
+            pass
+        best = max(best, len(identities) / (time.process_time() - started))
+    return best
+
+
+# --- the printed page
+
+
+def _print_confusion(labelled: Sequence[Row], said: Sequence[Layer]) -> None:
+    counts = Counter((row.layer, layer) for row, layer in zip(labelled, said, strict=True))
+    print(f"{'label / said':14}" + "".join(f"{layer.word:>13}" for layer in Layer))
+    for truth in Layer:
+        print(f"{truth.word:14}" + "".join(f"{counts[truth, layer]:13}" for layer in Layer))
+
+
+def _print_scores(title: str, labelled: Sequence[Row], said: Sequence[Layer]) -> None:
+    found = scores(labelled, said)
+    print(f"{title:44}" + "  ".join(f"{part} {score:.3f}" for part, score in found.items()))
+
+
+def main() -> None:
+    """Print everything."""
+    labelled = rows()
+    verdicts = list(classify_many(row.identity for row in labelled))
+    said = [one.layer for one in verdicts]
+    _print_confusion(labelled, said)
+    print("\nmacro-F1")
+    _print_scores("as shipped", labelled, said)
+    anonymous = [one.layer for one in classify_many(row.identity._replace(framework="") for row in labelled)]
+    _print_scores("as shipped, producer not told", labelled, anonymous)
+    _print_scores("weights fitted without the row's repository", labelled, cross_validate(labelled))
+    print("\nconfidence from      n   mean  right  acceptable")
+    for low, n, mean, right, fair in reliability(labelled, verdicts):
+        print(f"{low:15.2f} {n:6}  {mean:5.3f}  {right:5.3f}  {fair:10.3f}")
+    print("\nclassifications a second on one core, from cold strings")
+    for n_per_class, n_copies in ((1, 10), (5, 6), (12, 4)):
+        rate = per_second(report_of(labelled, n_per_class=n_per_class, n_copies=n_copies))
+        print(f"{n_per_class:3} tests a class {rate:10,.0f}")
+
+
+@NEEDS_SHARED
+@pytest.mark.bench
+@pytest.mark.shared
+def test_layers_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    with capsys.disabled():
+        main()
+
+
+if __name__ == "__main__":
+    main()
