@@ -6,7 +6,6 @@ that changed, carry their words along. Nothing here touches a row that others se
 
 from __future__ import annotations
 
-import json
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 import psycopg
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
+from psycopg.types.json import Jsonb
 
 from analysis import layers, refresh
 from analysis.rules import RuleSet
@@ -160,12 +160,12 @@ class Stage:
                 case.file,
                 case.line,
             ),
-            *(case.variant, case.framework, case.owner, list(case.markers), json.dumps(case.properties)),
+            *(case.variant, case.framework, case.owner, list(case.markers), Jsonb(case.properties)),
             *(
                 self.sent,
                 verdict.layer,
                 verdict.confidence,
-                refresh.evidence_json(verdict),
+                Jsonb(refresh.evidence_json(verdict), dumps=str),  # it is JSON already
                 list(verdict.tags),
             ),
             self._traits_of(case),
