@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from analysis import shape as shapes
 from analysis.answers import LayerAmount
 from analysis.shape import Shape, Target
-from dashboard.format import count, duration, percent
+from dashboard.format import THIN, count, duration, percent
 from projects.vocabulary import Layer
 
 WIDTH = 1000  # units of the SVG; it is stretched to its box
@@ -163,7 +163,7 @@ def _fit(layer: Layer, target: Target | None, judgement: shapes.Judgement | None
     if target is None or judgement is None or judgement.name == "empty":
         return "", False
     band = target.bands[layer]
-    wanted = f"{100 * band.low:.0f}–{100 * band.high:.0f} %"
+    wanted = f"{100 * band.low:.0f}–{100 * band.high:.0f}{THIN}%"
     if layer in judgement.over:
         return f"{_points(judgement.over[layer])} over {wanted}", True
     if layer in judgement.under:

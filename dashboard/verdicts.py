@@ -28,6 +28,7 @@ from analysis.shape import Target
 from analysis.window import ALL_BRANCHES, LONGEST_DAYS, PRESETS, Window
 from dashboard.format import (
     NO_EARLIER,
+    THIN,
     Delta,
     Tone,
     count,
@@ -392,7 +393,7 @@ def _target_fit(amounts: Sequence[LayerAmount], target: Target, *, is_chosen: bo
     judged = shapes.judge(shape, target)
     steps = shapes.advice({amount.layer: amount.n_tests for amount in amounts}, target)
     bands = ", ".join(
-        f"{layer.word} {100 * band.low:.0f}–{100 * band.high:.0f} %"
+        f"{layer.word} {100 * band.low:.0f}–{100 * band.high:.0f}{THIN}%"
         for layer, band in ((layer, target.bands[layer]) for layer in shapes.CORE)
     )
     advice = shapes.advice_sentence(steps) if steps else ("Met." if shape.total else "")

@@ -32,7 +32,7 @@ def flaky(request: ProjectRequest) -> HttpResponseBase:
     totals = queries.flake_totals(project, window)
     rows = queries.flakes(project, window)
     n_runs = 0
-    if not rows.n_total and not window.is_filtered:
+    if not rows.n_total and not window.is_filtered and window.page == 1:
         n_runs = queries.totals(project, window).n_runs
         if not n_runs:
             return page.render_nothing(request, "Flaky tests", place="flaky", offers=OFFERS)

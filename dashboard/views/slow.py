@@ -30,7 +30,7 @@ def slow(request: ProjectRequest) -> HttpResponseBase:
             window=window,
         )
     rows = queries.slow(project, window)
-    if not rows.n_total and not window.is_filtered:
+    if not rows.n_total and not window.is_filtered and window.page == 1:
         return page.render_nothing(request, "Slow tests", place="slow", offers=OFFERS)
     totals = queries.slow_totals(project, window)
     context = {

@@ -32,7 +32,7 @@ def tests(request: ProjectRequest) -> HttpResponseBase:
             window=window,
         )
     rows = queries.tests(project, window)
-    if not rows.n_total and not window.is_filtered:
+    if not rows.n_total and not window.is_filtered and window.page == 1:
         return page.render_nothing(request, "Tests", place="tests", offers=OFFERS)
     context = {
         "rows": rows,

@@ -1,0 +1,77 @@
+"""The flaky page ranks tests by what they cost, says why, and praises nobody for missing data."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from tests.factories import Shop, a_history, a_shop, passed, record, report
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def shop() -> Shop:
+    """Return a project."""
+    return a_shop("Web")
+
+
+def page(shop: Shop, query: str = "") -> str:
+    """Return the page as its owner sees it, with plain spaces."""
+    response = shop.browser().get(f"/p/{shop.project.slug}/flaky{query}")
+    assert response.status_code == 200
+    return response.content.decode().replace("\u202f", " ").replace("\u00a0", " ")
+
+
+def test_a_project_without_runs_is_not_called_reliable(shop: Shop) -> None:
+    text = page(shop)
+
+    assert "No results yet." in text
+    assert "Nothing to fix" not in text
+
+
+def test_no_flakes_says_the_definition_and_over_how_many_runs(shop: Shop) -> None:
+    a_history(shop, "...")
+
+    text = page(shop)
+
+    assert "No test both passed and failed on the same commit in the last 30 days, over 3 runs." in text
+
+
+def test_a_flaky_test_is_listed_with_its_sentence_and_runs(shop: Shop) -> None:
+    a_history(shop, "..R.R..R.R.")
+
+    text = page(shop)
+
+    assert "1 test is flaky" in text
+    assert 'class="badge badge-flaky"' in text
+    assert "<summary" in text
+
+
+def test_a_filter_that_leaves_none_says_so(shop: Shop) -> None:
+    a_history(shop, "..R.R..R.R.")
+
+    text = page(shop, "?q=nothing")
+
+    assert "No flaky tests match q=nothing." in text
+
+
+def test_the_list_is_a_file(shop: Shop) -> None:
+    a_history(shop, "..R.R..R.R.")
+
+    response = shop.browser().get(f"/p/{shop.project.slug}/flaky?format=csv")
+    body = b"".join(response.streaming_content).decode()  # type: ignore[attr-defined]
+
+    rows = list(csv.DictReader(io.StringIO(body)))
+    assert [row["status"] for row in rows] == ["flaky"]
+    assert rows[0]["proof_runs"] == "3 5 8 10"
+
+
+def test_another_project_has_none_of_it(shop: Shop) -> None:
+    other = a_shop("Other")
+    a_history(other, "..R.R..R.R.")
+    record(shop, report(passed("adds")), branch="main", commit="a1")
+
+    assert "Nothing to fix here." in page(shop)

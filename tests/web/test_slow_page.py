@@ -1,0 +1,66 @@
+"""The slow page says where the time goes, by layer and by test."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.factories import Shop, a_shop, passed, record, report
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def shop() -> Shop:
+    """Return a project."""
+    return a_shop("Web")
+
+
+def page(shop: Shop, query: str = "") -> str:
+    """Return the page as its owner sees it, with plain spaces."""
+    response = shop.browser().get(f"/p/{shop.project.slug}/slow{query}")
+    assert response.status_code == 200
+    return response.content.decode().replace("\u202f", " ").replace("\u00a0", " ")
+
+
+def a_mixed_report() -> bytes:
+    """Return a report whose one e2e test takes nine tenths of its time."""
+    return report(
+        passed("pays", seconds=9.0, classname="Pay", file="tests/e2e/test_pay.py"),
+        passed("adds", seconds=1.0, classname="Add", file="tests/unit/test_add.py"),
+    )
+
+
+def test_the_time_is_cut_by_layer(shop: Shop) -> None:
+    record(shop, a_mixed_report(), branch="main", commit="a1")
+
+    text = page(shop)
+
+    assert 'aria-label="The time by layer: e2e 90 %, unit 10 %."' in text
+
+
+def test_the_longest_test_comes_first_with_its_share(shop: Shop) -> None:
+    record(shop, a_mixed_report(), branch="main", commit="a1")
+
+    text = page(shop)
+
+    assert text.index("pays</a>") < text.index("adds</a>")
+    assert "90.0 %" in text
+
+
+def test_a_filter_that_leaves_none_says_so(shop: Shop) -> None:
+    record(shop, a_mixed_report(), branch="main", commit="a1")
+
+    assert "No tests match q=nothing." in page(shop, "?q=nothing")
+
+
+def test_no_data_is_not_zero_time(shop: Shop) -> None:
+    assert "No results yet." in page(shop)
+
+
+def test_the_list_is_a_file(shop: Shop) -> None:
+    record(shop, a_mixed_report(), branch="main", commit="a1")
+
+    response = shop.browser().get(f"/p/{shop.project.slug}/slow?format=csv")
+    lines = b"".join(response.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+
+    assert len(lines) == 3
