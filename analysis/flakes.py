@@ -163,9 +163,12 @@ def _close(state: State, group: Group, constants: Constants) -> tuple[FlakeRule,
     broken *= (1.0 - constants.repair) ** max(0, state.n_commits - 1)
     rho = good / (good + broken)
     rule = FlakeRule.SAME_COMMIT if is_same else FlakeRule.EPISODE
-    if is_same:
-        state.flips += rho
-    if rho >= 0.5:
+    state.flips += rho * (state.open_flips + is_same)
+    state.retry_failed += rho * state.open_again / constants.dependence
+    state.retry_passed += rho * state.open_passed / constants.dependence
+    if rho < 0.5:
+        state.disprove(state.length)
+    elif not state.open_flips or is_same:
         state.prove(Proof(rule, state.failures[-1].run if state.failures else group.run, group.run))
     state.alpha += rho * state.mass / constants.dependence
     state.episodes += rho * state.mass / state.length
@@ -185,6 +188,7 @@ def _settle(state: State, rho: float) -> tuple[Settled, ...]:
 def _end_episode(state: State) -> None:
     state.length, state.n_commits, state.commit, state.mass = 0, 0, 0, 0.0
     state.ln_good, state.ln_broken, state.broken, state.hazard = 0.0, 0.0, 0.0, 0.0
+    state.open_flips, state.open_again, state.open_passed = 0.0, 0.0, 0.0
     state.has_failed_retry = False
 
 
@@ -221,15 +225,8 @@ def _failed_on_main(state: State, group: Group, constants: Constants) -> Update:
     state.broken = broken / (broken + good)
     _lengthen_episode(state, group, ln_good=log(rate * again), ln_broken=log(explained))
     p_flaky = 1.0 - state.broken
-    rule = _count_flip(state, group, p_flaky, constants)
-    if rule is FlakeRule.RETRY and state.broken < 0.1:
-        state.alpha += state.mass / constants.dependence
-        settled = _settle(state, p_flaky)
-        still = state.broken
-        _end_episode(state)
-        state.broken = still
-    else:
-        settled = _settle(state, p_flaky)
+    rule = _note_flip(state, group, p_flaky)
+    settled = _settle(state, p_flaky)
     _judge_regime(state, constants)
     return Update(p_flaky, rule, settled, None)
 
@@ -270,15 +267,19 @@ def _lengthen_episode(state: State, group: Group, *, ln_good: float, ln_broken: 
     state.index += 1
 
 
-def _count_flip(state: State, group: Group, p_flaky: float, constants: Constants) -> FlakeRule | None:
-    """Both outcomes at one commit: the surest sign of a flake there is."""
+def _note_flip(state: State, group: Group, p_flaky: float) -> FlakeRule | None:
+    """Both outcomes at one commit: the surest sign of a flake there is, once the episode has ended.
+
+    A broken test passes now and then too, so the sign counts with what the whole episode says.
+    """
     has_passed = False in group.retries
     if not has_passed and not (group.passed_on_commit and state.length == 1):
         return None
     rule = FlakeRule.RETRY if has_passed else FlakeRule.SAME_COMMIT
-    state.flips += p_flaky * group.weight
+    state.open_flips += group.weight
     if has_passed:
-        _count_retries(state, group, p_flaky * group.weight / constants.dependence)
+        state.open_again += sum(group.retries) * group.weight
+        state.open_passed += group.weight
     if p_flaky >= 0.5:
         state.prove(Proof(rule, group.run, group.run))
     return rule

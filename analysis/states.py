@@ -92,6 +92,9 @@ class State:
     hazard: float = 0.0
     commit: int = 0
     has_failed_retry: bool = False
+    open_flips: float = 0.0  # same-commit flips inside the episode, and its retries
+    open_again: float = 0.0
+    open_passed: float = 0.0
     # soft counts
     flips: float = 0.0
     episodes: float = 0.0
@@ -151,6 +154,11 @@ class State:
         if proof not in self.proofs:
             self.proofs.append(proof)
             del self.proofs[:-N_PROOFS]
+
+    def disprove(self, length: int) -> None:
+        """Drop the runs of the episode that ends from the proofs: it was a break after all."""
+        runs = {failed.run for failed in self.failures[-length:]}
+        self.proofs = [proof for proof in self.proofs if proof.failed_run not in runs]
 
     def know_change(self, change: int) -> bool:
         """Note a change that failed; False when it had failed before."""
