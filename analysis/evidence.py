@@ -14,7 +14,6 @@ from typing import NamedTuple
 from analysis import conventions, producers
 from analysis.paths import is_hollow as says_nothing
 from analysis.votes import Facts, add
-from analysis.weights import words as word_set
 from projects.vocabulary import EvidenceKind, Layer
 
 
@@ -149,18 +148,27 @@ def name_facts(identity: Identity, title: str, *, is_hollow: bool) -> Facts:
     return facts
 
 
-BROWSERS = word_set("chromium firefox webkit chrome edge safari msedge electron")
+_BROWSER = re.compile(r"\b(?:chrom(?:e|ium)|firefox|webkit|safari|ms-?edge|microsoft edge|electron)\b", re.IGNORECASE)
+
+
+@lru_cache(maxsize=1_000)
+def browser_in(variant: str) -> str:
+    """Return the browser that a variant names, else an empty string."""
+    found = _BROWSER.search(variant)
+    return found[0].lower() if found else ""
 
 
 def add_browser(facts: Facts, variant: str) -> None:
     """Read the browser that a test ran in."""
-    add(
-        facts,
-        "shape in browser",
-        EvidenceKind.PROPERTY,
-        conventions.SHAPES["in browser"],
-        f"ran in {variant}",
-    )
+    browser = browser_in(variant)
+    if browser:
+        add(
+            facts,
+            "shape in browser",
+            EvidenceKind.PROPERTY,
+            conventions.SHAPES["in browser"],
+            f"ran in {browser}",
+        )
 
 
 def _shape_of_name(name: str, suite: str) -> str:

@@ -312,3 +312,8 @@ def test_a_batch_says_what_each_test_alone_would_hear() -> None:
     ]
 
     assert list(classify_many(batch + batch[::-1])) == [classify(one) for one in batch + batch[::-1]]
+
+
+def test_the_browser_is_found_beside_an_environment() -> None:
+    assert classify(identity("checkout")._replace(variant="ci, Firefox 126")).layer is Layer.E2E
+    assert classify(identity("checkout")._replace(variant="postgres-18")).layer is not Layer.E2E
