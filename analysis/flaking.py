@@ -31,7 +31,8 @@ EPOCH = date(1970, 1, 1)
 # Tests whose earlier failure waits for an explanation: a pass of them means something.
 AWAKE = "SELECT test_id FROM projects_flake WHERE project_id = %(project_id)s AND awake_until >= %(at)s"
 
-# Every test of the upload that failed at first, and the passing ones that are awake. Tests are looked up by key in
+# Every test of the upload that failed at first, and the passing ones that are awake; static checks are left out, since
+# they read the same code the same way each time. Tests are looked up by key in
 # lateral subqueries, since after the first upload of a project the planner knows nothing of its size.
 TRIED = """
 WITH bad AS (SELECT seq, count(*)::int AS n, bool_or(is_final) AS is_final FROM trouble GROUP BY seq)
@@ -47,7 +48,7 @@ LEFT JOIN LATERAL (
     WHERE f.project_id = %(project_id)s AND f.test_id = i.test_id AND f.run_number = %(run_number)s
     ORDER BY f.attempt DESC LIMIT 1
 ) f ON b.seq IS NOT NULL
-WHERE b.seq IS NOT NULL OR (i.outcome = 1 AND i.test_id = ANY(%(awake)s))
+WHERE i.layer <> 1 AND (b.seq IS NOT NULL OR (i.outcome = 1 AND i.test_id = ANY(%(awake)s)))
 ORDER BY i.test_id
 """
 

@@ -22,6 +22,7 @@ from analysis import layers, refresh
 from analysis.rules import RuleSet
 from ingest.attempts import Folded, fold
 from ingest.cases import Attempt, Case, Failure
+from ingest.identity import relative
 from projects.vocabulary import Layer, Outcome, TimingBucket
 
 CHUNK = 4_000  # cases held at once: some 4 MB, and enough that a round trip does not show
@@ -147,6 +148,7 @@ class Stage:
         return seq, case.fingerprint, test_id, case.outcome, case.seconds, n_attempts, is_flaky, hint, *judged
 
     def _newcomer(self, seq: int, case: Case, test_id: int | None) -> tuple[Any, ...]:
+        case = _placed(case)
         verdict = layers.classify(identity_of(case, sent=self.sent), rules=self.rules)
         return (
             *(
@@ -191,6 +193,16 @@ class Stage:
                     list(self._frameworks),
                     names_repeat=names_repeat,
                 )
+
+
+def _placed(case: Case) -> Case:
+    """Return the case with its file inside the project, where a linter names suite and class by absolute paths."""
+    if not (case.classname.startswith("/") or case.file.startswith("/") or case.suite.startswith("/")):
+        return case
+    words = {"classname": case.classname, "file": case.file, "suite": case.suite}
+    return case._replace(
+        **{name: relative(text) if text.startswith("/") else text for name, text in words.items()}
+    )
 
 
 def traits(case: Case, *, sent: Layer | None) -> int:

@@ -286,9 +286,16 @@ class Run(models.Model):
         return f"#{self.number}"
 
 
+# Some producers write the file where others write the class; "cart.spec.ts" has no last part that names anything.
+FILE_ENDINGS = frozenset(
+    {"ts", "tsx", "js", "jsx", "mjs", "cjs", "py", "rb", "php", "go", "vue", "feature", "robot"}
+)
+
+
 def title_of(*, suite: str, classname: str, name: str, file: str) -> str:
     """Name a test in one line: the last part of its class, or else of its file, and its name."""
-    home = classname.rsplit(".", 1)[-1] or file.rsplit("/", 1)[-1] or suite
+    is_file = "/" in classname or classname.rpartition(".")[2] in FILE_ENDINGS
+    home = classname.rsplit("/" if is_file else ".", 1)[-1] or file.rsplit("/", 1)[-1] or suite
     return f"{home} › {name}" if home and home != name else name or home
 
 

@@ -14,7 +14,7 @@ from projects.models import Project
 from projects.vocabulary import Boundary, FlakeStatus
 
 RERUN_SHARE = 0.5  # of a broken run's test time is spent again: the failed jobs, not all of them
-UNWELL = (FlakeStatus.FLAKY, FlakeStatus.SUSPECTED, FlakeStatus.ENVIRONMENT_SPECIFIC)
+UNWELL = (FlakeStatus.FLAKY, FlakeStatus.ENVIRONMENT_SPECIFIC)  # a suspicion is asked for by name
 
 SORTS = {
     "name": "lower(t.name)",
