@@ -153,6 +153,8 @@ class Letter:
 
 def compose(week: Week) -> Letter:
     """Return the letter that a week earns: its news, or one calm line."""
+    if not week.totals.n_runs:
+        return _silence(week)
     sections = tuple(section for section in _sections(week) if section.lines)
     news = _news(week)
     is_calm = not sections
@@ -170,6 +172,27 @@ def compose(week: Week) -> Letter:
         closing="" if is_calm else _closing(week),
         asked=_to_ask(week),
         is_calm=is_calm,
+        links=week.links,
+    )
+
+
+def _silence(week: Week) -> Letter:
+    """Return what a preview shows for a week without runs, which sends nothing."""
+    line = f"No runs on {week.branch} in these days, so no letter goes out."
+    return Letter(
+        subject=f"{week.project}: no runs · week {week.until.isocalendar().week}",
+        preheader=line,
+        project=week.project,
+        dates=words.dates(week.since, week.until),
+        scope=week.branch,
+        verdict=line,
+        figures=(),
+        bars=(),
+        sections=(),
+        note="",
+        closing="",
+        asked=(),
+        is_calm=True,
         links=week.links,
     )
 
@@ -304,7 +327,8 @@ def _points(value: float) -> str:
 
 def _moved(week: Week) -> bool:
     now, before = _shares(week.layers), _shares(week.layers_before)
-    return any(round(100 * now[layer]) != round(100 * before[layer]) for layer in CORE)
+    is_known = any(before.values())
+    return is_known and any(round(100 * now[layer]) != round(100 * before[layer]) for layer in CORE)
 
 
 def _shares(layers: Iterable[LayerAmount]) -> Mapping[Layer, float]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
-from typing import Concatenate, ParamSpec
+from functools import wraps
+from typing import Any, Concatenate
 
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 from csp.decorators import csp_replace
@@ -28,8 +29,6 @@ from projects.access import Access
 from projects.models import Letter, Membership
 from reports import delivery, look, schedule, tasks, weekly
 
-P = ParamSpec("P")
-
 LETTER_POLICY = {
     "default-src": [NONE],
     "style-src": [UNSAFE_INLINE],
@@ -40,14 +39,15 @@ LETTER_POLICY = {
 
 
 def member_view(
-    view: Callable[Concatenate[HttpRequest, Access, P], HttpResponse],
-) -> Callable[Concatenate[HttpRequest, str, P], HttpResponseBase]:
+    view: Callable[Concatenate[HttpRequest, Access, ...], HttpResponse],
+) -> Callable[..., HttpResponseBase]:
     """Let members of the project through, and hand over their access."""
 
-    def guarded(request: HttpRequest, slug: str, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    @wraps(view)
+    def guarded(request: HttpRequest, slug: str, **captured: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
-        return view(request, access.access_for(request.user, slug), *args, **kwargs)
+        return view(request, access.access_for(request.user, slug), **captured)
 
     return guarded
 
@@ -55,7 +55,7 @@ def member_view(
 @require_safe
 @never_cache
 @xframe_options_sameorigin
-@csp_replace(LETTER_POLICY)  # type: ignore[arg-type]  # typed for views without arguments
+@csp_replace(LETTER_POLICY)
 @member_view
 def preview(request: HttpRequest, way_in: Access) -> HttpResponse:
     """Show the letter about the seven full days before today, as HTML or, with ?as=text, as text."""
@@ -67,7 +67,7 @@ def preview(request: HttpRequest, way_in: Access) -> HttpResponse:
 
 @require_safe
 @xframe_options_sameorigin
-@csp_replace(LETTER_POLICY)  # type: ignore[arg-type]  # typed for views without arguments
+@csp_replace(LETTER_POLICY)
 @member_view
 def sent(request: HttpRequest, way_in: Access, week_on: date) -> HttpResponse:
     """Show a letter of the archive as it was sent."""

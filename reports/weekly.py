@@ -27,6 +27,7 @@ from reports.schedule import Days
 MOST_ROWS = 60  # read of each list; a letter shows ten and counts the rest
 SLOWER_RATIO = 1.5  # with the next line, the smallest change worth a line in a letter
 SLOWER_SECONDS = 0.1
+MOST_MISHAPS = 5  # so many results without one that passed are no flakes any more, whatever went before
 
 
 def due_letter(project: models.Project, *, now: datetime) -> models.Letter | None:
@@ -74,7 +75,10 @@ def _was_told(project: models.Project, days: Days) -> bool:
 
 
 def _has_runs(project: models.Project, days: Days) -> bool:
-    return models.Run.objects.filter(project=project, day__range=(days.since, days.until)).exists()
+    runs = models.Run.objects.filter(
+        project=project, is_default_branch=True, day__range=(days.since, days.until)
+    )
+    return runs.exists()
 
 
 def _week(project: models.Project, days: Days) -> Week:
@@ -159,6 +163,8 @@ def _asked(project: models.Project, days: Days, *, flaky: Sequence[FlakeRow]) ->
 def _fate(
     asked: Asked, row: FlakeRow | None, *, seen: tuple[date | None, int] | None, days: Days
 ) -> AskedBefore:
+    if row is not None and row.test.pass_rate == 0 and row.test.n_results >= MOST_MISHAPS:
+        return AskedBefore(asked, Fate.BROKEN)
     if row is not None:
         return AskedBefore(asked, Fate.FLAKY, n_runs_broken=row.n_runs_broken, seconds_lost=row.seconds_lost)
     last_on, status = seen or (None, FlakeStatus.STALE)

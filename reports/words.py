@@ -42,9 +42,11 @@ def duration(seconds: float | None) -> str:
 
 
 def cost(n_runs_broken: int, seconds_lost: float) -> str:
-    """Say what a flaky test cost: "broke 6 runs, 1 h 10 m lost"."""
-    broke = f"broke {n(n_runs_broken, 'run')}" if n_runs_broken else "broke no run"
-    return f"{broke}, {duration(seconds_lost)} lost" if seconds_lost else broke
+    """Say what a flaky test cost: "broke 6 runs, 1 h 10 m lost", "40 s of retries"."""
+    lost = duration(seconds_lost) if seconds_lost >= 1 else ""
+    if n_runs_broken:
+        return f"broke {n(n_runs_broken, 'run')}" + (f", {lost} lost" if lost else "")
+    return f"{lost} of retries" if lost else "saved by a retry"
 
 
 def day(moment: date | None) -> str:

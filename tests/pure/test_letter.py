@@ -50,6 +50,13 @@ def test_a_calm_week_is_one_line() -> None:
     assert (letter.sections, letter.figures, letter.bars) == ((), (), ())
 
 
+def test_a_week_without_runs_says_that_nothing_goes_out() -> None:
+    letter = compose(a_week(totals=replace(a_week().totals, n_runs=0), budgets=(a_budget(run_s=330),)))
+
+    assert letter.verdict == "No runs on main in these days, so no letter goes out."
+    assert letter.sections == ()
+
+
 def test_the_subject_carries_the_heaviest_news() -> None:
     week = a_week(
         flaky=(a_flake(1), a_flake(2), a_flake(3)), budgets=(a_budget(run_s=330),), slower=(a_slower_test(4),)
