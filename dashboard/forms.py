@@ -97,6 +97,10 @@ class ChangePasswordForm(PasswordForm):
     )
     field_order = ["old_password", "password"]
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"].label = "New password"
+
     def clean_old_password(self) -> str:
         """Refuse anybody who does not know the old password."""
         typed = str(self.cleaned_data["old_password"])
@@ -181,9 +185,7 @@ class DeleteForm(Form):
 class TokenForm(Form):
     """A new token."""
 
-    name = forms.CharField(
-        label="Name", max_length=100, initial="ci", help_text="Where it is used, such as ci-main."
-    )
+    name = forms.CharField(label="Name, such as where it is used", max_length=100, initial="ci")
 
     def clean_name(self) -> str:
         """Refuse a name that nothing would be left of."""

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from projects.models import LayerRule, Letter, LetterDelivery, Membership, Project, Token, Upload
 from projects.vocabulary import Layer, Role, RuleField, RuleSyntax, UploadState
@@ -63,7 +63,7 @@ def tokens(project: Project) -> QuerySet[Token]:
     return (
         Token.objects.filter(project=project)
         .select_related("created_by")
-        .order_by("revoked_at", "-created_at", "-id")
+        .order_by(F("revoked_at").desc(nulls_first=True), "-created_at", "-id")
     )
 
 

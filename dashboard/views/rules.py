@@ -109,6 +109,7 @@ def _show(
     blank = [Numbered(len(rows) + 1 + extra, Row(), None, is_blank=True) for extra in range(BLANK_ROWS)]
     context = {
         "rows": numbered + (blank if request.access.may_edit else []),
+        "n_rules": len(rows),
         "fields": [field.word for field in RuleField],
         "syntaxes": [syntax.word for syntax in RuleSyntax],
         "layers": [layer.word for layer in Layer if layer is not Layer.UNKNOWN],

@@ -94,7 +94,7 @@ def runs(request: ProjectRequest) -> HttpResponseBase:
 
 def _delta(run: RunRow) -> Delta | None:
     """Return how much longer a run took than the one before; None where there is none to compare with."""
-    if run.seconds_before is None or not run.seconds_before or not run.seconds:
+    if not run.seconds_before or not run.seconds or run.is_incomplete:
         return None
     change = run.seconds - run.seconds_before
     if abs(change) < NOISE_SHARE * run.seconds_before:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from analysis import queries
 from analysis.answers import Seen, UploadDay, UploadRow
-from dashboard import bars, export, page, snippets
+from dashboard import bars, export, filters, page, snippets
 from dashboard.export import Column
 from dashboard.format import day_words, plural
 from dashboard.forms import TokenForm
@@ -64,8 +65,15 @@ def uploads(request: ProjectRequest) -> HttpResponseBase:
         "days": bars.upload_days(days),
         "problems": queries.problem_groups(request.project, request.window),
         "rows": rows,
+        "bar": _bar(request),
     }
-    return page.render(request, "uploads.html", context, place="uploads", offers=())
+    return page.render(request, "uploads.html", context, place="uploads")
+
+
+def _bar(request: ProjectRequest) -> filters.Bar:
+    """Return the filter bar with the window alone: an upload is listed whatever its branch."""
+    bar = filters.bar(request.window, branches=(), offers=())
+    return replace(bar, pickers=tuple(picker for picker in bar.pickers if picker.name == "window"))
 
 
 @never_cache
