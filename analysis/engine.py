@@ -60,6 +60,7 @@ class RunSeen:
     n_tests: int
     tried: Mapping[int, Tried]
     base_at: float | None = None
+    gap_days: float = 0.0  # since the environment's run of the default branch before this one
     is_late: bool = False
 
 
@@ -145,6 +146,7 @@ def group_of(run: RunSeen, tried: Tried) -> Group:
         n_pass=tried.n_pass,
         n_main_pass=tried.n_main_pass,
         passed_on_commit=tried.passed_on_commit,
+        gap_days=run.gap_days,
         is_late=run.is_late,
     )
 
@@ -174,7 +176,7 @@ def _unexpected(run: RunSeen, states: Mapping[int, State]) -> FailingRun:
     failures = {
         test: Failure(tried.suite, tried.signature)
         for test, tried in run.tried.items()
-        if tried.first_failed and not _is_expected(states.get(test))
+        if tried.first_failed and tried.n_pass and not _is_expected(states.get(test))
     }
     return FailingRun(
         run=run.run,

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from math import exp, log
 from typing import NamedTuple
 
-from analysis.beta import beta_cdf
-from analysis.regimes import Ending, last_regime
+from analysis.rates import fade, flag, judge_regime, quiet, start_quiet
+from analysis.regimes import Ending
 from analysis.states import DEFAULT, Constants, Failed, Proof, State, mark
 from analysis.verdicts import FlakeVerdict, status, verdict
 from projects.vocabulary import FlakeRule, FlakeStatus
@@ -37,7 +37,9 @@ __all__ = [
     "verdict",
 ]
 
-N_STREAKS = 3  # a test is seldom broken and repaired three times within one regime
+COMMITS_A_DAY = 4.0  # how many commits a gap between two runs hides
+NEVER_PASSED = 0.5  # a test that has only ever failed here is as likely broken from the start
+OWN_HAZARD = 0.4  # from here on an episode began as a code break or with a test that never passed
 LOWEST_RATE = 1e-5  # no test is so good that a first failure cannot be a flake
 
 
@@ -56,6 +58,7 @@ class Group(NamedTuple):
     n_main_pass: int = 0  # and on the default branch
     passed_on_commit: bool = False  # the same commit passed here before, on whatever branch
     break_prior: float = 0.0  # inside a code break: the chance that this test is broken
+    gap_days: float = 0.0  # since the run of the default branch before this one
     is_late: bool = False  # older than what the state has seen: it cannot say what is broken now
 
 
@@ -100,10 +103,10 @@ def advance(
     """Count the passes since the state was last touched, and let old evidence fade."""
     n, n_main = max(0, n_pass - state.n_pass), max(0, n_main_pass - state.n_main_pass)
     days = max(0.0, at - state.at) if at is not None and state.at else 0.0
-    _fade(state, n=n, days=days, constants=constants)
+    fade(state, n=n, days=days, constants=constants)
     if state.is_flagged:
         for _ in range(min(n, 10_000)):
-            _quiet(state, constants)
+            quiet(state, constants)
     state.n_pass, state.n_main_pass = max(state.n_pass, n_pass), max(state.n_main_pass, n_main_pass)
     state.index += n_main
     state.at = max(state.at, at or 0.0)
@@ -121,9 +124,9 @@ def update(state: State, group: Group, *, constants: Constants = DEFAULT) -> Upd
     else:
         told = _failed_on_change(state, group, constants)
     if group.first_failed or told.settled:
-        _flag(state, constants)
+        flag(state, constants)
     if group.first_failed and state.is_flagged:
-        _start_quiet(state)
+        start_quiet(state)
     return told._replace(event=_event(state, group, constants))
 
 
@@ -139,11 +142,11 @@ def _event(state: State, group: Group, constants: Constants) -> Event | None:
 
 
 def _passed(state: State, group: Group, constants: Constants) -> Update:
-    _fade(state, n=1, days=0.0, constants=constants)
+    fade(state, n=1, days=0.0, constants=constants)
     state.n_pass += 1
     settled = _explain_change(state, group, constants)
     if state.is_flagged:
-        _quiet(state, constants)
+        quiet(state, constants)
     if not group.is_default_branch or group.is_late:
         return Update(None, FlakeRule.SAME_COMMIT if settled else None, settled, None)
     state.n_main_pass += 1
@@ -157,7 +160,7 @@ def _passed(state: State, group: Group, constants: Constants) -> Update:
 def _close(state: State, group: Group, constants: Constants) -> tuple[FlakeRule, tuple[Settled, ...]]:
     """A pass ends the open episode: was it a flake that stopped, or a break that was repaired?"""
     is_same = group.commit != 0 and group.commit == state.commit
-    ending = constants.broken_passes if is_same else constants.repair
+    ending = constants.broken_passes if is_same else _within(constants.repair, group)
     good = exp(max(-700.0, state.ln_good))
     broken = state.hazard * exp(max(-700.0, state.ln_broken)) * ending
     broken *= (1.0 - constants.repair) ** max(0, state.n_commits - 1)
@@ -166,9 +169,9 @@ def _close(state: State, group: Group, constants: Constants) -> tuple[FlakeRule,
     state.flips += rho * (state.open_flips + is_same)
     state.retry_failed += rho * state.open_again / constants.dependence
     state.retry_passed += rho * state.open_passed / constants.dependence
-    if rho < 0.5:
-        state.disprove(state.length)
-    elif not state.open_flips or is_same:
+    is_own = state.hazard < OWN_HAZARD
+    state.both += is_same and is_own
+    if (is_same and is_own) or (rho >= 0.5 and not state.open_flips):
         state.prove(Proof(rule, state.failures[-1].run if state.failures else group.run, group.run))
     state.alpha += rho * state.mass / constants.dependence
     state.episodes += rho * state.mass / state.length
@@ -225,19 +228,22 @@ def _failed_on_main(state: State, group: Group, constants: Constants) -> Update:
     state.broken = broken / (broken + good)
     _lengthen_episode(state, group, ln_good=log(rate * again), ln_broken=log(explained))
     p_flaky = 1.0 - state.broken
-    rule = _note_flip(state, group, p_flaky)
+    rule = _note_flip(state, group)
     settled = _settle(state, p_flaky)
-    _judge_regime(state, constants)
+    judge_regime(state, constants)
     return Update(p_flaky, rule, settled, None)
 
 
 def _prior_broken(state: State, group: Group, constants: Constants) -> float:
     """How likely the test was broken before this group said anything."""
-    hazard = max(constants.break_hazard, group.break_prior)
+    repair = _within(constants.repair, group)
+    hazard = max(_within(constants.break_hazard, group), group.break_prior)
+    if not state.n_pass:
+        hazard = max(hazard, NEVER_PASSED)
+    if group.commit and group.commit == state.change_commit:  # it failed in the merge queue already
+        hazard = max(hazard, 1.0 - state.change_p)
     is_new = not group.commit or group.commit != state.commit or not state.length
-    prior = (
-        state.broken * (1.0 - constants.repair) + (1.0 - state.broken) * hazard if is_new else state.broken
-    )
+    prior = state.broken * (1.0 - repair) + (1.0 - state.broken) * hazard if is_new else state.broken
     if state.length:
         return prior
     if group.passed_on_commit:  # a test that passed here is broken only if broken tests pass
@@ -245,6 +251,11 @@ def _prior_broken(state: State, group: Group, constants: Constants) -> float:
         hazard *= constants.broken_passes
     state.hazard = hazard
     return max(prior, hazard)
+
+
+def _within(chance: float, group: Group) -> float:
+    """The chance that something which may happen at any commit happened since the run before."""
+    return float(1.0 - (1.0 - chance) ** max(1.0, group.gap_days * COMMITS_A_DAY))
 
 
 def _broken_likelihood(group: Group, constants: Constants) -> float:
@@ -267,7 +278,7 @@ def _lengthen_episode(state: State, group: Group, *, ln_good: float, ln_broken: 
     state.index += 1
 
 
-def _note_flip(state: State, group: Group, p_flaky: float) -> FlakeRule | None:
+def _note_flip(state: State, group: Group) -> FlakeRule | None:
     """Both outcomes at one commit: the surest sign of a flake there is, once the episode has ended.
 
     A broken test passes now and then too, so the sign counts with what the whole episode says.
@@ -277,10 +288,12 @@ def _note_flip(state: State, group: Group, p_flaky: float) -> FlakeRule | None:
         return None
     rule = FlakeRule.RETRY if has_passed else FlakeRule.SAME_COMMIT
     state.open_flips += group.weight
+    is_own = state.hazard < OWN_HAZARD
+    state.both += group.weight * is_own
     if has_passed:
         state.open_again += sum(group.retries) * group.weight
         state.open_passed += group.weight
-    if p_flaky >= 0.5:
+    if is_own:
         state.prove(Proof(rule, group.run, group.run))
     return rule
 
@@ -351,100 +364,3 @@ def _count_retries(state: State, group: Group, weight: float) -> None:
     n_again = sum(group.retries)
     state.retry_failed += n_again * weight
     state.retry_passed += (len(group.retries) - n_again) * weight
-
-
-# --- fading, regimes, flags
-
-
-def _fade(state: State, *, n: int, days: float, constants: Constants) -> None:
-    """Count n passes, old evidence halving every 400 runs or 45 days, whichever comes first."""
-    a0, b0 = constants.first
-    halves = max(n / constants.half_life_runs, days / constants.half_life_days)
-    keep = 0.5**halves
-    state.alpha = a0 + keep * (state.alpha - a0)
-    state.beta = b0 + keep * (state.beta - b0)
-    slowly = keep**0.25  # what a test once did is remembered longer than how often
-    state.flips, state.episodes = state.flips * slowly, state.episodes * slowly
-    if n:
-        per_run = 0.5 ** (1.0 / constants.half_life_runs)
-        passes = float(n) if n == 1 else (1.0 - per_run**n) / (1.0 - per_run)
-        state.beta += passes / constants.dependence
-
-
-def _judge_regime(state: State, constants: Constants) -> None:
-    """Where the rate has changed within the last results, the older side says nothing about the newer."""
-    own = [failed for failed in state.failures if failed.ending is not Ending.IN_A_BREAK]
-    if len(own) < 3:
-        return
-    regime = last_regime([(failed.order, failed.ending) for failed in own], end=state.index)
-    streak = _streak(state)
-    orders = [failed.order for failed in own if failed.order >= regime.start]
-    n_closed = n_streaks(orders) - (streak > 0)
-    if not regime.is_new and n_closed < N_STREAKS:
-        return
-    n_failed = regime.n_failed - streak
-    n_passed = regime.n_groups - regime.n_failed
-    if n_passed < 1 or n_failed < 0:
-        return
-    a, b = constants.new_regime
-    state.alpha = a + n_failed / constants.dependence
-    state.beta = b + n_passed / constants.dependence
-    state.onset = regime.start
-    if n_closed >= N_STREAKS:
-        _learn_retries(
-            state,
-            [failed for failed in own if failed.order >= regime.start][: len(orders) - streak],
-            constants,
-        )
-        state.episodes = max(state.episodes, constants.n_episodes + 0.2)
-
-
-def _learn_retries(state: State, closed: Sequence[Failed], constants: Constants) -> None:
-    """Count the retries of a regime's failures whether or not one passed: else only lucky ones would teach."""
-    again = sum(failed.n_again for failed in closed)
-    passed = sum(failed.ending is Ending.PASSED_ON_RETRY for failed in closed)
-    a, b = constants.again
-    state.retry_failed = max(state.retry_failed, a + again / constants.dependence)
-    state.retry_passed = max(state.retry_passed, b + passed / constants.dependence)
-
-
-def n_streaks(orders: Sequence[int]) -> int:
-    """Return how often failures began anew after a pass."""
-    return sum(1 for before, order in zip([-2, *orders], orders, strict=False) if order != before + 1)
-
-
-def _streak(state: State) -> int:
-    """How many of the newest groups failed without a pass between them."""
-    n = 0
-    for failed in reversed(state.failures):
-        if failed.order != state.index - 1 - n:
-            break
-        n += 1
-    return n
-
-
-def _flag(state: State, constants: Constants) -> None:
-    """Call the test flaky, or start the count of its quiet passes again."""
-    if state.is_flagged:
-        return
-    is_shown = state.flips >= constants.n_flips or state.episodes >= constants.n_episodes
-    sure = constants.sure_of_proven if state.flips >= 2 * constants.n_flips else constants.sure
-    if is_shown and beta_cdf(constants.flaky_rate, a=state.alpha, b=state.beta) <= 1.0 - sure:
-        state.is_flagged = state.was_flagged = True
-        state.is_fixed = False
-        _start_quiet(state)
-
-
-def _start_quiet(state: State) -> None:
-    state.quiet_a, state.quiet_b = state.alpha, state.beta
-    state.n_quiet, state.quiet_unfixed, state.quiet_fixed = 0, 1.0, 0.0
-
-
-def _quiet(state: State, constants: Constants) -> None:
-    """One more pass of a flake: is it quiet though unfixed, or was it repaired some passes ago?"""
-    keep = 1.0 - constants.fix_hazard
-    state.quiet_fixed = (state.quiet_fixed + constants.fix_hazard * state.quiet_unfixed) / keep
-    state.quiet_unfixed *= (state.quiet_b + state.n_quiet) / (state.quiet_a + state.quiet_b + state.n_quiet)
-    state.n_quiet += 1
-    if state.p_fixed >= constants.fixed:
-        state.is_flagged, state.is_fixed = False, True

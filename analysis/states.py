@@ -98,6 +98,7 @@ class State:
     # soft counts
     flips: float = 0.0
     episodes: float = 0.0
+    both: float = 0.0  # times both outcomes were seen at one commit, whatever explains it
     # a failure on a change, which a later pass at the same commit would explain
     change_commit: int = 0
     change_run: int = 0
@@ -154,11 +155,6 @@ class State:
         if proof not in self.proofs:
             self.proofs.append(proof)
             del self.proofs[:-N_PROOFS]
-
-    def disprove(self, length: int) -> None:
-        """Drop the runs of the episode that ends from the proofs: it was a break after all."""
-        runs = {failed.run for failed in self.failures[-length:]}
-        self.proofs = [proof for proof in self.proofs if proof.failed_run not in runs]
 
     def know_change(self, change: int) -> bool:
         """Note a change that failed; False when it had failed before."""

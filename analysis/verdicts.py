@@ -24,6 +24,7 @@ class FlakeVerdict(NamedTuple):
     """The verdict on one test in one environment, with what proves it."""
 
     status: FlakeStatus
+    earned: FlakeStatus  # what it would be, were the test not stale
     rule: str
     rate: float
     rate_low: float  # 90 % interval
@@ -70,6 +71,7 @@ def verdict(
     a, b = (state.quiet_a, state.quiet_b) if state.was_flagged else (state.alpha, state.beta)
     return FlakeVerdict(
         status=FlakeStatus.STALE if is_stale else told,
+        earned=told,
         rule=f"not seen for {now_day - seen:.0f} days"
         if is_stale
         else rule(state, told, constants=constants),
@@ -124,7 +126,9 @@ def one_environment(counts: Mapping[str, Count]) -> str | None:
 
 def _is_suspicious(state: State) -> bool:
     """One flip, or one isolated failure that was rather a flake than a break."""
-    if state.flips >= 0.5 or state.episodes >= 0.5:
+    if not state.n_pass:
+        return False
+    if state.flips >= 0.5 or state.episodes >= 0.5 or state.both >= 0.5:
         return True
     return bool(state.length and 1.0 - state.broken >= 0.5) or bool(
         state.change_commit and state.change_p >= 0.5

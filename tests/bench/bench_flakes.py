@@ -49,6 +49,7 @@ class Replay:
     n_updates: int = 0
     n_groups: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     n_main: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    last_main: dict[str, float] = field(default_factory=dict)
     n_failed: dict[tuple[int, str], list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
     seen_commits: dict[tuple[str, str], list[set[int]]] = field(default_factory=lambda: defaultdict(list))
 
@@ -83,6 +84,7 @@ class Replay:
             n_tests=len(self.history.suites),
             tried={test: self._tried(run, test) for test in tests},
             base_at=run.base_at,
+            gap_days=max(0.0, run.at - self.last_main.get(run.environment, run.at)),
             is_late=run.is_late,
         )
 
@@ -102,6 +104,8 @@ class Replay:
     def _count(self, run: BenchRun) -> None:
         self.n_groups[run.environment] += 1
         self.n_main[run.environment] += run.is_main
+        if run.is_main:
+            self.last_main[run.environment] = run.at
         for test in run.failures:
             counts = self.n_failed[test, run.environment]
             counts[0] += 1

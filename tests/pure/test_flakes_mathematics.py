@@ -7,7 +7,7 @@ from math import comb
 import pytest
 
 from analysis.beta import beta_cdf, beta_quantile, passes_needed, quiet_chance
-from analysis.flakes import n_streaks
+from analysis.rates import n_streaks
 from analysis.regimes import Ending, last_regime
 
 
