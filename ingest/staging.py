@@ -79,7 +79,7 @@ class Stage:
         self, project_id: int, *, rules: RuleSet | None, sent: Layer | None, day: date, on_default: bool
     ) -> None:
         self.project_id = project_id
-        self.rules = rules
+        self._classifier = layers.Classifier(rules)
         self.sent = sent
         self.day = day
         self.on_default = on_default
@@ -149,7 +149,7 @@ class Stage:
 
     def _newcomer(self, seq: int, case: Case, test_id: int | None) -> tuple[Any, ...]:
         case = _placed(case)
-        verdict = layers.classify(identity_of(case, sent=self.sent), rules=self.rules)
+        verdict = self._classifier.verdict(identity_of(case, sent=self.sent))
         return (
             *(
                 seq,

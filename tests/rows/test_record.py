@@ -34,11 +34,20 @@ pytestmark = pytest.mark.django_db
 def test_an_upload_becomes_a_run_with_its_counts() -> None:
     shop = a_shop()
 
-    upload = record(shop, report(passed("a"), failed("b"), errored("c"), skipped("d")), commit="abc1234", branch="main")
+    upload = record(
+        shop, report(passed("a"), failed("b"), errored("c"), skipped("d")), commit="abc1234", branch="main"
+    )
 
     run = run_of(upload)
     assert upload.state == UploadState.DONE
-    assert (run.number, run.n_tests, run.n_passed, run.n_failed, run.n_error, run.n_skipped) == (1, 4, 1, 1, 1, 1)
+    assert (run.number, run.n_tests, run.n_passed, run.n_failed, run.n_error, run.n_skipped) == (
+        1,
+        4,
+        1,
+        1,
+        1,
+        1,
+    )
     assert run.is_default_branch
     assert run.n_new == 4
     assert run.seconds == pytest.approx(0.03)
@@ -167,7 +176,9 @@ def test_one_unreadable_file_leaves_the_others_standing() -> None:
 
 def test_an_external_entity_is_refused() -> None:
     shop = a_shop()
-    body = b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><testsuite><testcase name="&e;"/></testsuite>'
+    body = (
+        b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><testsuite><testcase name="&e;"/></testsuite>'
+    )
 
     upload = record(shop, body)
 
@@ -224,7 +235,9 @@ def test_every_sum_equals_a_rebuild_from_the_record() -> None:
     for day in range(40, 0, -1):
         started = (now - timedelta(days=day)).isoformat()
         fate = failed if day % 7 == 0 else retried if day % 5 == 0 else passed
-        record(shop, report(fate("a"), passed("b", seconds=0.2), skipped("c")), run=f"r{day}", started_at=started)
+        record(
+            shop, report(fate("a"), passed("b", seconds=0.2), skipped("c")), run=f"r{day}", started_at=started
+        )
         if day % 9 == 0:
             record(shop, report(passed("a")), run=f"r{day}", started_at=started, attempt="2")
         if day % 4 == 0:
@@ -252,7 +265,9 @@ def test_results_land_in_the_month_they_ran_in() -> None:
 def test_ten_thousand_repetitions_of_one_name_are_one_test_with_a_count() -> None:
     shop = a_shop()
 
-    upload = record(shop, report(*[passed("GET /", classname="jmeter")] * 1_500, failed("GET /", classname="jmeter")))
+    upload = record(
+        shop, report(*[passed("GET /", classname="jmeter")] * 1_500, failed("GET /", classname="jmeter"))
+    )
 
     result = Result.objects.get()
     assert upload.n_tests == 1
@@ -265,19 +280,39 @@ def sums(project_id: int) -> dict[str, Any]:
 
     def rounded(rows: Any) -> list[tuple[Any, ...]]:
         return sorted(
-            tuple(round(v, 6) if isinstance(v, float) else bytes(v) if isinstance(v, memoryview) else v for v in row)
+            tuple(
+                round(v, 6) if isinstance(v, float) else bytes(v) if isinstance(v, memoryview) else v
+                for v in row
+            )
             for row in rows
         )
 
     return {
         "days": rounded(
             TestDay.objects.filter(project_id=project_id).values_list(
-                "on_default", "day", "test_id", "n_passed", "n_failed", "n_error", "n_skipped", "n_flaky", "seconds", "timings"
+                "on_default",
+                "day",
+                "test_id",
+                "n_passed",
+                "n_failed",
+                "n_error",
+                "n_skipped",
+                "n_flaky",
+                "seconds",
+                "timings",
             )
         ),
         "layers": rounded(
             LayerDay.objects.filter(project_id=project_id).values_list(
-                "on_default", "day", "layer", "n_passed", "n_failed", "n_error", "n_skipped", "n_flaky", "seconds"
+                "on_default",
+                "day",
+                "layer",
+                "n_passed",
+                "n_failed",
+                "n_error",
+                "n_skipped",
+                "n_flaky",
+                "seconds",
             )
         ),
         "run layers": rounded(
