@@ -55,7 +55,7 @@ class LoginForm(AuthenticationForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("label_suffix", "")
         super().__init__(*args, **kwargs)
-        self.fields["username"].label = "Name or e-mail"
+        self.fields["username"].label = "Username or e-mail"
         for field in self.fields.values():
             dress(field)
 
@@ -113,7 +113,7 @@ class FirstAccountForm(PasswordForm):
     """The first person on an empty server, and the first project."""
 
     username = forms.CharField(
-        label="Your name", max_length=150, widget=forms.TextInput(attrs={"autocomplete": "username"})
+        label="Username", max_length=150, widget=forms.TextInput(attrs={"autocomplete": "username"})
     )
     email = forms.EmailField(
         label="E-mail",
