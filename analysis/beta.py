@@ -9,6 +9,7 @@ from math import exp, lgamma, log
 
 TINY = 1e-300
 PRECISION = 1e-12
+HALVINGS = 28  # seven digits of a rate
 STEPS = 400  # the fraction needs about sqrt(max(a, b)) steps; states stay far below 10,000
 
 
@@ -33,7 +34,7 @@ def beta_cdf(x: float, *, a: float, b: float) -> float:
 def beta_quantile(q: float, *, a: float, b: float) -> float:
     """Return the x with P(p <= x) = q, by halving on a logarithmic scale: rates are small."""
     low, high = log(1e-12), 0.0
-    for _ in range(45):
+    for _ in range(HALVINGS):
         middle = (low + high) / 2
         if beta_cdf(exp(middle), a=a, b=b) < q:
             low = middle

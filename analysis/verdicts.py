@@ -33,8 +33,9 @@ class FlakeVerdict(NamedTuple):
     n_quiet: int
     p_unfixed_but_quiet: float
     p_fixed: float
-    since_run: int
+    since_run: int  # when the status began
     since: float
+    onset_run: int  # the first failure at the present rate; 0: it never failed
     few_runs: bool
     proofs: tuple[Proof, ...]
     failed_runs: tuple[int, ...]
@@ -84,6 +85,8 @@ def verdict(
         p_fixed=state.p_fixed if state.was_flagged else 0.0,
         since_run=state.status_run,
         since=state.status_at,
+        onset_run=next((failed.run for failed in state.failures if failed.order >= state.onset), 0)
+        or state.first_failed_run,
         few_runs=state.n_pass + state.n_failed < FEW_RUNS,
         proofs=tuple(state.proofs),
         failed_runs=tuple(failed.run for failed in state.failures[-12:]),
