@@ -14,12 +14,9 @@ import pytest
 from analysis.engine import Engine, RunSeen, Tried
 from analysis.flakes import FlakeVerdict, mark, verdict
 from projects.vocabulary import FlakeStatus
-from tests.shared import SHARED
+from tests.shared import NEEDS_SHARED, SHARED
 
-pytestmark = [
-    pytest.mark.shared,
-    pytest.mark.skipif(SHARED is None, reason="the corpus is not beside the checkout"),
-]
+pytestmark = [pytest.mark.shared, NEEDS_SHARED]
 CALLED = (FlakeStatus.SUSPECTED, FlakeStatus.FLAKY)
 
 
@@ -56,14 +53,24 @@ def replayed(package: str) -> tuple[dict[str, FlakeVerdict], set[str], dict[str,
             if failed or test in awake:
                 seen_here = line["commit"] in passed[name]
                 n = n_pass[name]
-                suite = hash(name.split("::")[0])
+                suite = mark(name.split("::")[0])
                 tried[test] = Tried(failed, n_pass=n, n_main_pass=n, passed_on_commit=seen_here, suite=suite)
             if not failed:
                 n_pass[name] += 1
                 passed[name].add(line["commit"])
-        gap = at - before if before else 0.0
         engine.record(
-            RunSeen(run, "ci", "main", True, mark(line["commit"]), 0, at, len(found), tried, gap_days=gap)
+            RunSeen(
+                run=run,
+                environment="ci",
+                branch="main",
+                is_default_branch=True,
+                commit=mark(line["commit"]),
+                change=0,
+                at=at,
+                n_tests=len(found),
+                tried=tried,
+                gap_days=at - before if before else 0.0,
+            )
         )
         before = at
     names = {number: name for name, number in numbers.items()}

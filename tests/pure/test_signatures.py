@@ -6,6 +6,8 @@ import pytest
 
 from analysis.failures import SIGNATURE_VERSION, are_alike, signature
 from analysis.signatures import TITLE_LENGTH
+from tests.bench.bench_signatures import figures, read
+from tests.shared import NEEDS_SHARED, SHARED
 
 
 def title(message: str, *, kind: str = "", text: str = "") -> str:
@@ -106,3 +108,16 @@ def test_titles_a_tenth_apart_are_alike() -> None:
     assert are_alike(one, one)
     assert not are_alike(one, "Error: the stock of the shop is empty")
     assert not are_alike("ab", "ac")
+
+
+@pytest.mark.shared
+@NEEDS_SHARED
+def test_signatures_merge_as_people_do_and_keep_machines_from_tests() -> None:
+    assert SHARED is not None
+
+    found = figures(read(SHARED / "bench" / "flakiness" / "nodejs_ci_failures.jsonl.gz"))
+
+    assert found.n_mixed == 0
+    assert 400 < found.n_keys < 690
+    assert found.infrastructure["GIT_FAILURE"] > 0.9
+    assert found.infrastructure["JS_TEST_FAILURE"] < 0.06
