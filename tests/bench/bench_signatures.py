@@ -38,7 +38,6 @@ class Figures(NamedTuple):
     n_shared: int  # keys that span several names
     keys_by_name: dict[str, float]
     infrastructure: dict[str, float]
-    boundaries: dict[str, int]
     microseconds: float
 
 
@@ -67,9 +66,6 @@ def figures(examples: Sequence[Example]) -> Figures:
         n_shared=sum(len(found) > 1 for found in names.values()),
         keys_by_name=_means({name: float(len(found)) for name, found in keys.items()}),
         infrastructure=_infrastructure(examples),
-        boundaries=Counter(
-            boundary(kind="", message=example.message, text="").boundary.word for example in examples
-        ),
         microseconds=seconds / max(1, len(examples)) * 1e6,
     )
 
@@ -101,10 +97,15 @@ def _infrastructure(examples: Sequence[Example]) -> dict[str, float]:
     return {kind: said[kind] / n[kind] for kind in sorted(n)}
 
 
+def _boundaries(examples: Sequence[Example]) -> Counter[str]:
+    return Counter(boundary(kind="", message=example.message, text="").boundary.word for example in examples)
+
+
 def main(arguments: Sequence[str]) -> None:
     """Print the figures."""
     for path in arguments:
-        found = figures(read(Path(path)))
+        examples = read(Path(path))
+        found = figures(examples)
         print(
             f"{found.n_messages} messages, {found.n_keys} signatures, {found.n_after_merge} after the merge"
         )
@@ -113,7 +114,8 @@ def main(arguments: Sequence[str]) -> None:
         print(
             "speak of infrastructure:", {kind: f"{share:.1%}" for kind, share in found.infrastructure.items()}
         )
-        print("boundaries:", dict(found.boundaries), f"{found.microseconds:.0f} us a signature")
+        print(f"{found.microseconds:.0f} us a signature")
+        print("boundaries:", dict(_boundaries(examples)))
 
 
 if __name__ == "__main__":
