@@ -30,6 +30,11 @@ def due(now: datetime, *, weekday: int, hour: int, zone: str) -> Days | None:
     return days_before(sending_day) if moment <= now < moment + GRACE else None
 
 
+def overlaps(days: Days, told_on: date | None) -> bool:
+    """True when the last letter, about the week from `told_on`, told one of these days already."""
+    return told_on is not None and told_on + timedelta(days=N_DAYS) > days.since
+
+
 def days_before(day: date) -> Days:
     """Return the seven days that end the day before `day`."""
     return Days(since=day - timedelta(days=N_DAYS), until=day - timedelta(days=1))

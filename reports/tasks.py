@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from celery import shared_task
+from django.db.models import Max
 from django.utils import timezone
 
 from projects.models import Membership, Project
@@ -18,11 +19,11 @@ from reports import delivery, look, schedule, weekly
 def send_due_letters(**_: Any) -> None:
     """Ask every project that sends letters whether one is due, and wake the deliveries that wait."""
     now = timezone.now()
-    rows = Project.objects.filter(sends_letter=True).order_by("id")
-    for project_id, weekday, hour, zone in rows.values_list(
-        "id", "letter_weekday", "letter_hour", "time_zone"
-    ):
-        if schedule.due(now, weekday=weekday, hour=hour, zone=zone):
+    rows = Project.objects.filter(sends_letter=True).annotate(told_on=Max("letters__week_on")).order_by("id")
+    wanted = rows.values_list("id", "letter_weekday", "letter_hour", "time_zone", "told_on")
+    for project_id, weekday, hour, zone, told_on in wanted.iterator():
+        days = schedule.due(now, weekday=weekday, hour=hour, zone=zone)
+        if days is not None and not schedule.overlaps(days, told_on):
             build_letter.delay_on_commit(project_id=project_id)
     for delivery_id in delivery.waiting(now=now):
         deliver_letter.delay_on_commit(delivery_id=delivery_id)

@@ -12,6 +12,7 @@ from datetime import date, datetime
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Max
 from django.urls import reverse
 
 from analysis import queries, shape, wishes
@@ -70,8 +71,8 @@ def keep(project: models.Project, letter: Letter, *, days: Days, now: datetime) 
 
 def _was_told(project: models.Project, days: Days) -> bool:
     """True when a letter about one of these days exists, as after a change of the sending day."""
-    first_apart = days.since.toordinal() - schedule.N_DAYS
-    return models.Letter.objects.filter(project=project, week_on__gt=date.fromordinal(first_apart)).exists()
+    last = models.Letter.objects.filter(project=project).aggregate(on=Max("week_on"))
+    return schedule.overlaps(days, last["on"])
 
 
 def _has_runs(project: models.Project, days: Days) -> bool:

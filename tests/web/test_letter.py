@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from projects import changes
@@ -203,6 +206,29 @@ def test_the_delivery_task_sends_and_a_second_call_finds_nothing_to_do(mailoutbo
     assert len(mailoutbox) == 1
 
 
+def test_the_beat_rings_for_due_projects_alone(
+    django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[list[object]]],
+) -> None:
+    due, told, silent = a_shop("Due"), a_shop("Told"), a_shop("Silent")
+    yesterday = timezone.now() - timedelta(days=1)
+    for shop in (due, told):
+        changes.set_fields(shop.project, letter_weekday=yesterday.weekday(), letter_hour=yesterday.hour)
+    changes.set_fields(silent.project, sends_letter=False)
+    Letter.objects.create(
+        project=told.project,
+        week_on=yesterday.date() - timedelta(days=7),
+        built_at=yesterday,
+        subject="",
+        html="",
+        text="",
+    )
+
+    with django_capture_on_commit_callbacks() as rung:
+        tasks.send_due_letters()
+
+    assert len(rung) == 1
+
+
 def test_the_preview_is_a_document_with_a_policy_of_its_own() -> None:
     shop = a_shop()
 
@@ -243,9 +269,7 @@ def test_letters_are_for_members_only(path: str) -> None:
     assert Client().get(path).status_code == 302
 
 
-def test_send_me_one_now_sends_to_the_one_who_asks(
-    mailoutbox: list[object], django_capture_on_commit_callbacks: object
-) -> None:
+def test_send_me_one_now_sends_to_the_one_who_asks(mailoutbox: list[object]) -> None:
     shop = a_shop()
     viewer = shop.member(Role.VIEWER)
     member = Membership.objects.get(user=viewer)
