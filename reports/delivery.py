@@ -10,7 +10,7 @@ import logging
 import smtplib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from email.utils import parseaddr
+from email.utils import make_msgid, parseaddr
 
 from django.conf import settings
 from django.core import signing
@@ -75,7 +75,7 @@ def message(letter: Letter, *, to: str, membership: Membership) -> EmailMultiAlt
         body=look.with_way_out(letter.text, url=way_out),
         to=[to],
         headers={
-            "Message-ID": f"<letter.{letter.project_id}.{letter.week_on}.{membership.pk}@{host}>",
+            "Message-ID": _message_id(letter, membership=membership, host=host),
             "In-Reply-To": thread,
             "References": thread,
             "List-Id": f"{letter.project.slug} <{letter.project.slug}.letters.{host}>",
@@ -86,6 +86,13 @@ def message(letter: Letter, *, to: str, membership: Membership) -> EmailMultiAlt
     )
     mail.attach_alternative(look.with_way_out(letter.html, url=way_out), "text/html")
     return mail
+
+
+def _message_id(letter: Letter, *, membership: Membership, host: str) -> str:
+    """Return the same id at each try, so that a letter that came twice is shown once; samples differ."""
+    if letter.pk is None:
+        return make_msgid(domain=host)
+    return f"<letter.{letter.project_id}.{letter.week_on}.{membership.pk}@{host}>"
 
 
 def sample(project: Project, *, subject: str, html: str, text: str, now: datetime) -> Letter:

@@ -159,7 +159,7 @@ def compose(week: Week) -> Letter:
     news = _news(week)
     is_calm = not sections
     return Letter(
-        subject=f"{week.project}: {', '.join(news) or 'a calm week'} · week {week.until.isocalendar().week}",
+        subject=f"{week.project}: {', '.join(news) or 'a calm week'} (week {week.until.isocalendar().week})",
         preheader=_calm_line(week) if is_calm else _preheader(week),
         project=week.project,
         dates=words.dates(week.since, week.until),
@@ -180,7 +180,7 @@ def _silence(week: Week) -> Letter:
     """Return what a preview shows for a week without runs, which sends nothing."""
     line = f"No runs on {week.branch} in these days, so no letter goes out."
     return Letter(
-        subject=f"{week.project}: no runs · week {week.until.isocalendar().week}",
+        subject=f"{week.project}: no runs (week {week.until.isocalendar().week})",
         preheader=line,
         project=week.project,
         dates=words.dates(week.since, week.until),

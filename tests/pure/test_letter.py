@@ -45,7 +45,7 @@ def test_a_calm_week_is_one_line() -> None:
     letter = compose(a_week())
 
     assert letter.is_calm
-    assert letter.subject == "web: a calm week · week 47"
+    assert letter.subject == "web: a calm week (week 47)"
     assert letter.verdict == "A calm week: 113 runs of 1\u202f602 tests, 98.4 % passed, nothing new to fix."
     assert (letter.sections, letter.figures, letter.bars) == ((), (), ())
 
@@ -64,7 +64,7 @@ def test_the_subject_carries_the_heaviest_news() -> None:
 
     letter = compose(week)
 
-    assert letter.subject == "web: 3 new flaky tests, integration over budget · week 47"
+    assert letter.subject == "web: 3 new flaky tests, integration over budget (week 47)"
 
 
 def test_sections_come_in_the_order_of_what_to_do_first() -> None:
@@ -141,7 +141,7 @@ def test_a_budget_speaks_from_eighty_per_cent_on() -> None:
 
     assert quiet.is_calm
     assert warned.sections[0].lines[0].detail == "4 m 00 s of 5 m 00 s a run"
-    assert warned.subject == "web: a budget nearly spent · week 47"
+    assert warned.subject == "web: a budget nearly spent (week 47)"
     assert (
         over.sections[0].lines[0].detail
         == "5 m 30 s of 5 m 00 s a run, over budget; moving 4 tests brings it back"
@@ -161,7 +161,7 @@ def test_the_balance_is_news_only_in_the_week_it_moves() -> None:
     stood = compose(a_week(layers=top_heavy, layers_before=top_heavy, judgement=judgement))
 
     assert moved.sections[0].lines[0].detail == "e2e 10 points over, unit 10 points under"
-    assert moved.subject == "web: the balance moved · week 47"
+    assert moved.subject == "web: the balance moved (week 47)"
     assert stood.is_calm
 
 

@@ -54,7 +54,7 @@ def test_a_week_of_retries_asks_to_fix_the_flaky_test() -> None:
     letter = weekly.build(shop.project, WEEK)
 
     assert [asked.title for asked in letter.asked] == ["Cart › pays"]
-    assert letter.subject == "Shop: 1 new flaky test · week 11"
+    assert letter.subject == "Shop: 1 new flaky test (week 11)"
     assert letter.sections[0].lines[0].url.endswith(f"/p/shop/tests/{letter.asked[0].test_id}")
 
 
