@@ -110,6 +110,12 @@ def time_delta(now: float | None, before: float | None, *, noise: float = NOISE_
     return Delta(text, _arrow(change), _tone(change, Tone.WORSE), title)
 
 
+def notable(now: float | None, before: float | None, *, noise: float) -> Delta | None:
+    """Compare two durations, in a list where only what matters is said."""
+    delta = time_delta(now, before, noise=noise)
+    return None if delta.tone is Tone.NEUTRAL else delta
+
+
 def _arrow(change: float) -> str:
     return "▲" if change > 0 else "▼"
 

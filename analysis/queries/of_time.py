@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import date, timedelta
 from statistics import median
@@ -163,7 +164,7 @@ def _misfit(row: Sequence[Any]) -> Misfit | None:
     signs = SIGNS_OF_INTEGRATION if higher is Layer.INTEGRATION else SIGNS_OF_E2E
     other = next((signs[Boundary(boundary)] for boundary in boundaries if Boundary(boundary) in signs), "")
     other = other or next(
-        (words for words, layer, weight, *_ in evidence if layer == higher and weight > 0), ""
+        (words for words, layer, weight, *_ in json.loads(evidence) if layer == higher and weight > 0), ""
     )
     if not other or median_s is None:
         return None

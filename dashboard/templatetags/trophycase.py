@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -9,6 +10,7 @@ from typing import Any
 
 from django import template
 from django.utils import timezone
+from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from analysis.answers import Page, SlowRow, StripCell
@@ -18,6 +20,9 @@ from dashboard import strips, verdicts
 from projects.vocabulary import FlakeStatus, Outcome
 
 register = template.Library()
+
+SEPARATORS = re.compile(r"[_/.\-:\]]+(?=\w)")
+NOISE_OF_ONE = 0.15  # one test's p95 moves more than a whole run's time
 
 register.filter("count", formats.count)
 register.filter("duration", formats.duration)
@@ -155,12 +160,18 @@ def _sort_link(window: Window, sort: str, default: str) -> str:
 
 
 @register.filter
+def soft(text: str) -> SafeString:
+    """Escape a name and let it break after its separators."""
+    return mark_safe(SEPARATORS.sub(r"\g<0><wbr>", escape(text)))  # noqa: S308  escaped here
+
+
+@register.filter
 def as_tuple(value: Any) -> tuple[Any, ...]:
     """Return a tuple of one value, as filters of a Window are."""
     return (value,)
 
 
 @register.filter
-def p95_delta(row: SlowRow) -> formats.Delta:
-    """Compare the p95 of a row with that of the earlier window."""
-    return verdicts.time_delta(row.test.p95_s, row.p95_before_s)
+def p95_delta(row: SlowRow) -> formats.Delta | None:
+    """Compare the p95 of a row with that of the earlier window; None where it is about the same."""
+    return verdicts.notable(row.test.p95_s, row.p95_before_s, noise=NOISE_OF_ONE)

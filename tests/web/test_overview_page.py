@@ -111,7 +111,7 @@ def test_a_stranger_sees_no_such_page(shop: Shop) -> None:
 
 
 def test_a_visitor_signs_in_first(shop: Shop) -> None:
-    from django.test import Client  # noqa: PLC0415
+    from django.test import Client
 
     response = Client().get(f"/p/{shop.project.slug}/?window=7d")
 

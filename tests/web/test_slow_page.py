@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.factories import Shop, a_shop, passed, record, report
+from tests.factories import Shop, a_shop, failed, passed, record, report
 
 pytestmark = pytest.mark.django_db
 
@@ -64,3 +64,16 @@ def test_the_list_is_a_file(shop: Shop) -> None:
     lines = b"".join(response.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
 
     assert len(lines) == 3
+
+
+def test_a_slow_unit_test_that_breaks_at_the_database_is_called_a_misfit(shop: Shop) -> None:
+    file = "tests/unit/test_save.py"
+    for number in range(4):
+        record(shop, report(passed("saves", seconds=0.5, file=file)), branch="main", commit=f"a{number}")
+    broken = failed("saves", seconds=0.5, file=file, kind="IntegrityError", message="duplicate key value")
+    record(shop, report(broken), branch="main", commit="b1")
+
+    shown = page(shop)
+
+    assert "Unlike their layer" in shown
+    assert shown.index("Unlike their layer") < shown.index("saves</a>")
