@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import Generic, TypeVar
 
 from projects.vocabulary import (
+    Blame,
     Boundary,
     FlakeRule,
     FlakeStatus,
@@ -384,6 +385,62 @@ class RunFailure:
 
 @dataclass(frozen=True, slots=True)
 class UploadRow:
+KNOWN_FLAKY = 0.9  # of ten failures told as flaky at most one is a break
+LIKELY_FLAKY = 0.5  # more likely flaky than broken: worth running again
+
+
+@dataclass(frozen=True, slots=True)
+class FailureVerdict:
+    """A Test that ended badly in a Run, with what its failure most likely is."""
+
+    test_id: int
+    title: str
+    suite: str
+    classname: str
+    name: str
+    file: str
+    layer: Layer
+    outcome: Outcome
+    p_flaky: float | None
+    status: FlakeStatus
+    failing_since: int | None
+    in_incident: bool
+
+    @property
+    def blame(self) -> Blame:
+        """Judge by P(flaky), and by whether the default branch failed already; without evidence it is the change's."""
+        p = self.p_flaky or 0.0
+        if p >= KNOWN_FLAKY:
+            return Blame.KNOWN_FLAKY
+        if self.failing_since is not None:
+            return Blame.FAILING_BEFORE
+        return Blame.LIKELY_FLAKY if p >= LIKELY_FLAKY else Blame.LIKELY_YOURS
+
+    @property
+    def sentence(self) -> str:
+        """Say the verdict with its number."""
+        p = "unknown" if self.p_flaky is None else f"{self.p_flaky:.2f}"
+        words = {
+            Blame.KNOWN_FLAKY: f"Known flaky: P = {p}.",
+            Blame.FAILING_BEFORE: f"Failing on the default branch since run #{self.failing_since}.",
+            Blame.LIKELY_FLAKY: f"Likely flaky, P = {p}: run it again.",
+            Blame.LIKELY_YOURS: f"Likely yours: P(flaky) = {p}.",
+        }[self.blame]
+        return f"{words} Many tests failed at once in this run." if self.in_incident else words
+
+
+@dataclass(frozen=True, slots=True)
+class RunVerdicts:
+    """The failures of a Run with their verdicts; `n_failures` counts those beyond the list too."""
+
+    number: int
+    key: str
+    n_failures: int
+    n_waiting: int
+    is_incomplete: bool
+    failures: tuple[FailureVerdict, ...]
+
+
     """One Upload in a list."""
 
     id: str

@@ -16,11 +16,11 @@ from django.urls import reverse
 from django.utils import timezone
 from ninja import NinjaAPI, Schema, Status
 
-from ingest import bodies_in, wishes
+from ingest import bodies_in, verdicts_api, wishes
 from ingest.accept import Accepted, Delivery, accept
+from ingest.bearer import project_of
 from ingest.refusals import Refusal
-from projects import access
-from projects.models import Problem, Project, Token, Upload
+from projects.models import Problem, Upload
 from projects.vocabulary import ProblemLevel, UploadState
 
 api = NinjaAPI(
@@ -30,6 +30,7 @@ api = NinjaAPI(
     urls_namespace="api",
     docs_url="/docs",
 )
+api.add_router("", verdicts_api.router)
 
 
 class Counts(Schema):
@@ -134,19 +135,6 @@ DOCS = {
         },
     },
 }
-
-
-def project_of(request: HttpRequest) -> tuple[Project, Token]:
-    """Return the project that the request's token opens; refuse a request without one."""
-    scheme, _, plain = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not plain.strip():
-        raise Refusal("no_token", 401, "Send the project's token as `Authorization: Bearer tc_…`.")
-    try:
-        return access.project_for_token(plain.strip(), now=timezone.now())
-    except access.UnknownToken:
-        raise Refusal(
-            "unknown_token", 401, "This token is not known or was revoked. Create one under Settings, Tokens."
-        ) from None
 
 
 @api.post(

@@ -173,3 +173,12 @@ class TargetKind(Word):
     TROPHY = 2
     DIAMOND = 3
     CUSTOM = 4
+
+
+class Blame(Word):
+    """What a failure of a Run most likely is, told where the build is red."""
+
+    KNOWN_FLAKY = 1
+    FAILING_BEFORE = 2
+    LIKELY_FLAKY = 3
+    LIKELY_YOURS = 4

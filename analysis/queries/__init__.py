@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analysis.queries.of_flakes import flake_totals, flake_weeks, flakes
-from analysis.queries.of_runs import results_of_run, run, runs
+from analysis.queries.of_runs import results_of_run, run, runs, verdicts
 from analysis.queries.of_suite import branches, changes, layer_amounts, projects, seen, totals, trend
 from analysis.queries.of_tests import results_of_test, test, tests
 from analysis.queries.of_time import budgets, misfits, slow, slow_totals
@@ -34,4 +34,5 @@ __all__ = [
     "upload",
     "upload_days",
     "uploads",
+    "verdicts",
 ]

@@ -1,21 +1,34 @@
-"""Questions about runs: which there were, and what happened in one."""
+"""Questions about runs: which there were, what happened in one, and what its failures most likely are."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from analysis import rollups
-from analysis.answers import LayerAmount, Page, ResultRow, RunAnswer, RunFailure, RunRow, TestRow
+from analysis.answers import (
+    FailureVerdict,
+    LayerAmount,
+    Page,
+    ResultRow,
+    RunAnswer,
+    RunFailure,
+    RunRow,
+    RunVerdicts,
+    TestRow,
+)
 from analysis.queries import of_uploads, rows
 from analysis.window import Window
-from projects.models import Project, title_of
-from projects.vocabulary import Boundary, FlakeStatus, Layer, Outcome
+from projects.models import Project, Run, Upload, title_of
+from projects.vocabulary import Boundary, FlakeStatus, Layer, Outcome, UploadState
 
 FAILURES_SHOWN = 200  # a run with more has one cause, not two hundred
 NEW_SHOWN = 50
 USUAL_RUNS = 20
+VERDICTS = 500  # more failures than that are no flakes
+FAILING_DAYS = 120  # a test that has not passed for longer needs no date
 
 RUN_COLUMNS = """u.number, u.key, u.started_at, u.branch, u.commit, u.pull_request, u.url, u.n_tests, u.n_passed, u.n_failed,
     u.n_error, u.n_skipped, u.n_flaky, u.n_new, u.seconds, u.n_uploads, u.n_shards, u.shard_total, u.is_truncated,
@@ -105,6 +118,29 @@ SELECT (SELECT max(number) FROM projects_run WHERE project_id = %(project_id)s A
     (SELECT min(number) FROM projects_run WHERE project_id = %(project_id)s AND number > %(number)s),
     (SELECT number FROM projects_run WHERE project_id = %(project_id)s AND branch = %(branch)s
         AND started_at < %(started_at)s ORDER BY started_at DESC, number DESC LIMIT 1)
+"""
+
+# Tests whose last word in the run was bad, with since when the default branch has failed in them without a pass between.
+VERDICTS_OF_RUN = """
+SELECT f.test_id, t.suite, t.classname, t.name, t.file, t.layer, r.outcome, f.p_flaky, t.flake_status, f.in_incident, s.since
+FROM (
+    SELECT DISTINCT ON (test_id) test_id, p_flaky, in_incident FROM projects_failure
+    WHERE project_id = %(project_id)s AND run_number = %(number)s ORDER BY test_id, attempt DESC
+) f
+JOIN projects_result r ON r.project_id = %(project_id)s AND r.test_id = f.test_id AND r.run_number = %(number)s
+    AND r.ran_on = %(day)s AND r.outcome IN (2, 3)
+JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = f.test_id
+LEFT JOIN LATERAL (
+    SELECT min(e.run_number) AS since FROM projects_failure e
+    WHERE e.project_id = %(project_id)s AND e.test_id = f.test_id AND e.on_default AND e.is_final
+        AND e.run_number < %(number)s AND e.day >= %(oldest)s
+        AND e.run_number > coalesce((
+            SELECT max(p.run_number) FROM projects_result p
+            JOIN projects_run w ON w.project_id = p.project_id AND w.number = p.run_number
+            WHERE p.project_id = %(project_id)s AND p.test_id = f.test_id AND p.outcome = 1 AND w.is_default_branch
+                AND p.run_number < %(number)s AND p.ran_on >= %(oldest)s), 0)
+) s ON true
+ORDER BY f.p_flaky NULLS FIRST, f.test_id LIMIT %(limit)s
 """
 
 RESULTS = """
@@ -258,3 +294,46 @@ def results_of_run(project: Project, number: int, window: Window) -> Page[Result
         for row in found
     )
     return Page(results, found[0][-1] if found else 0, window.page, window.size)
+
+
+def verdicts(project: Project, run_key: str) -> RunVerdicts | None:
+    """What is each failure of this run most likely, the least excusable first? None where no run has the key."""
+    run = Run.objects.filter(project=project, key=run_key).first()
+    if run is None:
+        return None
+    values = {
+        "project_id": project.pk,
+        "number": run.number,
+        "day": run.day,
+        "oldest": run.day - timedelta(days=FAILING_DAYS),
+        "limit": VERDICTS,
+    }
+    waiting = Upload.objects.filter(
+        project=project, run_key=run_key, state__in=[UploadState.RECEIVED, UploadState.PROCESSING]
+    )
+    return RunVerdicts(
+        number=run.number,
+        key=run.key,
+        n_failures=run.n_failed + run.n_error,
+        n_waiting=waiting.count(),
+        is_incomplete=run.is_truncated,
+        failures=tuple(_verdict(row) for row in rows.fetch(VERDICTS_OF_RUN, values)),
+    )
+
+
+def _verdict(row: Sequence[Any]) -> FailureVerdict:
+    test_id, suite, classname, name, file, layer, outcome, p_flaky, status, in_incident, since = row
+    return FailureVerdict(
+        test_id=test_id,
+        title=title_of(suite=suite, classname=classname, name=name, file=file),
+        suite=suite,
+        classname=classname,
+        name=name,
+        file=file,
+        layer=Layer(layer),
+        outcome=Outcome(outcome),
+        p_flaky=p_flaky,
+        status=FlakeStatus(status),
+        failing_since=since,
+        in_incident=in_incident,
+    )

@@ -1,0 +1,101 @@
+"""The gate's question over the API: what each failure of a run most likely is.
+
+Answers in the words of analysis.queries.verdicts; whether a build goes on is the asker's decision.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from ninja import Router, Schema, Status
+
+from analysis import queries
+from analysis.answers import FailureVerdict, RunVerdicts
+from ingest.bearer import project_of
+from ingest.refusals import Refusal
+from projects.models import Project
+
+router = Router(tags=["runs"])
+
+
+class FailureOut(Schema):
+    """A test that failed in the run, and what its failure most likely is."""
+
+    test: int
+    url: str
+    title: str
+    suite: str
+    classname: str
+    name: str
+    file: str
+    layer: str
+    outcome: str
+    verdict: str
+    p_flaky: float | None
+    status: str
+    failing_since: int | None
+    in_incident: bool
+    sentence: str
+
+
+class VerdictsOut(Schema):
+    """The failures of a run with their verdicts; `n_failures` counts those too that are not listed."""
+
+    key: str
+    number: int
+    url: str
+    n_failures: int
+    n_waiting: int
+    is_incomplete: bool
+    failures: list[FailureOut]
+
+
+@router.get(
+    "/runs/{path:key}/verdict",
+    response={200: VerdictsOut},
+    summary="What each failure of a run most likely is",
+)
+def get_verdict(request: HttpRequest, key: str) -> Any:
+    """Answer known-flaky, failing-before, likely-flaky or likely-yours for each test that failed, the worst first."""
+    project, _ = project_of(request)
+    found = queries.verdicts(project, key)
+    if found is None:
+        raise Refusal(
+            "unknown_run", 404, "No upload with this run key was recorded yet. Send one, or ask again later."
+        )
+    return Status(200, _out(project, found))
+
+
+def _out(project: Project, found: RunVerdicts) -> VerdictsOut:
+    return VerdictsOut(
+        key=found.key,
+        number=found.number,
+        url=settings.BASE_URL + reverse("run", args=[project.slug, found.number]),
+        n_failures=found.n_failures,
+        n_waiting=found.n_waiting,
+        is_incomplete=found.is_incomplete,
+        failures=[_failure(project, failure) for failure in found.failures],
+    )
+
+
+def _failure(project: Project, failure: FailureVerdict) -> FailureOut:
+    return FailureOut(
+        test=failure.test_id,
+        url=settings.BASE_URL + reverse("test", args=[project.slug, failure.test_id]),
+        title=failure.title,
+        suite=failure.suite,
+        classname=failure.classname,
+        name=failure.name,
+        file=failure.file,
+        layer=failure.layer.word,
+        outcome=failure.outcome.word,
+        verdict=failure.blame.word,
+        p_flaky=failure.p_flaky,
+        status=failure.status.word,
+        failing_since=failure.failing_since,
+        in_incident=failure.in_incident,
+        sentence=failure.sentence,
+    )
