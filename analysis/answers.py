@@ -383,8 +383,6 @@ class RunFailure:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class UploadRow:
 KNOWN_FLAKY = 0.9  # of ten failures told as flaky at most one is a break
 LIKELY_FLAKY = 0.5  # more likely flaky than broken: worth running again
 
@@ -441,6 +439,8 @@ class RunVerdicts:
     failures: tuple[FailureVerdict, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class UploadRow:
     """One Upload in a list."""
 
     id: str
