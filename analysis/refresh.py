@@ -7,10 +7,13 @@ every test of a project again, after its rules changed; it runs in the backgroun
 from __future__ import annotations
 
 import json
+import sys
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from statistics import median
 from typing import Any
 
 from django.db import connection, transaction
@@ -22,14 +25,16 @@ from projects.vocabulary import EvidenceKind, Layer, RuleField, RuleSyntax, Timi
 BATCH = 5_000  # tests weighed at once
 DAYS_OF_TIMINGS = 45  # the last ten passes of a weekly test lie within
 
+# Timed passes that speak for another bucket than the test has; a new test has none and is asked for until it has passed
+# often enough.
 WAITING_BUCKETS = """
 SELECT i.test_id, i.layer, i.bucket
 FROM incoming i
 JOIN unnest(%(layers)s::smallint[], %(fast)s::float8[], %(slow)s::float8[], %(slow_at_limit)s::boolean[])
     AS l (layer, fast_s, slow_s, limit_is_slow) ON l.layer = i.layer
-WHERE i.outcome = 1 AND i.seconds > 0 AND (i.n_timed < %(enough)s OR i.bucket <> CASE
+WHERE i.outcome = 1 AND i.seconds > 0 AND i.bucket <> CASE
     WHEN i.seconds < l.fast_s THEN 1
-    WHEN i.seconds < l.slow_s OR (i.seconds = l.slow_s AND NOT l.limit_is_slow) THEN 2 ELSE 3 END)
+    WHEN i.seconds < l.slow_s OR (i.seconds = l.slow_s AND NOT l.limit_is_slow) THEN 2 ELSE 3 END
 ORDER BY 1
 """
 
@@ -41,9 +46,8 @@ ORDER BY test_id, on_default DESC, day DESC
 """
 
 KEEP_BUCKETS = """
-UPDATE projects_test t SET bucket = b.bucket, median_s = b.median_s, n_timed = b.n_timed
-FROM unnest(%(ids)s::int[], %(buckets)s::smallint[], %(medians)s::float8[], %(n)s::smallint[])
-    AS b (id, bucket, median_s, n_timed)
+UPDATE projects_test t SET bucket = b.bucket, median_s = b.median_s
+FROM unnest(%(ids)s::int[], %(buckets)s::smallint[], %(medians)s::float8[]) AS b (id, bucket, median_s)
 WHERE t.project_id = %(project_id)s AND t.id = b.id
 """
 
@@ -125,34 +129,31 @@ def judge_buckets(
     tests: Sequence[tuple[int, int, int]],
     *,
     until: date,
-    limits: dict[Layer, timing.Limits],
+    limits: Mapping[Layer, timing.Limits],
+    wants_medians: bool = False,
 ) -> None:
-    """Judge the median of the last passes of these tests (id, layer, bucket before) and keep the verdicts."""
-    last = _last_timings(project.pk, [test_id for test_id, _, _ in tests], until=until)
-    ids, buckets, medians, counts = [], [], [], []
+    """Judge the median of the last passes of these tests (id, layer, bucket before), and keep what changed.
+
+    A row is written only for a new bucket, or for every test that was timed when `wants_medians`.
+    """
+    last = _last_bins(project.pk, [test_id for test_id, _, _ in tests], until=until)
+    kept: list[tuple[int, int, float]] = []
     for test_id, layer, before in tests:
-        seconds = last.get(test_id, [])
-        median_s = timing.median_of_last(seconds)
+        bins = last.get(test_id, [])
+        if len(bins) < timing.ENOUGH_TIMED:
+            continue
+        median_s = timing.from_bin(round(median(bins)))
         judged = timing.bucket(
-            median_s,
-            layer=Layer(layer),
-            n_timed=len(seconds),
-            before=TimingBucket(before),
-            limits=limits,
+            median_s, layer=Layer(layer), n_timed=len(bins), before=TimingBucket(before), limits=limits
         )
-        ids.append(test_id)
-        buckets.append(int(judged))
-        medians.append(median_s)
-        counts.append(len(seconds))
-    values: dict[str, Any] = {
-        "project_id": project.pk,
-        "ids": ids,
-        "buckets": buckets,
-        "medians": medians,
-        "n": counts,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(KEEP_BUCKETS, values)
+        if judged != before or wants_medians:
+            kept.append((test_id, int(judged), median_s))
+    if kept:
+        ids, buckets, medians = (list(column) for column in zip(*kept, strict=True))
+        with connection.cursor() as cursor:
+            cursor.execute(
+                KEEP_BUCKETS, {"project_id": project.pk, "ids": ids, "buckets": buckets, "medians": medians}
+            )
 
 
 def _limit_columns(limits: dict[Layer, timing.Limits]) -> dict[str, Any]:
@@ -161,32 +162,34 @@ def _limit_columns(limits: dict[Layer, timing.Limits]) -> dict[str, Any]:
         "fast": [limit.fast_s for limit in limits.values()],
         "slow": [limit.slow_s for limit in limits.values()],
         "slow_at_limit": [limit.limit_is_slow for limit in limits.values()],
-        "enough": timing.ENOUGH_TIMED,
     }
 
 
-def _last_timings(project_id: int, test_ids: list[int], *, until: date) -> dict[int, list[float]]:
-    """Return the last timed passes of each test, oldest first; the default branch is asked before others."""
+def _last_bins(project_id: int, test_ids: list[int], *, until: date) -> dict[int, list[int]]:
+    """Return the duration bins of the last timed passes of each test; the default branch is asked before others."""
     values: dict[str, Any] = {
         "project_id": project_id,
         "test_ids": test_ids,
         "since": until - timedelta(days=DAYS_OF_TIMINGS),
         "until": until + timedelta(days=DAYS_OF_TIMINGS),
     }
-    last: dict[int, list[float]] = {}
+    last: dict[int, list[int]] = {}
     with connection.cursor() as cursor:
         cursor.execute(LAST_TIMINGS, values)
         for test_id, timings in cursor.fetchall():
             found = last.setdefault(test_id, [])
             missing = timing.LAST_PASSES - len(found)
             if missing > 0:
-                found[:0] = seconds_of(bytes(timings)[-2 * missing :])
+                found += bins_of(bytes(timings)[-2 * missing :])
     return last
 
 
 def bins_of(timings: bytes) -> list[int]:
     """Return the duration bins that a day's timings hold, two bytes each."""
-    return [timings[at] << 8 | timings[at + 1] for at in range(0, len(timings), 2)]
+    bins = array("H", timings)
+    if sys.byteorder == "little":  # they are kept as PostgreSQL sends integers
+        bins.byteswap()
+    return bins.tolist()
 
 
 def seconds_of(timings: bytes) -> list[float]:
@@ -203,7 +206,7 @@ def reclassify(project: Project, *, now: datetime) -> int:
         with transaction.atomic():
             n_moved += _reclassify_batch(project, batch, ruleset)
             tests = [(test.id, int(test.layer), 0) for test in batch]
-            judge_buckets(project, tests, until=now.date(), limits=limits)
+            judge_buckets(project, tests, until=now.date(), limits=limits, wants_medians=True)
     for since, until in rollups.months(project.pk):
         with transaction.atomic():
             rollups.relayer(project.pk, since=since, until=until)

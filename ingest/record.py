@@ -26,27 +26,38 @@ from projects.models import Problem, Project, Run, Upload
 from projects.partitions import ensure_months
 from projects.vocabulary import Layer, ProblemLevel, UploadState
 
+# A project that grew by so much is one that the planner's statistics do not know: it would loop over all its tests for each.
+WORTH_ANALYZING, GROWTH = 500, 0.2
+
 LOCK_SPACE = 7_242  # the class of the advisory locks that keep one project's uploads apart
 
+# The staged results take the ids of the tests just made from the statement that makes them: a look-up in a table that grew
+# in this very transaction is one whose size the planner cannot know.
 NEW_TESTS = """
 WITH fresh AS (
     SELECT DISTINCT ON (fingerprint) * FROM newcomer WHERE test_id IS NULL ORDER BY fingerprint, seq
+), made AS (
+    INSERT INTO projects_test (project_id, id, fingerprint, base, suite, classname, name, file, line, variant, framework,
+        owner, markers, properties, sent_layer, layer, confidence, evidence, tags, bucket, first_seen_on,
+        last_seen_on, first_main_on, last_main_on, first_run, flake_status, traits, misfit_dismissed)
+    SELECT %(project_id)s, %(n_tests)s + row_number() OVER (ORDER BY seq), fingerprint, base, suite, classname, name, file,
+        line, variant, framework, owner, markers, properties, sent_layer, layer, confidence, evidence, tags, 0, %(day)s,
+        %(day)s, CASE WHEN %(on_default)s THEN %(day)s::date END, CASE WHEN %(on_default)s THEN %(day)s::date END,
+        %(run_number)s, 0, traits, ''
+    FROM fresh
+    ON CONFLICT (project_id, fingerprint) DO NOTHING
+    RETURNING id, fingerprint, layer
+), named AS (
+    UPDATE incoming i SET test_id = made.id, layer = made.layer, bucket = 0
+    FROM made WHERE i.test_id IS NULL AND i.fingerprint = made.fingerprint
 )
-INSERT INTO projects_test (project_id, id, fingerprint, base, suite, classname, name, file, line, variant, framework, owner,
-    markers, properties, sent_layer, layer, confidence, evidence, tags, bucket, n_timed, first_seen_on, last_seen_on,
-    first_main_on, last_main_on, first_run, flake_status, traits, misfit_dismissed)
-SELECT %(project_id)s, %(n_tests)s + row_number() OVER (ORDER BY seq), fingerprint, base, suite, classname, name, file, line,
-    variant, framework, owner, markers, properties, sent_layer, layer, confidence, evidence, tags, 0, 0, %(day)s, %(day)s,
-    CASE WHEN %(on_default)s THEN %(day)s::date END, CASE WHEN %(on_default)s THEN %(day)s::date END,
-    %(run_number)s, 0, traits, ''
-FROM fresh
-ON CONFLICT (project_id, fingerprint) DO NOTHING
+SELECT count(*) FROM made
 """
 
-# A subquery rather than a join: it looks each test up by its key, whatever the planner believes.
+# Tests that another upload made since these results were staged, or that were weighed anew meanwhile.
 NAME_TESTS = """
-UPDATE incoming i SET (test_id, layer, bucket, n_timed) = (
-    SELECT t.id, t.layer, t.bucket, t.n_timed FROM projects_test t
+UPDATE incoming i SET (test_id, layer, bucket) = (
+    SELECT t.id, t.layer, t.bucket FROM projects_test t
     WHERE t.project_id = %(project_id)s AND t.fingerprint = i.fingerprint)
 WHERE {which}
 """
@@ -317,7 +328,9 @@ def _record_tests(
     now: datetime,
 ) -> None:
     cursor.execute(NEW_TESTS, values)
-    n_new = cursor.rowcount
+    n_new = cursor.fetchone()[0]
+    if n_new >= max(WORTH_ANALYZING, GROWTH * project.n_tests):
+        cursor.execute("ANALYZE projects_test")
     cursor.execute(CHANGED_TESTS, values)
     moved = any(changed for (changed,) in cursor.fetchall())
     cursor.execute(NAME_TESTS.format(which="true" if is_stale or moved else "i.test_id IS NULL"), values)

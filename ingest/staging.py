@@ -34,7 +34,7 @@ MOST_ATTEMPTS = 32_000  # a smallint holds no more
 TABLES = """
 CREATE TEMP TABLE IF NOT EXISTS incoming (
     seq integer, fingerprint bytea, test_id integer, outcome smallint, seconds real, n_attempts smallint,
-    is_flaky boolean, hint smallint, layer smallint, bucket smallint, n_timed smallint,
+    is_flaky boolean, hint smallint, layer smallint, bucket smallint,
     is_merge boolean DEFAULT false, n_before smallint DEFAULT 0
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS newcomer (
@@ -47,8 +47,8 @@ CREATE TEMP TABLE IF NOT EXISTS trouble (
 ) ON COMMIT DELETE ROWS;
 """
 
-INCOMING = "incoming (seq, fingerprint, test_id, outcome, seconds, n_attempts, is_flaky, hint, layer, bucket, n_timed)"
-INCOMING_TYPES = ["int4", "bytea", "int4", "int2", "float4", "int2", "bool", "int2", "int2", "int2", "int2"]
+INCOMING = "incoming (seq, fingerprint, test_id, outcome, seconds, n_attempts, is_flaky, hint, layer, bucket)"
+INCOMING_TYPES = ["int4", "bytea", "int4", "int2", "float4", "int2", "bool", "int2", "int2", "int2"]
 NEWCOMER_TYPES = [
     *("int4", "bytea", "int4", "bytea", "text", "text", "text", "text", "int4", "text", "text", "text"),
     *("text[]", "jsonb", "int2", "int2", "float8", "jsonb", "text[]", "int8"),
@@ -58,7 +58,7 @@ TROUBLE_TYPES = ["int4", "int2", "bool", "int2", "float4", "text", "text", "text
 # What is known of a test comes along once, so that no later statement has to join the tests: on a table that has just
 # grown, the planner would guess too few rows and loop over all of them for each.
 KNOWN = """
-SELECT fingerprint, id, traits, layer, bucket, n_timed,
+SELECT fingerprint, id, traits, layer, bucket,
     last_seen_on < %(day)s OR first_seen_on > %(day)s OR (%(on_default)s AND (
         last_main_on IS NULL OR last_main_on < %(day)s OR first_main_on > %(day)s))
 FROM projects_test WHERE project_id = %(project_id)s AND fingerprint = ANY(%(fingerprints)b)
@@ -69,7 +69,7 @@ SELECT fingerprint, array_agg(seq ORDER BY seq), count(*) FROM incoming GROUP BY
 """
 
 
-UNKNOWN_TEST = (None, None, None, TimingBucket.UNTIMED, 0)
+UNKNOWN_TEST = (None, None, None, TimingBucket.UNTIMED)
 
 
 class Stage:
@@ -116,7 +116,7 @@ class Stage:
         )
 
     def _known(self, chunk: Sequence[Case]) -> dict[bytes, tuple[Any, ...]]:
-        """Return (id, traits, layer, bucket, n_timed) of the tests of the chunk that the project knows."""
+        """Return (id, traits, layer, bucket) of the tests of the chunk that the project knows."""
         values = {
             "project_id": self.project_id,
             "fingerprints": list({case.fingerprint for case in chunk}),
@@ -199,10 +199,13 @@ def _placed(case: Case) -> Case:
     """Return the case with its file inside the project, where a linter names suite and class by absolute paths."""
     if not (case.classname.startswith("/") or case.file.startswith("/") or case.suite.startswith("/")):
         return case
-    words = {"classname": case.classname, "file": case.file, "suite": case.suite}
     return case._replace(
-        **{name: relative(text) if text.startswith("/") else text for name, text in words.items()}
+        suite=_inside(case.suite), classname=_inside(case.classname), file=_inside(case.file)
     )
+
+
+def _inside(path: str) -> str:
+    return relative(path) if path.startswith("/") else path
 
 
 def traits(case: Case, *, sent: Layer | None) -> int:

@@ -324,7 +324,6 @@ class Test(models.Model):
     tags = ArrayField(models.TextField(), default=list)
     bucket = models.PositiveSmallIntegerField(choices=choices(TimingBucket), default=TimingBucket.UNTIMED)
     median_s = models.FloatField(null=True)
-    n_timed = models.PositiveSmallIntegerField(default=0)
     first_seen_on = models.DateField()
     last_seen_on = models.DateField()
     first_main_on = models.DateField(null=True)

@@ -326,7 +326,6 @@ class Migration(migrations.Migration):
                 ('tags', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None)),
                 ('bucket', models.PositiveSmallIntegerField(choices=[(0, 'untimed'), (1, 'fast'), (2, 'acceptable'), (3, 'slow')], default=projects.vocabulary.TimingBucket['UNTIMED'])),
                 ('median_s', models.FloatField(null=True)),
-                ('n_timed', models.PositiveSmallIntegerField(default=0)),
                 ('first_seen_on', models.DateField()),
                 ('last_seen_on', models.DateField()),
                 ('first_main_on', models.DateField(null=True)),
