@@ -219,7 +219,14 @@ def durations(
         "layout": _layout(
             hovermode="closest",
             showlegend=True,
-            legend={"orientation": "h", "x": 0, "y": 1.12, "itemclick": False, "itemdoubleclick": False},
+            legend={
+                "orientation": "h",
+                "x": 0,
+                "y": 1.12,
+                "entrywidth": 56,
+                "itemclick": False,
+                "itemdoubleclick": False,
+            },
             margin={"l": 8, "r": 8, "t": 28, "b": 8},
             xaxis={
                 "showgrid": False,
