@@ -5,7 +5,6 @@ Pure: answers in, words out. Formatting is dashboard.format's, layout the templa
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,12 +14,9 @@ from analysis import shape as shapes
 from analysis.answers import (
     BudgetAnswer,
     Change,
-    FlakeTotals,
     LayerAmount,
     Page,
     Seen,
-    SlowTotals,
-    TestAnswer,
     TestRow,
     Totals,
 )
@@ -40,7 +36,7 @@ from dashboard.format import (
     points,
 )
 from dashboard.silhouette import amounts_by_count, amounts_by_time
-from projects.vocabulary import FlakeStatus, Layer
+from projects.vocabulary import Layer
 
 NOISE_SHARE = 0.002  # a fifth of a point of pass rate comes and goes
 NOISE_TIME = 0.05  # runners differ by this much from day to day
@@ -404,165 +400,3 @@ def _target_fit(amounts: Sequence[LayerAmount], target: Target, *, is_chosen: bo
     )
     advice = shapes.advice_sentence(steps) if steps else ("Met." if shape.total else "")
     return TargetFit(target.kind.word, judged.fit, bands, advice, judged.unmet, is_chosen)
-
-
-# --- tests, test
-
-
-def tests_sentence(n_total: int, window: Window) -> str:
-    """Say how many tests the list holds."""
-    where = "on any branch" if window.is_all_branches else f"on {window.branch}"
-    if window.is_filtered:
-        matches = "matches" if n_total == 1 else "match"
-        return f"{plural(n_total, 'test')} {matches} {where} {during(window)}."
-    return f"{plural(n_total, 'test')} ran {where} {during(window)}."
-
-
-def test_sentence(answer: TestAnswer) -> str:
-    """Tell the story of a Test in one or two sentences."""
-    row = answer.row
-    if not row.n_results:
-        return f"It did not run in this window; it was last seen on {day_words(row.last_seen_on)}."
-    ended = row.n_results - row.n_skipped
-    if not ended:
-        return f"It was skipped in all of {plural(row.n_results, 'result')}."
-    if not row.n_bad:
-        kept = f"It passed in all of {plural(ended, 'run')}."
-        retried = (
-            f" {plural(row.n_flaky, 'of them needed', 'of them needed')} a retry." if row.n_flaky else ""
-        )
-        return kept + retried
-    text = f"It failed in {count(row.n_bad)} of {plural(ended, 'run')}"
-    retried = f"; in {count(row.n_flaky)} a retry on the same commit passed" if row.n_flaky else ""
-    return f"{text}{retried}."
-
-
-def since_words(answer: TestAnswer) -> str:
-    """Return the status with its date: "flaky since 29 Oct"."""
-    flake = answer.flake
-    if flake is None or flake.status is FlakeStatus.HEALTHY:
-        return ""
-    return f"since {day_words(flake.since_on)}" if flake.since_on else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One line of a list of facts; `url` leads to its rows."""
-
-    label: str
-    value: str
-    anchor: str = ""
-
-
-def test_facts(answer: TestAnswer) -> list[Fact]:
-    """Return what is known of a Test beside its story, without what is empty."""
-    row = answer.row
-    place = f"{answer.file}:{answer.line}" if answer.file and answer.line else answer.file
-    found = [
-        Fact("Median", duration(row.median_s), "p95"),
-        Fact("p95", duration(row.p95_s), "p95"),
-        Fact("Timing", row.bucket.word, "timing"),
-        Fact("Total", f"{duration(row.seconds)} ({percent(answer.share_of_time, 1)} of the suite)"),
-        Fact("File", place),
-        Fact("Class", answer.classname if answer.classname != answer.file else ""),
-        Fact("Suite", answer.suite if answer.suite not in (answer.classname, answer.file) else ""),
-        Fact("Variant", row.variant),
-        Fact("Framework", answer.framework),
-        Fact("Markers", ", ".join(answer.markers)),
-        Fact("Tags", ", ".join(answer.tags)),
-        Fact("Owner", row.owner),
-        Fact("First seen", day_words(answer.first_seen_on)),
-        Fact("Last seen", day_words(row.last_seen_on)),
-    ]
-    return [fact for fact in found if fact.value]
-
-
-STRONG, CLEAR = 3.0, 1.0  # log-odds of 20 to 1, and of nearly 3 to 1
-
-
-@dataclass(frozen=True, slots=True)
-class VoteLine:
-    """One reason for a layer in words: what was seen, what it says and how strongly."""
-
-    seen: str
-    layer: Layer
-    says: str
-    weight: str
-    width: int
-
-
-def votes(answer: TestAnswer) -> list[VoteLine]:
-    """Put the evidence for the layer into words, strongest first."""
-    most = max((abs(vote.weight) for vote in answer.evidence), default=1.0) or 1.0
-    return [
-        VoteLine(
-            vote.words,
-            vote.layer,
-            f"{_strength(vote.weight)} {'for' if vote.weight >= 0 else 'against'}",
-            f"{vote.weight:+.1f}".replace("-", "−"),
-            max(2, round(100 * abs(vote.weight) / most)),
-        )
-        for vote in answer.evidence
-    ]
-
-
-def _strength(weight: float) -> str:
-    size = abs(weight)
-    return "strongly" if size >= STRONG else "clearly" if size >= CLEAR else "weakly"
-
-
-def passes_needed(rate: float | None) -> int | None:
-    """Return how many passes in a row would show, at 95 %, that a test of this failure rate is fixed."""
-    if rate is None or not 0 < rate < 1:
-        return None
-    return math.ceil(math.log(0.05) / math.log(1 - rate))
-
-
-# --- flaky, slow
-
-
-def flaky_sentence(totals: FlakeTotals, *, window: Window, n_runs: int | None = None) -> str:
-    """Say how many tests are unreliable and what they cost."""
-    if not totals.n_tests:
-        over = f", over {plural(n_runs, 'run')}" if n_runs else ""
-        return f"No test both passed and failed on the same commit {during(window)}{over}."
-    head = f"{plural(totals.n_tests, 'test is', 'tests are')} flaky"
-    if not totals.n_runs_broken:
-        return f"{head}; none of them broke a run."
-    cost = f" and cost about {duration(totals.seconds_lost)} of re-running" if totals.seconds_lost else ""
-    together = "together they" if totals.n_tests > 1 else "it"
-    return f"{head}; {together} broke {plural(totals.n_runs_broken, 'run')}{cost}."
-
-
-@dataclass(frozen=True, slots=True)
-class Other:
-    """A neighbouring list: how many, and where they are."""
-
-    words: str
-    url: str
-
-
-def flake_others(totals: FlakeTotals, window: Window) -> list[Other]:
-    """Return the tests that are near flaky: suspected, broken, fixed, each with its list."""
-    found = (
-        (totals.n_suspected, "suspected", FlakeStatus.SUSPECTED),
-        (totals.n_broken, "always failing: broken, not flaky", FlakeStatus.BROKEN),
-        (totals.n_fixed, "fixed", FlakeStatus.FIXED),
-    )
-    return [
-        Other(f"{count(n)} {words}", window.without_filters.query(statuses=(status,)))
-        for n, words, status in found
-        if n
-    ]
-
-
-def slow_sentence(totals: SlowTotals) -> str:
-    """Say how much of the time the slowest tests take."""
-    if not totals.n_tests or not totals.seconds:
-        return "No timed tests in this window."
-    if totals.n_tests < 20:  # five per cent of fewer is less than one test
-        return f"{plural(totals.n_tests, 'test')} took {duration(totals.seconds)} in all."
-    return (
-        f"The slowest {percent(totals.n_slowest / totals.n_tests)} ({plural(totals.n_slowest, 'test')}) "
-        f"take {percent(totals.share_of_slowest)} of the time."
-    )

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from analysis import queries
 from analysis.answers import FlakeRow, FlakeWeek
-from dashboard import charts, export, page, verdicts
+from dashboard import charts, export, page, stories, verdicts
 from dashboard.export import Column
 from dashboard.page import ProjectRequest, project_page
 from projects.models import Project
@@ -40,8 +40,8 @@ def flaky(request: ProjectRequest) -> HttpResponseBase:
     context = {
         "totals": totals,
         "rows": rows,
-        "sentence": verdicts.flaky_sentence(totals, window=window, n_runs=n_runs),
-        "others": verdicts.flake_others(totals, window),
+        "sentence": stories.flaky_sentence(totals, window=window, n_runs=n_runs),
+        "others": stories.flake_others(totals, window),
         "chart": charts.flake_weeks(weeks, url=page.urls(project)["flaky"]) if _has_any(weeks) else None,
         "empty": verdicts.past_the_end(rows, window) or verdicts.no_match(window, noun="flaky tests"),
     }

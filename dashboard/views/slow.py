@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from analysis import queries, wishes
 from analysis.answers import SlowRow
-from dashboard import export, page, parts, verdicts
+from dashboard import export, page, parts, stories, verdicts
 from dashboard.export import Column
 from dashboard.page import ProjectRequest, project_page
 from projects.models import Project
@@ -36,7 +36,7 @@ def slow(request: ProjectRequest) -> HttpResponseBase:
     context = {
         "rows": rows,
         "totals": totals,
-        "sentence": verdicts.slow_sentence(totals),
+        "sentence": stories.slow_sentence(totals),
         "times": parts.layer_times(totals),
         "buckets": parts.layer_buckets(totals, wishes.limits(project.timing_limits)),
         "misfits": queries.misfits(project, window),

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from analysis import queries, wishes
 from analysis.answers import TestRow
-from dashboard import charts, export, page, parts, verdicts
+from dashboard import charts, export, page, parts, stories, verdicts
 from dashboard.export import Column
 from dashboard.page import ProjectRequest, project_page
 from projects.models import Project
@@ -36,7 +36,7 @@ def tests(request: ProjectRequest) -> HttpResponseBase:
         return page.render_nothing(request, "Tests", place="tests", offers=OFFERS)
     context = {
         "rows": rows,
-        "sentence": verdicts.tests_sentence(rows.n_total, window),
+        "sentence": stories.tests_sentence(rows.n_total, window),
         "empty": verdicts.past_the_end(rows, window) or verdicts.no_match(window),
     }
     return page.render(request, "tests.html", context, place="tests", offers=OFFERS)
@@ -82,10 +82,10 @@ def test(request: ProjectRequest, test_id: int) -> HttpResponse:
     context = {
         "answer": answer,
         "test": answer.row,
-        "sentence": verdicts.test_sentence(answer),
-        "since": verdicts.since_words(answer),
-        "facts": verdicts.test_facts(answer),
-        "votes": verdicts.votes(answer),
+        "sentence": stories.test_sentence(answer),
+        "since": stories.since_words(answer),
+        "facts": stories.test_facts(answer),
+        "votes": stories.votes(answer),
         "limits": parts.limit_words(limits),
         "chart": charts.durations(
             answer.history,
@@ -94,7 +94,7 @@ def test(request: ProjectRequest, test_id: int) -> HttpResponse:
             run_url=run_url,
         ),
         "results": queries.results_of_test(project, window, test_id),
-        "passes_needed": verdicts.passes_needed(answer.flake.rate if answer.flake else None),
+        "passes_needed": stories.passes_needed(answer.flake.rate if answer.flake else None),
         "rules_url": page.urls(project)["settings-rules"],
     }
     return page.render(request, "test.html", context, place="tests", offers=("outcome",))
