@@ -210,6 +210,7 @@ def _run_seen(run: Run, part: Part, tried: Mapping[int, Tried], *, n_tests: int)
         n_tests=n_tests,
         tried=tried,
         is_late=mass_failures.is_late(run, part.environment),
+        gap_days=mass_failures.gap_days(run, part.environment),
     )
 
 

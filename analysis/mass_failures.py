@@ -44,6 +44,15 @@ def is_late(run: Run, environment: str) -> bool:
     return run.is_default_branch and newer.exists()
 
 
+def gap_days(run: Run, environment: str) -> float:
+    """Return the days since the environment's run of the default branch before this one; 0 for the first."""
+    before = EnvironmentRun.objects.filter(
+        project_id=run.project_id, environment=environment, is_default_branch=True, at__lt=run.started_at
+    )
+    last = before.order_by("-at").values_list("at", flat=True).first()
+    return (run.started_at - last).total_seconds() / DAY_S if last else 0.0
+
+
 def surroundings(project_id: int, seen: RunSeen, *, wanted: bool) -> Surroundings:
     """Return what happened around a run; nothing is looked up for a run without failures."""
     if not wanted:

@@ -18,7 +18,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from analysis import flaking, layers, rollups, rules, timing
+from analysis import flaking, layers, rollups, rules, timing, wishes
 from projects.models import LayerRule, Project, Run, Test
 from projects.vocabulary import EvidenceKind, Layer, RuleField, RuleSyntax, TimingBucket
 
@@ -73,20 +73,6 @@ class Moves:
         return sum(self.counts.values())
 
 
-def limits_of(project: Project) -> dict[Layer, timing.Limits]:
-    """Return the timing limits of the project: the defaults with its own edits over them."""
-    limits = dict(timing.DEFAULTS)
-    for word, edit in project.timing_limits.items():
-        layer = Layer.from_word(word)
-        before = limits.get(layer)
-        limits[layer] = timing.Limits(
-            fast_s=float(edit["fast_s"]),
-            slow_s=float(edit["slow_s"]),
-            limit_is_slow=before.limit_is_slow if before else False,
-        )
-    return limits
-
-
 def rules_of(project_id: int) -> rules.RuleSet | None:
     """Return the project's own rules, ready to match; None where it has none."""
     rows = LayerRule.objects.filter(project_id=project_id).order_by("position")
@@ -116,7 +102,7 @@ def want_reclassify(project_id: int, *, now: datetime) -> None:
 
 def refresh_buckets(project: Project, day: date) -> None:
     """Judge anew the staged tests whose bucket is young, or that this upload puts in doubt."""
-    limits = limits_of(project)
+    limits = wishes.limits(project.timing_limits)
     with connection.cursor() as cursor:
         cursor.execute(WAITING_BUCKETS, {"project_id": project.pk, **_limit_columns(limits)})
         waiting = cursor.fetchall()
@@ -200,7 +186,7 @@ def seconds_of(timings: bytes) -> list[float]:
 def reclassify(project: Project, *, now: datetime) -> int:
     """Weigh every test of the project again under its rules of now; return how many changed their layer."""
     wanted_at = project.reclassify_wanted_at
-    ruleset, limits = rules_of(project.pk), limits_of(project)
+    ruleset, limits = rules_of(project.pk), wishes.limits(project.timing_limits)
     n_moved = 0
     for batch in _batches(project.pk):
         with transaction.atomic():

@@ -90,8 +90,8 @@ UPDATE incoming i SET is_merge = true, n_before = r.n_attempts,
     outcome = CASE %(kind)s
         WHEN 'later' THEN CASE WHEN i.outcome = 4 THEN r.outcome ELSE i.outcome END
         WHEN 'earlier' THEN CASE WHEN r.outcome = 4 THEN i.outcome ELSE r.outcome END
-        ELSE CASE WHEN array_position(ARRAY[3, 2, 1, 4]::smallint[], i.outcome)
-            < array_position(ARRAY[3, 2, 1, 4]::smallint[], r.outcome) THEN i.outcome ELSE r.outcome END END,
+        ELSE CASE WHEN array_position(ARRAY[2, 3, 1, 4]::smallint[], i.outcome)
+            < array_position(ARRAY[2, 3, 1, 4]::smallint[], r.outcome) THEN i.outcome ELSE r.outcome END END,
     seconds = CASE %(kind)s
         WHEN 'later' THEN CASE WHEN i.outcome = 4 THEN r.seconds ELSE i.seconds END
         WHEN 'earlier' THEN CASE WHEN r.outcome = 4 THEN i.seconds ELSE r.seconds END
@@ -190,14 +190,16 @@ def _stage(
     problems: list[ReportProblem] = []
     is_truncated = False
     for reading in _readings(upload, files, limits=limits, problems=problems):
+        n_before = stage.n_cases
         try:
             stage.add(reading.cases())
         except Refused as refusal:
             problems.append(refusal.problem)
+            is_truncated |= stage.n_cases > n_before  # what came before the refusal is kept
         problems.extend(reading.problems)
         is_truncated |= reading.is_incomplete
     if not stage.n_cases:
-        raise NothingToRecord(problems or [_no_cases()])
+        raise NothingToRecord(problems if _has_error(problems) else [*problems, _no_cases()])
     stage.fold_duplicates()
     return stage, problems, is_truncated
 
@@ -219,10 +221,14 @@ def _readings(
             problems.append(refusal.problem)
 
 
+def _has_error(problems: list[ReportProblem]) -> bool:
+    return any(problem.level is ProblemLevel.ERROR for problem in problems)
+
+
 def _no_cases() -> ReportProblem:
     return ReportProblem(
         ProblemLevel.ERROR,
-        "no_testcases",
+        "no-testcases",
         "The upload has no <testcase>. Send the JUnit XML of a test run.",
         "",
         None,

@@ -379,7 +379,7 @@ def _pile(cursor: CursorWrapper, fingerprint: bytes, seqs: list[int]) -> None:
     """Count a pile of results under one name: the worst outcome, the summed time, no claim about retries."""
     cursor.execute(
         "SELECT outcome, (SELECT sum(seconds) FROM incoming WHERE fingerprint = %(f)s) FROM incoming"
-        " WHERE fingerprint = %(f)s ORDER BY array_position(ARRAY[3, 2, 1, 4]::smallint[], outcome) LIMIT 1",
+        " WHERE fingerprint = %(f)s ORDER BY array_position(ARRAY[2, 3, 1, 4]::smallint[], outcome) LIMIT 1",
         {"f": fingerprint},
     )
     outcome, seconds = cursor.fetchone()

@@ -151,7 +151,7 @@ WHERE r.project_id = %(project_id)s AND r.run_number = %(number)s AND r.ran_on =
 ORDER BY {order}, r.test_id LIMIT %(size)s OFFSET %(offset)s
 """
 RESULT_SORTS = {
-    "outcome": "array_position(ARRAY[3, 2, 1, 4]::smallint[], r.outcome)",
+    "outcome": "array_position(ARRAY[2, 3, 1, 4]::smallint[], r.outcome)",
     "name": "lower(t.name)",
     "layer": "t.layer",
     "time": "r.seconds",

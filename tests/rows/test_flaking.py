@@ -104,10 +104,18 @@ def test_an_outage_makes_no_test_flaky_and_is_told_on_the_run() -> None:
 
 def test_what_failed_unexpectedly_is_remembered_for_each_environment() -> None:
     shop = a_shop()
+    now = timezone.now()
+    record(
+        shop,
+        report(passed("a"), passed("b")),
+        run="r1",
+        job="unit",
+        started_at=(now - timedelta(hours=1)).isoformat(),
+    )
 
-    record(shop, report(failed("a"), passed("b")), run="r1", job="unit")
+    record(shop, report(failed("a"), passed("b")), run="r2", job="unit", started_at=now.isoformat())
 
-    row = EnvironmentRun.objects.get()
+    row = EnvironmentRun.objects.get(run_number=2)
     assert (row.environment, row.n_tests) == ("unit", 2)
     assert row.unexpected == [a_test_named(shop, "a").id]
 
