@@ -184,6 +184,8 @@ class ProofRow:
         """Say what was seen."""
         if self.rule is FlakeRule.RETRY:
             return f"failed, then passed on a retry in run #{self.run_number}"
+        if self.other_run == self.run_number:
+            return f"passed and failed on one commit, in run #{self.run_number}"
         return f"passed and failed on one commit, in runs #{self.other_run} and #{self.run_number}"
 
 

@@ -73,7 +73,9 @@ class Window:
     @property
     def previous(self) -> Window:
         """Return the window of equal length that ends the day before this one begins."""
-        return replace(self, since=self.since - timedelta(days=self.n_days), until=self.since - timedelta(days=1))
+        return replace(
+            self, since=self.since - timedelta(days=self.n_days), until=self.since - timedelta(days=1)
+        )
 
     @property
     def words(self) -> str:

@@ -1,8 +1,8 @@
 """What a team wants of its suite, read from the JSON of its project: target, timing limits and budgets.
 
 Pure, and the one place that knows how the three are spelt: bands as {"unit": [0.7, 0.8], …}, limits as
-{"unit": {"fast_s": 0.01, "slow_s": 0.1}, …}, budgets as {"integration": 300} in seconds a run. What is absent is
-the default; what cannot be read is refused, since forms checked it before.
+{"unit": {"fast_s": 0.01, "slow_s": 0.1}, …}, budgets as {"integration": 300} in seconds a run. What is absent
+is the default; what cannot be read is refused, since forms checked it before.
 """
 
 from __future__ import annotations

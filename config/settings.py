@@ -99,6 +99,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "config.apps.StaticFiles",
     "django_htmx",
+    "ninja",
     "csp",
     "projects",
     "analysis",

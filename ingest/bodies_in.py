@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any, cast
+from typing import IO, Any, TypeAlias, cast
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFilesSent
@@ -22,7 +22,7 @@ from django.utils.datastructures import MultiValueDict
 
 from ingest.refusals import Refusal
 
-Parts = MultiValueDict[str, UploadedFile[Any]]
+Parts: TypeAlias = "MultiValueDict[str, UploadedFile[Any]]"
 
 CHUNK = 1 << 16
 SPOOL = 4 << 20  # larger bodies go through the disk

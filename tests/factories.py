@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from xml.sax.saxutils import quoteattr
@@ -125,6 +125,7 @@ def record(shop: Shop, *reports: bytes, **fields: str) -> Upload:
 
 def run_of(upload: Upload) -> Run:
     """Return the run that the upload became part of."""
+    assert upload.run_number is not None
     return Run.objects.get(project_id=upload.project_id, number=upload.run_number)
 
 
@@ -163,4 +164,4 @@ def a_history(
     return uploads
 
 
-CASES = {".": passed, "F": failed, "R": retried, "S": skipped}
+CASES: dict[str, Callable[[str], str]] = {".": passed, "F": failed, "R": retried, "S": skipped}
