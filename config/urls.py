@@ -8,13 +8,14 @@ from django.views.generic import RedirectView
 
 from config.health import health
 from ingest.api import api
+from ingest.uploader import upload_py
 
 urlpatterns = [
     path("healthz", health, name="health"),
     path("admin/", admin.site.urls),
     path("api/docs", RedirectView.as_view(pattern_name="api:openapi-view"), name="api-docs"),
     path("api/v1/", api.urls),
-    path("", include("reports.urls")),
+    path("upload.py", upload_py, name="uploader"),
     path("", include("reports.urls")),
     path("", include("dashboard.urls")),
 ]
