@@ -102,6 +102,7 @@ class Part:
 
     environment: str
     attempt: int
+    n_tests: int
 
 
 def days(moment: datetime) -> float:
@@ -117,19 +118,23 @@ def day_of(at: float) -> date | None:
 def after_upload(project: Project, run: Run, part: Part) -> None:
     """Judge the staged results, and keep verdicts, proofs, events and incidents."""
     tried = _tried(project, run)
+    seen = _run_seen(run, part, tried)
+    still_open = mass_failures.open_incidents(project.pk, seen)
+    if not tried and not still_open:  # nothing failed, and nothing waits for a pass: nearly every upload
+        mass_failures.keep_run(project.pk, run, seen)
+        return
     failing = [test_id for test_id, one in tried.items() if one.first_failed]
-    seen = _run_seen(run, part, tried, n_tests=_n_staged())
     states = _states(project.pk, tried)
     around = mass_failures.surroundings(project.pk, seen, wanted=bool(failing))
-    still_open = mass_failures.open_incidents(project.pk, seen)
     elsewhere = mass_failures.passed_elsewhere(project.pk, seen, still_open, failing=failing)
     judged = judge(seen, states=states, around=around, open_incidents=still_open, passed_elsewhere=elsewhere)
     told = dict(judged.updates)
     changed = [*judged.changed, *_confirmed_by_retry(still_open, seen, part, failing)]
     for past in changed:
         told |= _follow(project, past, states)
-    _keep(project, run, states, told, at=seen.at)
-    _keep_incident(project, run, judged, failing, part)
+    if states:
+        _keep(project, run, states, told, at=seen.at)
+    _keep_incident(project, run, seen, judged, failing)
     for past in changed:
         mass_failures.keep(project.pk, past)
         _show_incident(project.pk, past)
@@ -192,13 +197,8 @@ def _passed_on_commit(cursor: Any, values: dict[str, Any]) -> set[int]:
     return {test_id for (test_id,) in cursor.fetchall()}
 
 
-def _n_staged() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM incoming")
-        return int(cursor.fetchone()[0])
-
-
-def _run_seen(run: Run, part: Part, tried: Mapping[int, Tried], *, n_tests: int) -> RunSeen:
+def _run_seen(run: Run, part: Part, tried: Mapping[int, Tried]) -> RunSeen:
+    neighbours = mass_failures.neighbours(run, part.environment) if tried else mass_failures.ALONE
     return RunSeen(
         run=run.number,
         environment=part.environment,
@@ -207,10 +207,10 @@ def _run_seen(run: Run, part: Part, tried: Mapping[int, Tried], *, n_tests: int)
         commit=mark(run.commit),
         change=0 if run.is_default_branch else mark(run.pull_request or run.branch),
         at=days(run.started_at),
-        n_tests=n_tests,
+        n_tests=part.n_tests,
         tried=tried,
-        is_late=mass_failures.is_late(run, part.environment),
-        gap_days=mass_failures.gap_days(run, part.environment),
+        is_late=run.is_default_branch and neighbours.has_newer,
+        gap_days=neighbours.gap_days,
     )
 
 
@@ -367,8 +367,8 @@ def _event(project_id: int, test_id: int, event: Event, judged: FlakeVerdict) ->
     )
 
 
-def _keep_incident(project: Project, run: Run, judged: Judged, failing: Sequence[int], part: Part) -> None:
-    mass_failures.keep_run(project.pk, run, part.environment, judged)
+def _keep_incident(project: Project, run: Run, seen: RunSeen, judged: Judged, failing: Sequence[int]) -> None:
+    mass_failures.keep_run(project.pk, run, seen, judged)
     if judged.incident is not None and not judged.incident.weight:
         run.is_incident = True
         run.incident_sentence = judged.incident.why[:500]

@@ -6,9 +6,12 @@ analysis.incidents says what a mass failure is; this module remembers what it ne
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db import connection
+from django.db.models import Max, Q, QuerySet
 
 from analysis.engine import Judged, RunSeen
 from analysis.incidents import (
@@ -36,21 +39,27 @@ def moment(at: float) -> datetime:
     return datetime.fromtimestamp(at * DAY_S, tz=UTC)
 
 
-def is_late(run: Run, environment: str) -> bool:
-    """True when a newer run of this environment was recorded before this one."""
-    newer = EnvironmentRun.objects.filter(
-        project_id=run.project_id, environment=environment, is_default_branch=True, at__gt=run.started_at
-    )
-    return run.is_default_branch and newer.exists()
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The runs of an environment's default branch around one run: days since the last, and whether a newer is known."""
+
+    gap_days: float
+    has_newer: bool
 
 
-def gap_days(run: Run, environment: str) -> float:
-    """Return the days since the environment's run of the default branch before this one; 0 for the first."""
-    before = EnvironmentRun.objects.filter(
-        project_id=run.project_id, environment=environment, is_default_branch=True, at__lt=run.started_at
+ALONE = Neighbours(0.0, has_newer=False)
+
+
+def neighbours(run: Run, environment: str) -> Neighbours:
+    """Return how a run stands among those of its environment on the default branch."""
+    others = EnvironmentRun.objects.filter(
+        project_id=run.project_id, environment=environment, is_default_branch=True
+    ).exclude(run_number=run.number)
+    found = others.aggregate(
+        last=Max("at", filter=Q(at__lt=run.started_at)), newest=Max("at", filter=Q(at__gt=run.started_at))
     )
-    last = before.order_by("-at").values_list("at", flat=True).first()
-    return (run.started_at - last).total_seconds() / DAY_S if last else 0.0
+    gap = run.started_at - found["last"] if found["last"] else timedelta()
+    return Neighbours(gap / timedelta(days=1), has_newer=found["newest"] is not None)
 
 
 def surroundings(project_id: int, seen: RunSeen, *, wanted: bool) -> Surroundings:
@@ -148,32 +157,38 @@ def _signatures(rows: Sequence[EnvironmentRun]) -> dict[tuple[int, int], bytes]:
     }
 
 
-def keep_run(project_id: int, run: Run, environment: str, judged: Judged) -> None:
+KEEP_RUN = """
+INSERT INTO projects_environmentrun AS e (project_id, run_number, environment, branch, is_default_branch, commit, at, n_tests,
+    unexpected, incident, why, decided_by, n_failing_on, passed_elsewhere)
+VALUES (%(project_id)s, %(run_number)s, %(environment)s, %(branch)s, %(is_default_branch)s, %(commit)s, %(at)s, %(n_tests)s,
+    %(unexpected)s, %(incident)s, %(why)s, %(decided_by)s, 0, false)
+ON CONFLICT (project_id, run_number, environment) DO UPDATE SET
+    n_tests = e.n_tests + excluded.n_tests,
+    unexpected = ARRAY(SELECT DISTINCT unnest(e.unexpected || excluded.unexpected) ORDER BY 1),
+    incident = coalesce(excluded.incident, e.incident),
+    why = coalesce(nullif(excluded.why, ''), e.why), decided_by = greatest(excluded.decided_by, e.decided_by)
+"""
+
+
+def keep_run(project_id: int, run: Run, seen: RunSeen, judged: Judged | None = None) -> None:
     """Remember what failed unexpectedly in this environment of the run, joined with what its other shards had."""
-    mass = judged.incident
-    row, is_new = EnvironmentRun.objects.get_or_create(
-        project_id=project_id,
-        run_number=run.number,
-        environment=environment,
-        defaults={
-            "branch": run.branch,
-            "is_default_branch": run.is_default_branch,
-            "commit": run.commit,
-            "at": run.started_at,
-            "n_tests": judged.seen.n_tests,
-            "unexpected": sorted(judged.seen.failures),
-            "incident": None if mass is None else mass.kind,
-            "why": "" if mass is None else mass.why[:1000],
-            "decided_by": 0 if mass is None else mass.decided_by,
-        },
-    )
-    if is_new:
-        return
-    row.n_tests += judged.seen.n_tests
-    row.unexpected = sorted({*row.unexpected, *judged.seen.failures})
-    if mass is not None:
-        row.incident, row.why, row.decided_by = mass.kind, mass.why[:1000], mass.decided_by
-    row.save()
+    mass = judged.incident if judged else None
+    values: dict[str, Any] = {
+        "project_id": project_id,
+        "run_number": run.number,
+        "environment": seen.environment,
+        "branch": run.branch,
+        "is_default_branch": run.is_default_branch,
+        "commit": run.commit,
+        "at": run.started_at,
+        "n_tests": seen.n_tests,
+        "unexpected": sorted(judged.seen.failures) if judged else [],
+        "incident": None if mass is None else int(mass.kind),
+        "why": "" if mass is None else mass.why[:1000],
+        "decided_by": 0 if mass is None else mass.decided_by,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(KEEP_RUN, values)
 
 
 def keep(project_id: int, past: Incident) -> None:

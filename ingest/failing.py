@@ -54,11 +54,11 @@ class Trouble:
     text: str
 
 
-def record(place: Place, *, kind: str) -> None:
+def record(place: Place, *, kind: str, has_merges: bool) -> None:
     """Keep the staged troubles as failures of the run; `kind` says how they relate to earlier attempts in it."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM trouble), EXISTS (SELECT FROM incoming WHERE is_merge)")
-        has_troubles, has_merges = cursor.fetchone()
+        cursor.execute("SELECT EXISTS (SELECT FROM trouble)")
+        has_troubles = cursor.fetchone()[0]
         if has_merges and kind == "later":
             cursor.execute(
                 FORGIVE, {"project_id": place.project_id, "run_number": place.run_number, "day": place.day}

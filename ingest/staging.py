@@ -84,6 +84,8 @@ class Stage:
         self.day = day
         self.on_default = on_default
         self.n_cases = 0
+        self.n_new = 0  # cases of tests that were not known when they were staged
+        self.n_changed = 0  # cases of tests whose words changed
         self.unseen = array("i")  # known tests that were not seen on this day yet
         self._traits: dict[tuple[str, str, str], int] = {}
         self._frameworks: dict[str, int] = {}
@@ -109,6 +111,10 @@ class Stage:
             incoming.append(self._incoming(seq, case, test_id, judged))
             if self._traits_of(case) != traits:
                 newcomers.append(self._newcomer(seq, case, test_id))
+                if test_id is None:
+                    self.n_new += 1
+                else:
+                    self.n_changed += 1
         _copy(cursor, INCOMING, INCOMING_TYPES, incoming)
         _copy(cursor, "newcomer", NEWCOMER_TYPES, newcomers)
         _copy(
