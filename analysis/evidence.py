@@ -148,7 +148,9 @@ def name_facts(identity: Identity, title: str, *, is_hollow: bool) -> Facts:
     return facts
 
 
-_BROWSER = re.compile(r"\b(?:chrom(?:e|ium)|firefox|webkit|safari|ms-?edge|microsoft edge|electron)\b", re.IGNORECASE)
+_BROWSER = re.compile(
+    r"\b(?:chrom(?:e|ium)|firefox|webkit|safari|ms-?edge|microsoft edge|electron)\b", re.IGNORECASE
+)
 
 
 @lru_cache(maxsize=1_000)

@@ -64,6 +64,58 @@ ON CONFLICT (project_id, run_number, layer) DO UPDATE SET
     seconds = projects_runlayer.seconds + excluded.seconds
 """
 
+# Results that changed in a run, as what they are less what they were. A pass that changed has its timing in the day's row,
+# which cannot be taken out again: its day is counted anew instead.
+MERGED_ANEW = """
+SELECT test_id FROM incoming
+WHERE is_merge AND old_outcome = 1 AND (outcome <> 1 OR is_flaky OR seconds IS DISTINCT FROM old_seconds)
+"""
+CHANGED = "is_merge AND old_outcome <> 1 AND (outcome <> old_outcome OR seconds IS DISTINCT FROM old_seconds)"
+LESS = """sum((outcome = 1)::int - (old_outcome = 1)::int) AS n_passed,
+    sum((outcome = 2)::int - (old_outcome = 2)::int) AS n_failed,
+    sum((outcome = 3)::int - (old_outcome = 3)::int) AS n_error,
+    sum((outcome = 4)::int - (old_outcome = 4)::int) AS n_skipped, sum((is_flaky AND outcome = 1)::int) AS n_flaky,
+    sum(coalesce(seconds, 0)::float8 - coalesce(old_seconds, 0)) AS seconds"""
+CHANGE_DAYS = f"""
+UPDATE projects_testday d SET n_passed = d.n_passed + c.n_passed, n_failed = d.n_failed + c.n_failed,
+    n_error = d.n_error + c.n_error, n_skipped = d.n_skipped + c.n_skipped, n_flaky = d.n_flaky + c.n_flaky,
+    seconds = d.seconds + c.seconds, timings = d.timings || c.timing
+FROM (
+    SELECT test_id, {LESS}, {TIMING.format(outcome="min(outcome)", seconds="min(seconds)")} AS timing
+    FROM incoming WHERE {CHANGED} GROUP BY test_id
+) c
+WHERE d.project_id = %(project_id)s AND d.on_default = %(on_default)s AND d.day = %(day)s AND d.test_id = c.test_id
+"""
+CHANGE_LAYER_DAYS = f"""
+UPDATE projects_layerday d SET n_passed = d.n_passed + c.n_passed, n_failed = d.n_failed + c.n_failed,
+    n_error = d.n_error + c.n_error, n_skipped = d.n_skipped + c.n_skipped, n_flaky = d.n_flaky + c.n_flaky,
+    seconds = d.seconds + c.seconds
+FROM (SELECT layer, {LESS} FROM incoming WHERE {CHANGED} GROUP BY layer) c
+WHERE d.project_id = %(project_id)s AND d.on_default = %(on_default)s AND d.day = %(day)s AND d.layer = c.layer
+"""
+CHANGE_RUN_LAYERS = f"""
+UPDATE projects_runlayer l SET n_bad = l.n_bad + c.n_failed + c.n_error, n_skipped = l.n_skipped + c.n_skipped,
+    seconds = l.seconds + c.seconds
+FROM (SELECT layer, {LESS} FROM incoming WHERE {CHANGED} GROUP BY layer) c
+WHERE l.project_id = %(project_id)s AND l.run_number = %(run_number)s AND l.layer = c.layer
+"""
+# The run's own counts are made of what is new in it and of what changed.
+RUN_CHANGES = """
+SELECT count(*) FILTER (WHERE NOT is_merge), sum((outcome = 1)::int - coalesce((old_outcome = 1)::int, 0)),
+    sum((outcome = 2)::int - coalesce((old_outcome = 2)::int, 0)),
+    sum((outcome = 3)::int - coalesce((old_outcome = 3)::int, 0)),
+    sum((outcome = 4)::int - coalesce((old_outcome = 4)::int, 0)),
+    sum(coalesce(seconds, 0)::float8 - coalesce(old_seconds, 0)),
+    count(*) FILTER (WHERE is_flaky AND outcome = 1 AND old_outcome IS DISTINCT FROM 1)
+FROM incoming
+"""
+RUN_FLAKY = """
+SELECT count(*) FROM (SELECT DISTINCT test_id FROM projects_failure
+    WHERE project_id = %(project_id)s AND run_number = %(run_number)s) f
+WHERE EXISTS (SELECT FROM projects_result r WHERE r.project_id = %(project_id)s AND r.test_id = f.test_id
+    AND r.run_number = %(run_number)s AND r.ran_on = %(day)s AND r.outcome = 1 OFFSET 0)
+"""
+
 # A result is flaky when it passed in the end and an attempt of it went wrong before.
 FLAKY = """r.outcome = 1 AND EXISTS (SELECT FROM projects_failure f WHERE f.project_id = r.project_id
     AND f.test_id = r.test_id AND f.run_number = r.run_number)"""
@@ -129,32 +181,75 @@ class Place:
     on_default: bool
 
 
+@dataclass(frozen=True, slots=True)
+class RunChange:
+    """What an upload adds to the counts of its run."""
+
+    n_tests: int
+    n_passed: int
+    n_failed: int
+    n_error: int
+    n_skipped: int
+    seconds: float
+    n_flaky: int
+
+
 def add(place: Place) -> None:
     """Count the staged results that are new, in one statement a table."""
-    values: dict[str, Any] = {
-        "project_id": place.project_id,
-        "run_number": place.run_number,
-        "day": place.day,
-        "on_default": place.on_default,
-    }
+    values = _values(place)
     with connection.cursor() as cursor:
         for statement in (ADD_DAYS, ADD_LAYER_DAYS, ADD_RUN_LAYERS):
             cursor.execute(statement, values)
 
 
-def recount(place: Place, test_ids: Sequence[int]) -> None:
-    """Make the sums again that these tests touch on this day and in this run, after a result of them changed."""
-    values: dict[str, Any] = {
+def _values(place: Place) -> dict[str, Any]:
+    return {
         "project_id": place.project_id,
-        "since": place.day,
-        "until": place.day,
-        "test_ids": list(test_ids),
         "run_number": place.run_number,
+        "day": place.day,
+        "on_default": place.on_default,
     }
+
+
+def change(place: Place) -> bool:
+    """Count the staged results that changed earlier ones of the run, as what they are less what they were.
+
+    Returns True where passes changed, so that days were counted anew and the run's flakes must be too.
+    """
+    values = _values(place)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_nestloop = off")  # the planner knows the size of neither side
+        for statement in (CHANGE_DAYS, CHANGE_LAYER_DAYS, CHANGE_RUN_LAYERS):
+            cursor.execute(statement, values)
+        cursor.execute("SET LOCAL enable_nestloop = on")
+        cursor.execute(MERGED_ANEW)
+        anew = [test_id for (test_id,) in cursor.fetchall()]
+    if anew:
+        recount(place, anew)
+    return bool(anew)
+
+
+def run_change() -> RunChange:
+    """Return what the staged results add to the counts of their run."""
+    with connection.cursor() as cursor:
+        cursor.execute(RUN_CHANGES)
+        return RunChange(*cursor.fetchone())
+
+
+def n_flaky(place: Place) -> int:
+    """Count the results of the run that a retry mended, from its failures."""
+    with connection.cursor() as cursor:
+        cursor.execute(RUN_FLAKY, _values(place))
+        return int(cursor.fetchone()[0])
+
+
+def recount(place: Place, test_ids: Sequence[int]) -> None:
+    """Make the sums again that these tests touch on this day and in this run, after a pass of them changed."""
+    values = _values(place) | {"since": place.day, "until": place.day, "test_ids": list(test_ids)}
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM projects_testday WHERE project_id = %(project_id)s AND day = %(since)s"
-            " AND test_id = ANY(%(test_ids)s)",
+            "DELETE FROM projects_testday WHERE project_id = %(project_id)s AND on_default IN (false, true)"
+            " AND day = %(day)s AND test_id = ANY(%(test_ids)s)",
             values,
         )
         cursor.execute(DAYS_FROM_RESULTS.format(narrow="AND r.test_id = ANY(%(test_ids)s)"), values)
@@ -164,19 +259,6 @@ def recount(place: Place, test_ids: Sequence[int]) -> None:
             values,
         )
         cursor.execute(RUN_LAYERS_FROM_RESULTS.format(narrow="AND r.run_number = %(run_number)s"), values)
-
-
-def recount_run(place: Place) -> None:
-    """Count the outcomes of one run again from its results."""
-    statement = RUN_COUNTS.format(sums=SUMS, flaky=FLAKY, narrow="AND r.run_number = %(run_number)s")
-    values: dict[str, Any] = {
-        "project_id": place.project_id,
-        "since": place.day,
-        "until": place.day,
-        "run_number": place.run_number,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
 
 
 def relayer(project_id: int, *, since: date, until: date) -> None:

@@ -35,9 +35,6 @@ FROM incoming
 """
 
 
-RECOUNTED = ["n_tests", "n_passed", "n_failed", "n_error", "n_skipped", "n_flaky", "seconds"]
-
-
 @dataclass(frozen=True, slots=True)
 class Arrived:
     """What one upload brought, as its status shows it."""
@@ -199,12 +196,10 @@ def _record_results(
     merged = results.keep(project, run, place, stage, kind=kind, is_stale=is_stale, now=now)
     failing.record(place, kind=kind, has_merges=bool(merged))
     rollups.add(place)
-    if merged:
-        rollups.recount(place, merged)
-        rollups.recount_run(place)
-        run.refresh_from_db(fields=RECOUNTED)
-    else:
-        _count(run, arrived)
+    passes_changed = rollups.change(place) if merged else False
+    _count(run, rollups.run_change())
+    if passes_changed:
+        run.n_flaky = rollups.n_flaky(place)
 
 
 def _arrived() -> Arrived:
@@ -236,14 +231,14 @@ def _part(upload: Upload, arrived: Arrived) -> Part:
     return Part(environment=environment, attempt=upload.attempt, n_tests=arrived.n_tests)
 
 
-def _count(run: Run, arrived: Arrived) -> None:
-    run.n_tests += arrived.n_tests
-    run.n_passed += arrived.n_passed
-    run.n_failed += arrived.n_failed
-    run.n_error += arrived.n_error
-    run.n_skipped += arrived.n_skipped
-    run.n_flaky += arrived.n_flaky
-    run.seconds += arrived.seconds
+def _count(run: Run, change: rollups.RunChange) -> None:
+    run.n_tests += change.n_tests
+    run.n_passed += change.n_passed
+    run.n_failed += change.n_failed
+    run.n_error += change.n_error
+    run.n_skipped += change.n_skipped
+    run.n_flaky += change.n_flaky
+    run.seconds += change.seconds
 
 
 def _close(

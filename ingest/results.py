@@ -72,17 +72,17 @@ UPDATE projects_test t SET
 WHERE t.project_id = %(project_id)s AND t.id = ANY(%(unseen)s)
 """
 
-# What the run already holds of these tests. A later attempt of a job decides; a result of another job of the same
-# attempt only counts when it is worse, and proves nothing.
+# What the run already holds of these tests. A later attempt of a job decides, but a pass after a pass adds nothing; a result
+# of another job of the same attempt only counts when it is worse, and proves nothing.
 MERGE = """
-UPDATE incoming i SET is_merge = true, n_before = r.n_attempts,
+UPDATE incoming i SET is_merge = true, n_before = r.n_attempts, old_outcome = r.outcome, old_seconds = r.seconds,
     outcome = CASE %(kind)s
         WHEN 'later' THEN CASE WHEN i.outcome = 4 THEN r.outcome ELSE i.outcome END
         WHEN 'earlier' THEN CASE WHEN r.outcome = 4 THEN i.outcome ELSE r.outcome END
         ELSE CASE WHEN array_position(ARRAY[2, 3, 1, 4]::smallint[], i.outcome)
             < array_position(ARRAY[2, 3, 1, 4]::smallint[], r.outcome) THEN i.outcome ELSE r.outcome END END,
     seconds = CASE %(kind)s
-        WHEN 'later' THEN CASE WHEN i.outcome = 4 THEN r.seconds ELSE i.seconds END
+        WHEN 'later' THEN CASE WHEN i.outcome = 4 OR (i.outcome = 1 AND r.outcome = 1) THEN r.seconds ELSE i.seconds END
         WHEN 'earlier' THEN CASE WHEN r.outcome = 4 THEN i.seconds ELSE r.seconds END
         ELSE nullif(coalesce(r.seconds, 0) + coalesce(i.seconds, 0), 0) END,
     n_attempts = CASE WHEN %(kind)s = 'same' THEN greatest(r.n_attempts, i.n_attempts)

@@ -35,7 +35,7 @@ TABLES = """
 CREATE TEMP TABLE IF NOT EXISTS incoming (
     seq integer, fingerprint bytea, test_id integer, outcome smallint, seconds real, n_attempts smallint,
     is_flaky boolean, hint smallint, layer smallint, bucket smallint,
-    is_merge boolean DEFAULT false, n_before smallint DEFAULT 0
+    is_merge boolean DEFAULT false, n_before smallint DEFAULT 0, old_outcome smallint, old_seconds real
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS newcomer (
     seq integer, fingerprint bytea, test_id integer, base bytea, suite text, classname text, name text, file text,

@@ -23,7 +23,8 @@ from django.utils import timezone
 from analysis.tasks import reclassify_project
 from ingest.cases import Limits, Problem
 from ingest.record import NothingToRecord, Superseded, keep_problems, record
-from projects.models import Project, Upload, UploadFile
+from projects.models import Project, Run, Upload, UploadFile
+from projects.partitions import note_new_results
 from projects.vocabulary import ProblemLevel, UploadState
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,13 @@ def process_upload(*, project_id: int, upload_id: str, **_: object) -> None:
         log.exception("Upload %s of project %s failed", upload.id, project_id)
         _fail(upload)
         return
+    _after(upload, run)
+
+
+def _after(upload: Upload, run: Run) -> None:
+    """Do what a recorded upload leaves to do, outside its transaction."""
+    upload.refresh_from_db(fields=["n_tests"])
+    note_new_results(run.day, upload.n_tests)
     _ask_for_reclassification(run.project_id)
 
 

@@ -15,6 +15,9 @@ LOCK = 7_241  # any number that nobody else locks; two workers must not make one
 # Leave room in the pages of the day rows, so that the many updates of today's rows stay in their page.
 OPTIONS = {"projects_result": "", "projects_testday": "WITH (fillfactor = 75)"}
 
+SUMMARISE_EVERY = 10_000  # results, some seventy blocks
+
+_unsummarised: dict[str, int] = {}
 _made: set[tuple[str, str]] = set()
 
 
@@ -58,6 +61,25 @@ def _ensure(table: str, month: date) -> None:
             )
     if not connection.in_atomic_block:  # a month made in a transaction may yet be rolled back
         _made.add(known)
+
+
+def note_new_results(day: date, n: int) -> None:
+    """Count the results written to a month, and have its block-range index summarised now and then.
+
+    Blocks without a summary are read for every look-up of a run. Autovacuum writes summaries too, but comes by once a minute
+    at best, and a history that is sent at once fills thousands of blocks in that time.
+    """
+    name = name_of("projects_result", day)
+    _unsummarised[name] = _unsummarised.get(name, 0) + n
+    if _unsummarised[name] < SUMMARISE_EVERY:
+        return
+    _unsummarised[name] = 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT brin_summarize_new_values(i.indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+            " JOIN pg_am a ON a.oid = c.relam WHERE a.amname = 'brin' AND i.indrelid = to_regclass(%s)",
+            [name],
+        )
 
 
 def drop_months_before(table: str, day: date) -> list[str]:
