@@ -23,6 +23,8 @@ import json
 import os
 import random
 import re
+import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -67,6 +69,16 @@ class Trouble(Exception):
         self.code = code
         self.is_passing = is_passing
         self.retry_after_s = retry_after_s
+
+
+def trouble_of(error: Exception) -> Trouble:
+    """Return what went wrong in words, also where nobody thought of it: sending reports must never fail a build."""
+    if isinstance(error, Trouble):
+        return error
+    if isinstance(error, OSError) and error.filename:
+        return Trouble("unreadable", f"{error.filename} cannot be read or written ({error.strerror}).")
+    advice = "Please tell whoever runs Trophycase."
+    return Trouble("internal", f"The uploader failed, not you ({type(error).__name__}: {error}).", advice)
 
 
 class Voice:
@@ -271,7 +283,7 @@ def _github_matrix(environ: Environ) -> Fields:
                 fields["shard_total"] = part.group(2)
         elif TOTAL_NAMES.match(name):
             fields["shard_total"] = str(len(value) if isinstance(value, list) else value)
-        elif isinstance(value, (str, int, float)) and len(str(value)) <= 40:
+        elif isinstance(value, (str, int, float)) and not isinstance(value, bool) and len(str(value)) <= 40:
             words.append(str(value))
     fields["environment"] = " ".join(words)
     return {key: value for key, value in fields.items() if value}
@@ -1290,6 +1302,7 @@ def exit_code_of(command: Sequence[str], *, environ: Environ, voice: Voice) -> i
     except OSError as error:
         voice.warn(f"{command[0]} could not be started ({error.strerror}).")
         return 127
+    signal.signal(signal.SIGTERM, lambda *_: child.terminate())  # how a CI cancels a job
     while True:
         try:
             code = child.wait()
@@ -1358,16 +1371,16 @@ SOURCE = re.compile(
 )
 
 LACKS = {
-    "name": "have no name: two of them cannot be told apart",
-    "time": "have no time: they count as untimed, and slow ones stay hidden",
-    "zero": "took 0 seconds: they count as untimed",
-    "file": "name no file: the layer is guessed from their names alone",
-    "classname": "have no classname: equal names of different places fall together",
-    "message": "failed without a message: failures cannot be grouped",
-    "repeated": "share their name with another: their parameters are missing from it",
-    "suite": "suites have no name",
-    "timestamp": "suites have no timestamp: a report sent late counts for the day it came",
-    "absolute": "name their file with the machine's own path: it differs from runner to runner",
+    "name": ("no name", "two of them cannot be told apart"),
+    "time": ("no time", "they count as untimed, and slow ones stay hidden"),
+    "zero": ("0 seconds", "they count as untimed"),
+    "file": ("no file", "the layer is guessed from names alone"),
+    "classname": ("no classname", "equal names of different places fall together"),
+    "message": ("a failure without a message", "such failures cannot be grouped"),
+    "repeated": ("a name that another has too", "its parameters are missing"),
+    "suite": ("no name", "tests of different suites fall together"),
+    "timestamp": ("no timestamp", "a report sent late counts for the day it came"),
+    "absolute": ("a path of this machine as file", "it differs from runner to runner"),
 }
 
 # The setting that mends what is missing, by the tool that wrote the report.
@@ -1485,11 +1498,15 @@ def advice(chart: Chart) -> list[str]:
         ]
     if not chart.n_cases:
         return [f"{chart.path}: no test cases. Is it a test report?"]
+    of = _n(chart.n_cases, "test")
     lines = []
     for key in chart.findings():
-        n, mend = chart.lacks[key], MENDS.get((chart.producer, key), "")
-        what = LACKS[key] if key in ("suite", "timestamp") else f"of {_n(chart.n_cases, 'test')} {LACKS[key]}"
-        lines.append(f"  {n} {what}." + (f"\n    {mend}" if mend else ""))
+        what, why = LACKS[key]
+        place_ = (
+            _n(chart.lacks[key], "suite") if key in ("suite", "timestamp") else f"{chart.lacks[key]} of {of}"
+        )
+        mend = MENDS.get((chart.producer, key), "")
+        lines.append(f"  {what} in {place_}: {why}." + (f"\n  -> {mend}" if mend else ""))
     by = f", written by {chart.producer}" if chart.producer else ""
     return [
         f"{chart.path}: {_n(chart.n_cases, 'test')}{by}{':' if lines else '. Nothing is missing.'}",
@@ -1635,30 +1652,38 @@ def _no_files(patterns: Sequence[str]) -> Trouble:
 
 def run(call: Call, command: Sequence[str]) -> int:
     """Run the tests, send what they wrote, and forgive an exit code that only known flakes caused."""
-    with tempfile.TemporaryDirectory(prefix="trophycase-") as folder:
+    folder = tempfile.mkdtemp(prefix="trophycase-")
+    try:
         command, patterns = with_report(command, os.path.join(folder, "report.xml"))
         began = time.time() - 2  # file systems keep times by the second or two
         exit_code = exit_code_of(command, environ=call.environ, voice=call.voice)
         patterns = call.options.reports or patterns or list(USUAL_REPORTS)
-        try:
-            matches = found(patterns, newer_than=began)
-            if not matches.files:
-                raise _no_files(patterns)
-            return _judged(call, matches.files, exit_code, command)
-        except Trouble as trouble:
-            call.voice.warn(str(trouble))
-            return _stands(call, exit_code, str(trouble))
+        return _safely_judged(call, patterns, exit_code, command, newer_than=began)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def gate(call: Call) -> int:
     """Ask about the run of this job, after sending what files are named."""
-    exit_code: int = call.options.exit_code
+    return _safely_judged(call, call.options.files, call.options.exit_code)
+
+
+def _safely_judged(
+    call: Call,
+    patterns: Sequence[str],
+    exit_code: int,
+    command: Sequence[str] = (),
+    *,
+    newer_than: float = 0,
+) -> int:
+    """Judge, and leave the exit code as it is whatever goes wrong on the way."""
     try:
-        files = found(call.options.files).files
-        if call.options.files and not files:
-            raise _no_files(call.options.files)
-        return _judged(call, files, exit_code)
-    except Trouble as trouble:
+        files = found(patterns, newer_than=newer_than).files
+        if patterns and not files:
+            raise _no_files(patterns)
+        return _judged(call, files, exit_code, command)
+    except Exception as error:  # noqa: BLE001 - the gate fails safe
+        trouble = trouble_of(error)
         call.voice.warn(str(trouble))
         return _stands(call, exit_code, str(trouble))
 
@@ -1768,15 +1793,12 @@ def answered(arguments: Sequence[str], environ: Environ) -> int:
         return gate(call)
     try:
         return upload(call) if options.command == "upload" else doctor(call)
-    except Trouble as trouble:
+    except Exception as error:  # noqa: BLE001 - sending reports never fails a build
+        trouble = trouble_of(error)
         voice.warn(str(trouble))
         if options.json:
-            _print_json(
-                {"is_whole": False, "errors": [{"code": trouble.code, "message": voice.clean(str(trouble))}]}
-            )
-        return 1 if options.strict else 0
-    except OSError as error:  # a file that vanished or may not be read must not fail the build either
-        voice.warn(f"{error.filename or 'A file'} cannot be read ({error.strerror}).")
+            words_of_it = {"code": trouble.code, "message": voice.clean(str(trouble))}
+            _print_json({"is_whole": False, "errors": [words_of_it]})
         return 1 if options.strict else 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -132,6 +133,12 @@ def the_upload() -> Upload:
 def test_every_page_sends_something() -> None:
     assert [page.name for page in PAGES if not sending_commands(page)] == []
     assert len(PAGES) == 20
+
+
+def test_every_link_of_the_pages_leads_somewhere() -> None:
+    links = [(page, link) for page in PAGES for link in re.findall(r"\]\(([^)]+)\)", page.read_text())]
+
+    assert [link for page, link in links if not (page.parent / link).exists()] == []
 
 
 @pytest.mark.parametrize(("page", "script"), COMMANDS)

@@ -297,6 +297,17 @@ def test_a_host_that_is_not_there_is_told(job: Job) -> None:
     assert "There is no host named nowhere.invalid." in called.stdout
 
 
+def test_an_answer_that_nobody_thought_of_fails_no_build(job: Job) -> None:
+    job.write("a.xml")
+    odd = Scripted(202, {}, b'{"id": 1, "state": "done"}')
+
+    with a_front("", [odd]) as front:
+        called = job.call("upload", "a.xml", "--wait", "--url", front.url)
+
+    assert called.returncode == 0
+    assert "The uploader failed, not you (KeyError" in called.stdout
+
+
 # --- the gate
 
 
@@ -378,6 +389,20 @@ def test_without_a_verdict_the_commands_exit_code_stands(
 
     assert called.returncode == 5
     assert told in called.stdout
+
+
+def test_a_verdict_that_cannot_be_read_forgives_nothing(job: Job) -> None:
+    with a_front("", [Scripted(200, {}, b"{}")]) as front:
+        called = job.call("gate", "--run", "r1", "--exit-code", "6", "--url", front.url)
+
+    assert called.returncode == 6
+
+
+def test_a_command_that_is_not_there_fails_as_in_a_shell(job: Job) -> None:
+    called = job.call("run", "--", "no-such-program-anywhere")
+
+    assert called.returncode == 127
+    assert "could not be started" in called.stdout
 
 
 def test_a_report_without_failures_forgives_nothing(job: Job) -> None:
