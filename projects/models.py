@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
@@ -20,6 +21,8 @@ from django.urls import reverse
 
 from projects.vocabulary import (
     Boundary,
+    ChannelKind,
+    EventKind,
     FlakeRule,
     FlakeStatus,
     Layer,
@@ -68,6 +71,7 @@ class Project(models.Model):
     n_tests = models.PositiveIntegerField(default=0)
     reclassify_wanted_at = models.DateTimeField(null=True)
     reclassified_at = models.DateTimeField(null=True)
+    links_version = models.PositiveIntegerField(default=1)
 
     def __str__(self) -> str:
         return self.name
@@ -84,6 +88,7 @@ class Membership(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
     role = models.PositiveSmallIntegerField(choices=choices(Role), default=Role.VIEWER)
     wants_letter = models.BooleanField(default=True)
+    only_changes = models.BooleanField(default=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["project", "user"], name="one_membership_a_person")]
@@ -177,6 +182,7 @@ class Upload(models.Model):
     n_failed = models.PositiveIntegerField(default=0)
     n_error = models.PositiveIntegerField(default=0)
     n_skipped = models.PositiveIntegerField(default=0)
+    seconds = models.FloatField(null=True)
 
     class Meta:
         constraints = [
@@ -193,6 +199,7 @@ class Upload(models.Model):
                 condition=Q(state__in=[UploadState.RECEIVED, UploadState.PROCESSING, UploadState.FAILED]),
                 name="upload_waiting",
             ),
+            BrinIndex(fields=["received_at"], pages_per_range=16, autosummarize=True, name="upload_by_age"),
         ]
 
     def __str__(self) -> str:
@@ -273,6 +280,8 @@ class Run(models.Model):
     seconds = models.FloatField(default=0)
     is_incident = models.BooleanField(default=False)
     incident_sentence = models.CharField(max_length=500, blank=True)
+    machine_factor = models.FloatField(null=True)
+    n_machine_tests = models.PositiveIntegerField(default=0)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["project", "key"], name="one_run_a_key")]
@@ -433,6 +442,55 @@ class RunLayer(models.Model):
         return f"{Layer(self.layer).word} in #{self.run_number}"
 
 
+class BucketWeek(models.Model):
+    """How many tests of a layer were in one timing bucket in one week of the default branch, and what they took."""
+
+    pk = models.CompositePrimaryKey("project_id", "monday", "layer", "bucket")
+    project = models.ForeignKey(Project, models.CASCADE, db_index=False, related_name="+")
+    monday = models.DateField()
+    layer = models.PositiveSmallIntegerField(choices=choices(Layer))
+    bucket = models.PositiveSmallIntegerField(choices=choices(TimingBucket))
+    n_tests = models.PositiveIntegerField(default=0)
+    seconds = models.FloatField(default=0)
+
+    def __str__(self) -> str:
+        return f"{TimingBucket(self.bucket).word} {Layer(self.layer).word} in the week of {self.monday}"
+
+
+class TestPace(models.Model):
+    """The last passing durations of a Test on the default branch, at machine speed 1: what a shift is told from."""
+
+    pk = models.CompositePrimaryKey("project_id", "test_id")
+    project = models.ForeignKey(Project, models.CASCADE, db_index=False, related_name="+")
+    test_id = models.PositiveIntegerField()
+    bins = models.BinaryField(default=bytes)
+    n_held = models.PositiveSmallIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.test_id}"
+
+
+class DurationShift(models.Model):
+    """A Test became slower or faster for good: since which run of the default branch, and what it took before."""
+
+    pk = models.CompositePrimaryKey("project_id", "test_id", "run_number")
+    project = models.ForeignKey(Project, models.CASCADE, db_index=False, related_name="+")
+    test_id = models.PositiveIntegerField()
+    run_number = models.PositiveIntegerField()
+    run_before = models.PositiveIntegerField(null=True)
+    told_by_run = models.PositiveIntegerField()
+    day = models.DateField()
+    told_on = models.DateField()
+    before_s = models.FloatField()
+    since_s = models.FloatField()
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "told_on"], name="shift_by_day")]
+
+    def __str__(self) -> str:
+        return f"{self.test_id} since #{self.run_number}"
+
+
 class Signature(models.Model):
     """A failure message with numbers, ids, paths and addresses removed."""
 
@@ -585,9 +643,13 @@ class FlakeEvent(models.Model):
     before = models.PositiveSmallIntegerField(choices=choices(FlakeStatus))
     after = models.PositiveSmallIntegerField(choices=choices(FlakeStatus))
     sentence = models.CharField(max_length=500, blank=True)
+    is_told = models.BooleanField(default=False)
 
     class Meta:
-        indexes = [models.Index(fields=["project", "at"], name="event_by_time")]
+        indexes = [
+            models.Index(fields=["project", "at"], name="event_by_time"),
+            models.Index(fields=["project"], condition=Q(is_told=False), name="event_untold"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.test_id}: {FlakeStatus(self.before).word} to {FlakeStatus(self.after).word}"
@@ -617,6 +679,7 @@ class LetterDelivery(models.Model):
 
     letter = models.ForeignKey(Letter, models.CASCADE, related_name="deliveries")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    due_at = models.DateTimeField(null=True)
     n_tries = models.PositiveSmallIntegerField(default=0)
     claimed_at = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
@@ -627,3 +690,101 @@ class LetterDelivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.letter_id} to {self.user_id}"
+
+
+class Reader(models.Model):
+    """What a person asks of all their letters, and the address that a mail server refused for good."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="reader"
+    )
+    time_zone = models.CharField(max_length=64, blank=True)
+    refused_address = models.CharField(max_length=254, blank=True)
+    refused = models.CharField(max_length=500, blank=True)
+    refused_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.user_id}"
+
+
+class Watch(models.Model):
+    """What was known of a project when it was last looked at for news."""
+
+    project = models.OneToOneField(Project, models.CASCADE, primary_key=True, related_name="watch")
+    looked_at = models.DateTimeField()
+    over_budget = ArrayField(models.PositiveSmallIntegerField(), default=list)
+    is_off_target = models.BooleanField(null=True)
+    is_silent = models.BooleanField(default=False)
+    is_refused = models.BooleanField(default=False)
+    incidents = ArrayField(models.PositiveIntegerField(), default=list)
+
+    def __str__(self) -> str:
+        return f"{self.project_id}"
+
+
+class Event(models.Model):
+    """One thing that was worth telling; those of one look share their time."""
+
+    pk = models.CompositePrimaryKey("project_id", "id")
+    project = models.ForeignKey(Project, models.CASCADE, db_index=False, related_name="+")
+    id = models.UUIDField(default=uuid.uuid4)
+    kind = models.PositiveSmallIntegerField(choices=choices(EventKind))
+    at = models.DateTimeField()
+    key = models.CharField(max_length=100)
+    title = models.TextField()
+    detail = models.CharField(max_length=500, blank=True)
+    path = models.CharField(max_length=300)
+    is_good = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "-at"], name="told_by_time")]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Channel(models.Model):
+    """Where a project's events are told: a mail address, or an address that takes a POST."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="channels")
+    kind = models.PositiveSmallIntegerField(choices=choices(ChannelKind))
+    name = models.CharField(max_length=100)
+    address = models.CharField(max_length=1000)
+    secret = models.CharField(max_length=100, blank=True)
+    wants = ArrayField(models.PositiveSmallIntegerField(choices=choices(EventKind)), default=list)
+    is_on = models.BooleanField(default=True)
+    why_off = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ChannelDelivery(models.Model):
+    """One message on its way to one Channel, with what came of the last try."""
+
+    pk = models.CompositePrimaryKey("project_id", "id")
+    project = models.ForeignKey(Project, models.CASCADE, db_index=False, related_name="+")
+    id = models.UUIDField(default=uuid.uuid4)
+    channel = models.ForeignKey(Channel, models.CASCADE, related_name="deliveries")
+    replay_of = models.UUIDField(null=True)
+    subject = models.CharField(max_length=300)
+    message = models.JSONField()
+    created_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    n_tries = models.PositiveSmallIntegerField(default=0)
+    tried_at = models.DateTimeField(null=True)
+    took_s = models.FloatField(null=True)
+    sent_at = models.DateTimeField(null=True)
+    status = models.PositiveSmallIntegerField(null=True)
+    answer = models.CharField(max_length=500, blank=True)
+    is_over = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(is_over=False), name="channel_waiting"),
+            models.Index(fields=["channel", "-created_at"], name="channel_log"),
+        ]
+
+    def __str__(self) -> str:
+        return self.subject

@@ -182,3 +182,26 @@ class Blame(Word):
     FAILING_BEFORE = 2
     LIKELY_FLAKY = 3
     LIKELY_YOURS = 4
+
+
+class EventKind(Word):
+    """What is told outside the pages when it happens; TRIAL is what the button of a channel sends."""
+
+    TRIAL = 0
+    FLAKY = 1
+    BROKEN = 2
+    FIXED = 3
+    BUDGET = 4
+    SHAPE = 5
+    UPLOADS_STOPPED = 6
+    UPLOADS_REFUSED = 7
+    OUTAGE = 8
+
+
+class ChannelKind(Word):
+    """Where events are told."""
+
+    MAIL = 1
+    SLACK = 2
+    TEAMS = 3
+    WEBHOOK = 4

@@ -6,7 +6,13 @@ import pytest
 from django.db import connection
 
 # Few rows a project, written by people: these may be found by an id or a secret of their own.
-SMALL_TABLES = {"projects_membership", "projects_token", "projects_layerrule", "projects_letter"}
+SMALL_TABLES = {
+    "projects_membership",
+    "projects_token",
+    "projects_layerrule",
+    "projects_letter",
+    "projects_channel",
+}
 
 UNIQUE_INDEXES = """
     SELECT c.relname, i.indexrelid::regclass::text,
