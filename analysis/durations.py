@@ -7,9 +7,12 @@ windows look for a large shift soon and a small one later; a rank test keeps noi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import erfc, exp, log, sqrt
 from statistics import median
 from typing import NamedTuple
+
+from analysis import timing
 
 RING = 60  # the longest window and its reference
 LEAST_PASSES = 20
@@ -29,7 +32,7 @@ class Window(NamedTuple):
     p: float
 
 
-WINDOWS = (Window(5, 30, 1.35, 1.5e-3), Window(10, 30, 1.2, 2e-3), Window(20, 40, 1.15, 2e-4))
+WINDOWS = (Window(5, 30, 1.35, 1.5e-3), Window(10, 30, 1.2, 1e-3), Window(20, 40, 1.15, 1e-4))
 
 
 class Shift(NamedTuple):
@@ -86,6 +89,54 @@ def after_alarm(ring: Sequence[float], found: Shift) -> list[float]:
 def push(ring: Sequence[float], seconds: Sequence[float]) -> list[float]:
     """Return the ring with newer durations, the oldest falling out."""
     return [*ring, *seconds][-RING:]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The last passing durations of one Test at machine speed 1, oldest first, as bins of analysis.timing.
+
+    `n_held` passes must come before the next shift is told.
+    """
+
+    bins: tuple[int, ...] = ()
+    n_held: int = 0
+
+    def after(self, seconds: float, *, least_change_s: float = LEAST_CHANGE_S) -> tuple[Pace, Shift | None]:
+        """Return the pace with one more pass, and the shift that this pass shows."""
+        bins = (*self.bins, timing.to_bin(seconds))[-RING:]
+        if self.n_held or not may_have_shifted(bins):
+            return Pace(bins, max(0, self.n_held - 1)), None
+        found = shift([timing.from_bin(number) for number in bins], least_change_s=least_change_s)
+        if found is None:
+            return Pace(bins), None
+        return Pace(bins[-found.window :], HOLD), found
+
+    @property
+    def usual_s(self) -> float | None:
+        """Return the median; None where nothing is known."""
+        return timing.from_bin(round(median(self.bins))) if self.bins else None
+
+
+def may_have_shifted(bins: Sequence[int]) -> bool:
+    """True where the medians of a window differ enough: cheap, and nearly always false."""
+    n = len(bins)
+    if n < LEAST_PASSES:
+        return False
+    for window, steps in zip(WINDOWS, STEPS, strict=True):
+        if n >= window.recent + max(15, window.before // 2):
+            before = _middle(bins[-window.recent - window.before : -window.recent])
+            if abs(_middle(bins[-window.recent :]) - before) >= steps:
+                return True
+    return False
+
+
+def _middle(bins: Sequence[int]) -> float:
+    ordered = sorted(bins)
+    return (ordered[len(bins) // 2] + ordered[(len(bins) - 1) // 2]) / 2
+
+
+# The ratios of the windows in bins; one less, since a bin is rounded.
+STEPS = tuple(log(window.ratio) / timing.LOG_STEP - 1 for window in WINDOWS)
 
 
 def mann_whitney_p(one: Sequence[float], other: Sequence[float]) -> float:

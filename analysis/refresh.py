@@ -18,7 +18,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from analysis import flaking, layers, rollups, rules, timing, wishes
+from analysis import flaking, layers, rollups, rules, slowdowns, timing, wishes
 from projects.models import LayerRule, Project, Run, Test
 from projects.vocabulary import EvidenceKind, Layer, RuleField, RuleSyntax, TimingBucket
 
@@ -90,8 +90,9 @@ def rules_of(project_id: int) -> rules.RuleSet | None:
 
 
 def after_upload(project: Project, run: Run, part: flaking.Part) -> None:
-    """Refresh what the staged results change: the buckets of their tests, their flakes, the run's incident."""
+    """Refresh what the staged results change: buckets, paces and flakes of their tests, the run's incident."""
     refresh_buckets(project, run.day)
+    slowdowns.after_upload(project, run)
     flaking.after_upload(project, run, part)
 
 

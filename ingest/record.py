@@ -263,6 +263,7 @@ def _close(
         n_failed=arrived.n_failed,
         n_error=arrived.n_error,
         n_skipped=arrived.n_skipped,
+        seconds=arrived.seconds,
     )
 
 
