@@ -18,10 +18,10 @@ from analysis import incidents, mass_failures
 from analysis.engine import Judged, RunSeen, Tried, forgive_all, judge, replay
 from analysis.flakes import Event, Group, State, Update
 from analysis.incidents import Incident, Kind
-from analysis.states import mark
+from analysis.states import Proof, mark
 from analysis.verdicts import FlakeVerdict, verdict
 from projects.models import Flake, FlakeEvent, FlakeProof, Project, Run
-from projects.vocabulary import FlakeStatus
+from projects.vocabulary import FlakeRule, FlakeStatus
 
 RUNS_OF_A_COMMIT = 20  # compared with at most; a commit that ran more often has shown what it can
 PASS_DAYS = 120  # days of passes counted for a test; the evidence halves every 45
@@ -66,9 +66,10 @@ WHERE project_id = %(project_id)s AND commit = %(commit)s AND number <> %(run_nu
 ORDER BY number DESC LIMIT %(limit)s
 """
 PASSED_ON_COMMIT = """
-SELECT DISTINCT test_id FROM projects_result
+SELECT test_id, max(run_number) FROM projects_result
 WHERE project_id = %(project_id)s AND test_id = ANY(%(ids)s) AND run_number = ANY(%(others)s) AND ran_on = ANY(%(days)s)
     AND outcome = 1
+GROUP BY test_id
 """
 
 KEEP_PROBABILITIES = """
@@ -117,7 +118,7 @@ def day_of(at: float) -> date | None:
 
 def after_upload(project: Project, run: Run, part: Part) -> None:
     """Judge the staged results, and keep verdicts, proofs, events and incidents."""
-    tried = _tried(project, run)
+    tried, passed = _tried(project, run)
     seen = _run_seen(run, part, tried)
     still_open = mass_failures.open_incidents(project.pk, seen)
     if not tried and not still_open:  # nothing failed, and nothing waits for a pass: nearly every upload
@@ -133,14 +134,15 @@ def after_upload(project: Project, run: Run, part: Part) -> None:
     for past in changed:
         told |= _follow(project, past, states)
     if states:
-        _keep(project, run, states, told, at=seen.at)
+        _keep(project, run, states, told, passed, at=seen.at)
     _keep_incident(project, run, seen, judged, failing)
     for past in changed:
         mass_failures.keep(project.pk, past)
         _show_incident(project.pk, past)
 
 
-def _tried(project: Project, run: Run) -> dict[int, Tried]:
+def _tried(project: Project, run: Run) -> tuple[dict[int, Tried], dict[int, int]]:
+    """Return the tests whose attempts mean something, and the run of the same commit that failing ones passed in."""
     values: dict[str, Any] = {
         "project_id": project.pk,
         "run_number": run.number,
@@ -156,17 +158,17 @@ def _tried(project: Project, run: Run) -> dict[int, Tried]:
         cursor.execute(TRIED, values)
         rows = cursor.fetchall()
         if not rows:
-            return {}
+            return {}, {}
         values["ids"] = [row[0] for row in rows]
         cursor.execute(PASSES, values)
         passes = {test_id: (n, n_main) for test_id, n, n_main in cursor.fetchall()}
         values["ids"] = [row[0] for row in rows if row[1]]
-        passed = _passed_on_commit(cursor, values) if run.commit and values["ids"] else set()
-    return {row[0]: _one(row, passes, passed, is_main=run.is_default_branch) for row in rows}
+        passed = _passed_on_commit(cursor, values) if run.commit and values["ids"] else {}
+    return {row[0]: _one(row, passes, passed, is_main=run.is_default_branch) for row in rows}, passed
 
 
 def _one(
-    row: Sequence[Any], passes: Mapping[int, tuple[int, int]], passed: set[int], *, is_main: bool
+    row: Sequence[Any], passes: Mapping[int, tuple[int, int]], passed: Mapping[int, int], *, is_main: bool
 ) -> Tried:
     """Read one test's attempts; its own pass of this upload is taken off the passes before."""
     test_id, n_bad, is_final, suite, signature, is_infrastructure = row
@@ -185,16 +187,17 @@ def _one(
     )
 
 
-def _passed_on_commit(cursor: Any, values: dict[str, Any]) -> set[int]:
+def _passed_on_commit(cursor: Any, values: dict[str, Any]) -> dict[int, int]:
+    """Return the newest other run of the commit that each test passed in."""
     cursor.execute(OTHER_RUNS, values)
     others = cursor.fetchall()
     if not others:
-        return set()
+        return {}
     cursor.execute(
         PASSED_ON_COMMIT,
         {**values, "others": [number for number, _ in others], "days": list({day for _, day in others})},
     )
-    return {test_id for (test_id,) in cursor.fetchall()}
+    return dict(cursor.fetchall())
 
 
 def _run_seen(run: Run, part: Part, tried: Mapping[int, Tried]) -> RunSeen:
@@ -270,7 +273,13 @@ def _withheld(project_id: int, past: Incident) -> dict[int, Group]:
 
 
 def _keep(
-    project: Project, run: Run, states: Mapping[int, State], told: Mapping[int, Update], *, at: float
+    project: Project,
+    run: Run,
+    states: Mapping[int, State],
+    told: Mapping[int, Update],
+    passed: Mapping[int, int],
+    *,
+    at: float,
 ) -> None:
     judged = {test_id: verdict(state, now_day=max(at, state.at)) for test_id, state in states.items()}
     rows = [_flake(project.pk, test_id, states[test_id], judged[test_id]) for test_id in judged]
@@ -278,7 +287,11 @@ def _keep(
         rows, update_conflicts=True, unique_fields=["project", "test_id"], update_fields=FLAKE_FIELDS
     )
     FlakeProof.objects.bulk_create(
-        [proof for test_id, state in states.items() for proof in _proofs(project, run, test_id, state)],
+        [
+            proof
+            for test_id, state in states.items()
+            for proof in _proofs(project, run, test_id, state, passed_in=passed.get(test_id, run.number))
+        ],
         ignore_conflicts=True,
     )
     FlakeEvent.objects.bulk_create(
@@ -336,15 +349,15 @@ def _flake(project_id: int, test_id: int, state: State, judged: FlakeVerdict) ->
     )
 
 
-def _proofs(project: Project, run: Run, test_id: int, state: State) -> list[FlakeProof]:
-    """Return the proofs that this run completes."""
+def _proofs(project: Project, run: Run, test_id: int, state: State, *, passed_in: int) -> list[FlakeProof]:
+    """Return the proofs that this run completes; `passed_in` is the run of the same commit where the test passed."""
     return [
         FlakeProof(
             project_id=project.pk,
             test_id=test_id,
-            run_number=max(proof.failed_run, proof.passed_run),
+            run_number=run.number,
             rule=proof.rule,
-            other_run=min(proof.failed_run, proof.passed_run),
+            other_run=_other_run(run, proof, passed_in=passed_in),
             commit=run.commit,
             day=run.day,
             on_default=run.is_default_branch,
@@ -352,6 +365,12 @@ def _proofs(project: Project, run: Run, test_id: int, state: State) -> list[Flak
         for proof in state.proofs
         if run.number in (proof.failed_run, proof.passed_run)
     ]
+
+
+def _other_run(run: Run, proof: Proof, *, passed_in: int) -> int:
+    if proof.failed_run != proof.passed_run:
+        return proof.failed_run if proof.passed_run == run.number else proof.passed_run
+    return run.number if proof.rule is FlakeRule.RETRY else passed_in
 
 
 def _event(project_id: int, test_id: int, event: Event, judged: FlakeVerdict) -> FlakeEvent:
