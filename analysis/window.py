@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from typing import TypeVar
 from urllib.parse import urlencode
 
-from projects.vocabulary import FlakeStatus, Layer, Outcome, TimingBucket, Word
+from projects.vocabulary import Boundary, FlakeStatus, Layer, Outcome, TimingBucket, Word
 
 W = TypeVar("W", bound=Word)
 
@@ -39,6 +39,7 @@ class Window:
     outcomes: tuple[Outcome, ...] = ()
     buckets: tuple[TimingBucket, ...] = ()
     statuses: tuple[FlakeStatus, ...] = ()
+    boundaries: tuple[Boundary, ...] = ()
     rule: int | None = None
     owner: str = ""
     q: str = ""
@@ -67,7 +68,14 @@ class Window:
     def is_filtered(self) -> bool:
         """True when a filter beyond branch and dates narrows the rows."""
         return bool(
-            self.layers or self.outcomes or self.buckets or self.statuses or self.rule or self.owner or self.q
+            self.layers
+            or self.outcomes
+            or self.buckets
+            or self.statuses
+            or self.boundaries
+            or self.rule
+            or self.owner
+            or self.q
         )
 
     @property
@@ -113,6 +121,7 @@ def _pairs(window: Window) -> Iterable[tuple[str, str]]:
         ("outcome", window.outcomes),
         ("bucket", window.buckets),
         ("status", window.statuses),
+        ("boundary", window.boundaries),
     ):
         if words:
             yield name, ",".join(word.word for word in words)
@@ -152,6 +161,7 @@ def read(params: Mapping[str, str], *, today: date, default_branch: str) -> Wind
         outcomes=_words(params, "outcome", Outcome, ignored),
         buckets=_words(params, "bucket", TimingBucket, ignored),
         statuses=_words(params, "status", FlakeStatus, ignored),
+        boundaries=_words(params, "boundary", Boundary, ignored),
         rule=_number(params, "rule", None, ignored),
         owner=params.get("owner", "")[:LONGEST_TEXT],
         q=params.get("q", "").replace("\x00", "").strip()[:LONGEST_TEXT],

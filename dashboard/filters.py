@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analysis.window import ALL_BRANCHES, DEFAULT_DAYS, PRESETS, Window
-from dashboard.format import LAYER_WORDS, STATUS_WORDS
-from projects.vocabulary import FlakeStatus, Layer, Outcome, TimingBucket, Word
+from dashboard.format import BOUNDARY_WORDS, LAYER_WORDS, STATUS_WORDS
+from projects.vocabulary import Boundary, FlakeStatus, Layer, Outcome, TimingBucket, Word
 
 PRESET_WORDS = {1: "Today", 7: "Last 7 days", 14: "Last 14 days", 30: "Last 30 days", 90: "Last 90 days"}
 BUCKET_WORDS = {
@@ -101,6 +101,7 @@ def chips(window: Window) -> list[Chip]:
             ("outcome", "outcomes", window.outcomes),
             ("time", "buckets", window.buckets),
             ("status", "statuses", window.statuses),
+            ("boundary", "boundaries", window.boundaries),
         )
         if words
     ]
@@ -156,6 +157,12 @@ def _picker(window: Window, name: str) -> Picker | None:
         case "status":
             offered = [(status, STATUS_WORDS[status]) for status in STATUSES_OFFERED]
             return _words("status", "Status", window.statuses, offered)
+        case "boundary":
+            known = [
+                (boundary, BOUNDARY_WORDS[boundary])
+                for boundary in (*list(Boundary)[1:], Boundary.NONE_FOUND)
+            ]
+            return _words("boundary", "Broke at", window.boundaries, known)
     return None
 
 
@@ -175,6 +182,7 @@ def _hidden(window: Window, shown: set[str]) -> tuple[tuple[str, str], ...]:
         "outcome": ",".join(word.word for word in window.outcomes),
         "bucket": ",".join(word.word for word in window.buckets),
         "status": ",".join(word.word for word in window.statuses),
+        "boundary": ",".join(word.word for word in window.boundaries),
         "rule": str(window.rule or ""),
         "owner": window.owner,
         "q": window.q,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
 
-from projects.vocabulary import FlakeStatus, Layer, Outcome
+from projects.vocabulary import Boundary, FlakeStatus, Layer, Outcome
 
 NONE = "–"
 THIN = "\u202f"  # narrow no-break space
@@ -37,6 +37,8 @@ STATUS_WORDS = {
     FlakeStatus.STALE: "not seen lately",
     FlakeStatus.ENVIRONMENT_SPECIFIC: "differs by environment",
 }
+
+BOUNDARY_WORDS = {boundary: boundary.word.replace("-", " ") for boundary in Boundary}
 
 
 def count(number: float | None) -> str:

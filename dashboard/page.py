@@ -43,7 +43,7 @@ NAVIGATION = (
     ("settings-rules", "Settings", ","),
 )
 
-NAMES = (*(name for name, _, _ in NAVIGATION), "shape", "settings-targets")
+NAMES = (*(name for name, _, _ in NAVIGATION), "shape", "failures", "settings-targets")
 
 
 class MemberRequest(HttpRequest):

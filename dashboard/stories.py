@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from analysis.answers import FlakeTotals, SlowTotals, TestAnswer
+from analysis.answers import FailuresAnswer, FlakeTotals, SlowTotals, TestAnswer
 from analysis.window import Window
-from dashboard.format import count, day_words, duration, percent, plural
+from dashboard.format import BOUNDARY_WORDS, count, day_words, duration, percent, plural
 from dashboard.verdicts import during
-from projects.vocabulary import FlakeStatus, Layer
+from projects.vocabulary import Boundary, FlakeStatus, Layer
 
 
 def tests_sentence(n_total: int, window: Window) -> str:
@@ -160,6 +160,37 @@ def flake_others(totals: FlakeTotals, window: Window) -> list[Other]:
         for n, words, status in found
         if n
     ]
+
+
+def failures_sentence(answer: FailuresAnswer, *, window: Window, n_runs: int = 0) -> str:
+    """Say how often something failed, in how many ways, and how many of them nobody has seen before."""
+    where = "on any branch" if window.is_all_branches else f"on {window.branch}"
+    if not answer.n_failures:
+        over = f", over {plural(n_runs, 'run')}" if n_runs else ""
+        return f"Nothing failed {where} {during(window)}{over}."
+    n_new = answer.n_new
+    new = (
+        f"; {count(n_new)} {'is' if n_new == 1 else 'are'} new this week"
+        if n_new
+        else "; none is new this week"
+    )
+    head = f"{plural(answer.n_failures, 'failure')} {where} {during(window)}"
+    return f"{head}, for {plural(answer.rows.n_total, 'reason')}{new}."
+
+
+def failures_note(answer: FailuresAnswer) -> str:
+    """Say where most of the failures broke, and how many speak of the machine."""
+    known = {found: n for found, n in answer.boundaries.items() if found is not Boundary.NONE_FOUND}
+    parts = []
+    if known:
+        most = max(known, key=lambda found: (known[found], -found))
+        parts.append(f"{percent(known[most] / answer.n_failures)} broke at {BOUNDARY_WORDS[most]}")
+    if answer.n_infrastructure:
+        parts.append(
+            f"{percent(answer.n_infrastructure / answer.n_failures)} speak of the machine or the network, "
+            "not of the code"
+        )
+    return f"{'; '.join(parts)}." if parts else ""
 
 
 def slow_sentence(totals: SlowTotals) -> str:

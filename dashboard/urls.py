@@ -7,6 +7,7 @@ from django.urls import path
 
 from dashboard.views import (
     account,
+    failures,
     flaky,
     overview,
     projects,
@@ -27,6 +28,7 @@ urlpatterns = [
     path("p/<slug:slug>/tests", tests.tests, name="tests"),
     path("p/<slug:slug>/tests/<int:test_id>", tests.test, name="test"),
     path("p/<slug:slug>/flaky", flaky.flaky, name="flaky"),
+    path("p/<slug:slug>/failures", failures.failures, name="failures"),
     path("p/<slug:slug>/slow", slow.slow, name="slow"),
     path("p/<slug:slug>/runs", runs.runs, name="runs"),
     path("p/<slug:slug>/runs/<int:number>", runs.run, name="run"),

@@ -180,6 +180,7 @@ def no_match(window: Window, *, noun: str = "tests") -> Empty:
         ("outcome", window.outcomes),
         ("time", window.buckets),
         ("status", window.statuses),
+        ("boundary", window.boundaries),
     ):
         if words:
             said.append(f"{name}={','.join(word.word for word in words)}")
@@ -216,7 +217,7 @@ def overview_tiles(now: Totals, before: Totals | None, *, urls: dict[str, str], 
         Tile(
             "Pass rate",
             percent(now.pass_rate, 1),
-            urls["tests"] + _joined(query, "sort=pass"),
+            urls["failures"] + query,
             share_delta(now.pass_rate, before.pass_rate if before else None, more=Tone.BETTER),
             "pass-rate",
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from analysis.queries.of_failures import boundary_weeks, failures
 from analysis.queries.of_flakes import flake_totals, flake_weeks, flakes
 from analysis.queries.of_runs import results_of_run, run, runs, verdicts
 from analysis.queries.of_suite import branches, changes, layer_amounts, projects, seen, totals, trend
@@ -10,9 +11,11 @@ from analysis.queries.of_time import budgets, misfits, slow, slow_totals
 from analysis.queries.of_uploads import problem_groups, upload, upload_days, uploads
 
 __all__ = [
+    "boundary_weeks",
     "branches",
     "budgets",
     "changes",
+    "failures",
     "flake_totals",
     "flake_weeks",
     "flakes",

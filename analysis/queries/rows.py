@@ -125,7 +125,7 @@ def filters(window: Window) -> tuple[str, dict[str, Any]]:
         values["owner"] = window.owner
     if window.q:
         parts.append("concat_ws(' › ', t.file, t.suite, t.classname, t.name) ILIKE ALL(%(words)s)")
-        values["words"] = [f"%{_escaped(word)}%" for word in window.q.split()]
+        values["words"] = words_of(window.q)
     return " AND ".join(parts) or "true", values
 
 
@@ -135,6 +135,11 @@ OUTCOME_SUMS = {
     Outcome.ERROR: "s.n_bad > 0",
     Outcome.SKIPPED: "s.n_skipped > 0",
 }
+
+
+def words_of(q: str) -> list[str]:
+    """Return the words of a search as patterns of ILIKE."""
+    return [f"%{_escaped(word)}%" for word in q.split()]
 
 
 def _escaped(word: str) -> str:

@@ -17,7 +17,7 @@ from analysis.answers import Page, SlowRow, StripCell
 from analysis.window import Window
 from dashboard import format as formats
 from dashboard import strips, verdicts
-from projects.vocabulary import FlakeStatus, Outcome
+from projects.vocabulary import Boundary, FlakeStatus, Outcome
 
 register = template.Library()
 
@@ -72,6 +72,12 @@ def glyph(outcome: Outcome, is_flaky: object = False) -> str:
 def status_word(status: FlakeStatus) -> str:
     """Return a flake status as pages spell it."""
     return formats.STATUS_WORDS[status]
+
+
+@register.filter
+def boundary_word(boundary: Boundary) -> str:
+    """Return a boundary as pages spell it."""
+    return formats.BOUNDARY_WORDS[boundary]
 
 
 @register.filter
