@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Generic, TypeVar
 
+from analysis.causes import CauseHint
 from projects.vocabulary import (
     Blame,
     Boundary,
@@ -258,6 +259,7 @@ class FlakeRow:
     proof_runs: tuple[int, ...]
     boundary: Boundary
     reason: str
+    cause: CauseHint | None = None
 
 
 @dataclass(frozen=True, slots=True)

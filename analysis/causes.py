@@ -38,6 +38,7 @@ class FailureSeen:
     n_parallel: int = 0
     place_in_run: float | None = None  # 0 the first test of the run, 1 the last
     n_failed_beside: int = 0  # failures of the same class in the same run
+    masked: str = ""  # the title of its signature, where its own words were not kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +288,7 @@ def _values(message: str) -> tuple[str, ...]:
 
 
 def _share_saying(history: FailureHistory, words: re.Pattern[str]) -> tuple[float, str]:
-    said = [match[0] for seen in history.failures if (match := words.search(seen.message))]
+    said = [match[0] for seen in history.failures if (match := words.search(seen.message or seen.masked))]
     share = len(said) / len(history.failures)
     return share, Counter(said).most_common(1)[0][0] if said else ""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
 
-from projects.vocabulary import Boundary, FlakeStatus, Layer, Outcome
+from projects.vocabulary import Boundary, Cause, FlakeStatus, Layer, Outcome
 
 NONE = "–"
 THIN = "\u202f"  # narrow no-break space
@@ -38,6 +38,16 @@ STATUS_WORDS = {
     FlakeStatus.ENVIRONMENT_SPECIFIC: "differs by environment",
 }
 
+CAUSE_WORDS = {
+    Cause.NOT_ENOUGH_EVIDENCE: "not enough evidence",
+    Cause.TIMING: "timing",
+    Cause.SHARED_STATE: "shared state",
+    Cause.TIME_AND_DATE: "time and date",
+    Cause.RANDOMNESS: "randomness",
+    Cause.EXTERNAL_SERVICE: "external service",
+    Cause.ENVIRONMENT: "environment",
+    Cause.RESOURCE: "a resource runs out",
+}
 BOUNDARY_WORDS = {boundary: boundary.word.replace("-", " ") for boundary in Boundary}
 
 

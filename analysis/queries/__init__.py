@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from analysis.queries.of_causes import causes
 from analysis.queries.of_failures import boundary_weeks, failures
 from analysis.queries.of_flakes import flake_totals, flake_weeks, flakes
 from analysis.queries.of_runs import results_of_run, run, runs, verdicts
@@ -14,6 +15,7 @@ __all__ = [
     "boundary_weeks",
     "branches",
     "budgets",
+    "causes",
     "changes",
     "failures",
     "flake_totals",

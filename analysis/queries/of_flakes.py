@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from analysis.answers import FlakeRow, FlakeTotals, FlakeWeek, Page
-from analysis.queries import rows
+from analysis.queries import of_causes, rows
 from analysis.window import Window
 from projects.models import Project
 from projects.vocabulary import Boundary, FlakeStatus
@@ -103,7 +103,11 @@ def flakes(project: Project, window: Window) -> Page[FlakeRow]:
     values = _values(project, window, size=window.size, offset=(window.page - 1) * window.size, **more)
     found = rows.fetch(statement, values)
     tests = rows.dressed(project, window, [rows.test_row(row) for row in found])
-    page = tuple(_flake_row(row, test) for row, test in zip(found, tests, strict=True))
+    hints = of_causes.causes(project, [test.id for test in tests], until=window.until)
+    page = tuple(
+        replace(_flake_row(row, test), cause=hints.get(test.id))
+        for row, test in zip(found, tests, strict=True)
+    )
     return Page(page, found[0][-1] if found else 0, window.page, window.size)
 
 

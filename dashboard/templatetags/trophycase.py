@@ -17,7 +17,7 @@ from analysis.answers import Page, SlowRow, StripCell
 from analysis.window import Window
 from dashboard import format as formats
 from dashboard import strips, verdicts
-from projects.vocabulary import Boundary, FlakeStatus, Outcome
+from projects.vocabulary import Boundary, Cause, FlakeStatus, Outcome
 
 register = template.Library()
 
@@ -78,6 +78,12 @@ def status_word(status: FlakeStatus) -> str:
 def boundary_word(boundary: Boundary) -> str:
     """Return a boundary as pages spell it."""
     return formats.BOUNDARY_WORDS[boundary]
+
+
+@register.filter
+def cause_word(cause: Cause) -> str:
+    """Return a cause as pages spell it."""
+    return formats.CAUSE_WORDS[cause]
 
 
 @register.filter

@@ -71,6 +71,8 @@ def columns(project: Project) -> list[Column[FlakeRow]]:
         Column("lost_s", lambda row: row.seconds_lost),
         Column("boundary", lambda row: row.boundary),
         Column("reason", lambda row: row.reason),
+        Column("cause", lambda row: row.cause.cause if row.cause else None),
+        Column("cause_evidence", lambda row: row.cause.evidence if row.cause else ""),
         Column("proof_runs", lambda row: " ".join(map(str, row.proof_runs))),
         Column("url", lambda row: f"{url}{row.test.id}"),
     ]

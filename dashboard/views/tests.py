@@ -86,6 +86,7 @@ def test(request: ProjectRequest, test_id: int) -> HttpResponse:
         "since": stories.since_words(answer),
         "facts": stories.test_facts(answer),
         "votes": stories.votes(answer),
+        "cause": queries.causes(project, [test_id], until=window.until).get(test_id),
         "limits": parts.limit_words(limits),
         "chart": charts.durations(
             answer.history,

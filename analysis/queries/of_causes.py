@@ -1,0 +1,159 @@
+"""What tests' failures are gathered for: analysis.causes reads a likely cause from them, and says when it cannot.
+
+A test that runs in several environments is several tests of one base here; their failures are read together, since only
+beside one another do they show that an environment is the cause.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from analysis.causes import CauseHint, FailureHistory, FailureSeen, cause
+from analysis.queries import rows
+from projects.models import Project
+
+HISTORY_DAYS = 90  # an older failure may have had another cause
+FAILURES_READ = 40  # the newest of each test: a pattern that they do not show is not there
+
+# One line a failing group: its first attempt, and whether a retry passed.
+FAILED = """
+WITH kin AS (
+    SELECT w.id AS wanted, t.id, t.variant, t.classname FROM projects_test w
+    JOIN projects_test t ON t.project_id = w.project_id AND (t.id = w.id OR (w.variant <> '' AND t.base = w.base))
+    WHERE w.project_id = %(project_id)s AND w.id = ANY(%(ids)s)
+), tried AS (
+    SELECT k.wanted, k.id, k.variant, k.classname, f.run_number, count(*) AS n, bool_or(f.is_final) AS is_final,
+        (array_agg(f.seconds ORDER BY f.attempt))[1] AS seconds, (array_agg(f.signature ORDER BY f.attempt))[1] AS signature,
+        row_number() OVER (PARTITION BY k.wanted ORDER BY f.run_number DESC, k.id) AS place
+    FROM kin k JOIN projects_failure f ON f.project_id = %(project_id)s AND f.test_id = k.id
+    WHERE f.day BETWEEN %(since)s AND %(until)s AND NOT f.in_incident
+    GROUP BY k.wanted, k.id, k.variant, k.classname, f.run_number
+), shown AS MATERIALIZED (SELECT * FROM tried WHERE place <= %(n_failures)s
+), spread AS (
+    SELECT f.signature, count(DISTINCT f.test_id) AS n FROM projects_failure f
+    WHERE f.project_id = %(project_id)s AND f.signature IN (SELECT signature FROM shown)
+        AND f.day BETWEEN %(since)s AND %(until)s
+    GROUP BY f.signature
+)
+SELECT s.wanted, u.started_at, s.seconds, s.variant, coalesce(m.message, ''), g.title, s.signature, s.n, s.is_final,
+    (SELECT count(DISTINCT o.test_id) FROM projects_failure o
+        JOIN projects_test ot ON ot.project_id = o.project_id AND ot.id = o.test_id
+        WHERE o.project_id = %(project_id)s AND o.run_number = s.run_number AND o.test_id <> s.id AND NOT o.in_incident
+            AND ot.classname = s.classname AND s.classname <> ''),
+    p.n
+FROM shown s
+JOIN projects_run u ON u.project_id = %(project_id)s AND u.number = s.run_number
+JOIN projects_signature g ON g.project_id = %(project_id)s AND g.digest = s.signature
+JOIN spread p ON p.signature = s.signature
+LEFT JOIN LATERAL (
+    SELECT m.message FROM projects_failuresample m
+    WHERE m.project_id = %(project_id)s AND m.test_id = s.id AND m.signature = s.signature AND m.run_number = s.run_number
+    ORDER BY m.slot LIMIT 1
+) m ON true
+ORDER BY s.wanted, u.started_at, s.run_number, s.id
+"""
+
+# How often each test ran in each environment, and the hours at which anything ran.
+EXPOSURE = """
+WITH kin AS (
+    SELECT w.id AS wanted, t.id, t.variant, w.median_s, w.framework, w.classname, w.name, w.file FROM projects_test w
+    JOIN projects_test t ON t.project_id = w.project_id AND (t.id = w.id OR (w.variant <> '' AND t.base = w.base))
+    WHERE w.project_id = %(project_id)s AND w.id = ANY(%(ids)s)
+), hours AS (
+    SELECT h, count(u.number)::int AS n FROM generate_series(0, 23) AS h
+    LEFT JOIN projects_run u ON u.project_id = %(project_id)s AND u.day BETWEEN %(since)s AND %(until)s
+        AND extract(hour FROM u.started_at AT TIME ZONE 'UTC') = h
+    GROUP BY h
+)
+SELECT k.wanted, k.variant, k.median_s, k.framework, k.classname, k.name, k.file,
+    coalesce(sum(d.n_passed + d.n_failed + d.n_error), 0)::int, (SELECT array_agg(n ORDER BY h) FROM hours)
+FROM kin k
+LEFT JOIN projects_testday d ON d.project_id = %(project_id)s AND d.on_default IN (false, true)
+    AND d.day BETWEEN %(since)s AND %(until)s AND d.test_id = k.id
+GROUP BY k.wanted, k.variant, k.median_s, k.framework, k.classname, k.name, k.file
+"""
+
+RUNNERS = {
+    "pytest": "pytest",
+    "jest": "jest",
+    "go": "go",
+    "playwright": "playwright",
+    "rspec": "rspec",
+    "surefire": "junit",
+}
+
+
+def causes(project: Project, test_ids: Sequence[int], *, until: date) -> dict[int, CauseHint]:
+    """Why does each of these tests likely fail now and then? Tests that never failed have no answer."""
+    if not test_ids:
+        return {}
+    values = {
+        "project_id": project.pk,
+        "ids": list(test_ids),
+        "since": until - timedelta(days=HISTORY_DAYS - 1),
+        "until": until,
+        "n_failures": FAILURES_READ,
+    }
+    failed: dict[int, list[tuple[FailureSeen, int]]] = defaultdict(list)
+    for row in rows.fetch(FAILED, values):
+        failed[row[0]].append((_seen(row), row[10]))
+    if not failed:
+        return {}
+    exposure: dict[int, list[Sequence[Any]]] = defaultdict(list)
+    for found in rows.fetch(EXPOSURE, {**values, "ids": list(failed)}):
+        exposure[found[0]].append(found)
+    return {test_id: cause(_history(failed[test_id], exposure[test_id])) for test_id in failed}
+
+
+def _seen(row: Sequence[Any]) -> FailureSeen:
+    _, at, seconds, environment, message, title, signature, n, is_final, n_beside, _ = row
+    return FailureSeen(
+        at=at,
+        seconds=seconds,
+        environment=environment,
+        worker="",
+        message=message,
+        signature=bytes(signature),
+        passed_on_retry=(not is_final) if n > 1 or not is_final else None,
+        n_failed_beside=n_beside,
+        masked=title,
+    )
+
+
+def _history(failed: Sequence[tuple[FailureSeen, int]], exposure: Sequence[Sequence[Any]]) -> FailureHistory:
+    _, _, median_s, framework, classname, name, file, _, hours = exposure[0]
+    runner = RUNNERS.get(framework, "")
+    return FailureHistory(
+        failures=[seen for seen, _ in failed],
+        median_pass_s=median_s,
+        n_runs=sum(row[7] for row in exposure),
+        runs_by_environment={row[1]: row[7] for row in exposure},
+        runs_by_worker={},
+        runs_by_hour=hours,
+        n_tests_with_signature=_spread_of_commonest(failed),
+        runner=runner,
+        test=_address(runner, classname=classname, name=name, file=file),
+    )
+
+
+def _spread_of_commonest(failed: Sequence[tuple[FailureSeen, int]]) -> int:
+    counts: dict[bytes, int] = defaultdict(int)
+    spread = {seen.signature: n_tests for seen, n_tests in failed}
+    for seen, _ in failed:
+        counts[seen.signature] += 1
+    return spread[max(counts, key=lambda signature: (counts[signature], signature))]
+
+
+def _address(runner: str, *, classname: str, name: str, file: str) -> str:
+    """Spell the test as its runner takes it on the command line."""
+    if runner == "go":
+        return f"^{name.split('/')[0]}$"
+    if runner != "pytest":
+        return name
+    modules = [part for part in classname.split(".") if part]
+    classes = [part for part in modules if part[:1].isupper()]
+    path = file or "/".join(part for part in modules if part not in classes) + ".py"
+    return "::".join([path, *classes, name]) if path != ".py" else name

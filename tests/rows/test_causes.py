@@ -1,0 +1,103 @@
+"""Likely causes are read from what was recorded: words, durations, neighbours and environments."""
+
+from __future__ import annotations
+
+import pytest
+from django.utils import timezone
+
+from analysis import queries
+from analysis.causes import CauseHint
+from projects.vocabulary import Cause
+from tests.factories import Shop, a_history, a_shop, a_test_named, failed, passed, record, report
+
+pytestmark = pytest.mark.django_db
+
+
+def hint(shop: Shop, name: str = "a") -> CauseHint | None:
+    """Return what is told of a test."""
+    test = a_test_named(shop, name)
+    return queries.causes(shop.project, [test.id], until=timezone.now().date()).get(test.id)
+
+
+def fails(shop: Shop, n: int, *, seconds: float = 0.01, message: str = "1 != 2", name: str = "a") -> None:
+    """Record runs in which a test fails."""
+    for number in range(n):
+        case = failed(name, seconds=seconds, message=message)
+        record(shop, report(case, passed("fine")), run=f"{name}-{number}", commit=f"c{number}")
+
+
+def test_a_test_that_never_failed_has_no_cause() -> None:
+    shop = a_shop()
+    record(shop, report(passed("a")))
+
+    assert hint(shop) is None
+
+
+def test_two_failures_are_not_enough_evidence() -> None:
+    shop = a_shop()
+    fails(shop, 2)
+
+    found = hint(shop)
+
+    assert found is not None
+    assert found.cause is Cause.NOT_ENOUGH_EVIDENCE
+
+
+def test_failures_that_wait_are_timing() -> None:
+    shop = a_shop()
+    fails(shop, 5, message="Timed out waiting for #pay")
+
+    found = hint(shop)
+
+    assert found is not None
+    assert found.cause is Cause.TIMING
+    assert "5 of 5 failures" in found.evidence
+
+
+def test_words_that_were_kept_of_other_failures_speak_for_all_of_a_signature() -> None:
+    shop = a_shop()
+    fails(shop, 8, message="connect ECONNREFUSED 10.0.0.7:5432")
+
+    found = hint(shop)
+
+    assert found is not None
+    assert found.cause is Cause.EXTERNAL_SERVICE
+    assert "8 of 8" in found.evidence
+
+
+def test_the_same_signature_in_three_tests_is_told() -> None:
+    shop = a_shop()
+    for name in ("a", "b", "c"):
+        fails(shop, 3, name=name, message="connect ECONNREFUSED postgres:5432")
+
+    found = hint(shop)
+
+    assert found is not None
+    assert "the same signature hit 3 tests" in found.evidence
+
+
+def test_one_environment_of_two_is_told_where_the_failures_are() -> None:
+    shop = a_shop()
+    for number in range(12):
+        case = failed("a", message="no such file") if number % 2 else passed("a")
+        record(shop, report(case), run=f"w{number}", environment="windows", commit=f"c{number}")
+        record(shop, report(passed("a")), run=f"l{number}", environment="linux", commit=f"c{number}")
+        record(shop, report(passed("a")), run=f"m{number}", environment="mac", commit=f"c{number}")
+    test = shop.project.tests.get(name="a", variant__contains="windows")
+
+    found = queries.causes(shop.project, [test.id], until=timezone.now().date())[test.id]
+
+    assert found.cause is Cause.ENVIRONMENT
+    assert "windows" in found.evidence
+
+
+def test_the_pages_tell_the_cause_with_its_recipe() -> None:
+    shop = a_shop()
+    a_history(shop, "..R.R..R.R.")
+    test = a_test_named(shop, "adds")
+
+    on_test = shop.browser().get(f"/p/{shop.project.slug}/tests/{test.id}").content.decode()
+    on_flaky = shop.browser().get(f"/p/{shop.project.slug}/flaky").content.decode()
+
+    assert "Likely cause: not enough evidence" in on_test
+    assert "not enough evidence" in on_flaky
