@@ -16,6 +16,7 @@ urlpatterns = [
     path("api/docs", RedirectView.as_view(pattern_name="api:openapi-view"), name="api-docs"),
     path("api/v1/", api.urls),
     path("upload.py", upload_py, name="uploader"),
+    path("", include("ingest.clients.urls")),
     path("", include("reports.urls")),
     path("", include("dashboard.urls")),
 ]

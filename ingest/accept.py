@@ -42,8 +42,18 @@ class Accepted:
     is_new: bool
 
 
-def accept(project: Project, token: Token | None, delivery: Delivery, *, now: datetime) -> Accepted:
-    """Store the delivery and ring for a worker; the same bytes for the same run give the first upload again."""
+def accept(
+    project: Project,
+    token: Token | None,
+    delivery: Delivery,
+    *,
+    now: datetime,
+    upload_id: uuid.UUID | None = None,
+) -> Accepted:
+    """Store the delivery and ring for a worker; the same bytes for the same run give the first upload again.
+
+    A sender that was promised an id brings it along. One id is one upload: other bytes under it are refused.
+    """
     if not any(file.content for file in delivery.files):
         raise Refusal(
             "no_file",
@@ -56,9 +66,17 @@ def accept(project: Project, token: Token | None, delivery: Delivery, *, now: da
         return Accepted(before, is_new=False)
     _refuse_when_busy()
     try:
-        return Accepted(_store(project, token, delivery, digest, now=now), is_new=True)
-    except IntegrityError:  # the same delivery, stored a moment ago by another request
-        return Accepted(Upload.objects.get(project=project, digest=digest), is_new=False)
+        stored = _store(project, token, delivery, digest, upload_id or uuid.uuid4(), now=now)
+    except (
+        IntegrityError
+    ):  # the same delivery, stored a moment ago by another request, or an id that was used
+        before = Upload.objects.filter(project=project, digest=digest).first()
+        if before is None:
+            raise Refusal(
+                "used", 403, "This address has taken an upload already. Ask for a new one."
+            ) from None
+        return Accepted(before, is_new=False)
+    return Accepted(stored, is_new=True)
 
 
 def _digest(delivery: Delivery) -> bytes:
@@ -86,13 +104,19 @@ def _refuse_when_busy() -> None:
 
 
 def _store(
-    project: Project, token: Token | None, delivery: Delivery, digest: bytes, *, now: datetime
+    project: Project,
+    token: Token | None,
+    delivery: Delivery,
+    digest: bytes,
+    upload_id: uuid.UUID,
+    *,
+    now: datetime,
 ) -> Upload:
     fields = delivery.fields
     with transaction.atomic():
         upload = Upload.objects.create(
             project=project,
-            id=uuid.uuid4(),
+            id=upload_id,
             received_at=now,
             token=token,
             n_bytes=sum(len(file.content) for file in delivery.files),
