@@ -121,7 +121,7 @@ def attributes(body: bytes) -> list[tuple[str, str, float, int]]:
     parser = expat.ParserCreate()
     parser.buffer_text = True
     parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.Parse(body, True)
+    parser.Parse(body, True)  # noqa: FBT003 - it takes no names
     return rows
 
 
