@@ -82,6 +82,22 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
+class Suite:
+    """A suite in a window: its headline numbers, and its layers whatever the filter."""
+
+    totals: Totals
+    layers: tuple[LayerAmount, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What the frame of every page says of a project: its branches, the busiest first, and its flaky tests."""
+
+    branches: tuple[str, ...]
+    n_flaky: int
+
+
+@dataclass(frozen=True, slots=True)
 class TrendWeek:
     """The suite in one week: tests alive and seconds spent, by layer. `monday` begins it."""
 
@@ -239,7 +255,10 @@ class TestAnswer:
     flake: FlakeAnswer | None
     reasons: tuple[ReasonRow, ...]
     history: tuple[ResultRow, ...]
+    results: Page[ResultRow]
     share_of_time: float | None
+    id_before: int | None
+    id_after: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -566,6 +585,7 @@ class RunAnswer:
     uploads: tuple[UploadRow, ...]
     number_before: int | None
     number_after: int | None
+    number_before_on_branch: int | None
 
 
 @dataclass(frozen=True, slots=True)

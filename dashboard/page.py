@@ -72,6 +72,7 @@ class Place:
     url: str
     key: str
     is_here: bool
+    n: int = 0
 
 
 def member_page(
@@ -140,15 +141,15 @@ def render(
 
 
 def _project_frame(request: ProjectRequest, *, place: str, offers: Sequence[str] | None) -> dict[str, Any]:
+    known = queries.frame(request.project)
     frame: dict[str, Any] = {
         "project": request.project,
         "access": request.access,
         "window": request.window,
-        "places": places(request.project, request.window, here=place),
+        "places": places(request.project, request.window, here=place, n_flaky=known.n_flaky),
     }
     if offers is not None:
-        branches = queries.branches(request.project)
-        frame["bar"] = filters.bar(request.window, branches=branches, offers=offers)
+        frame["bar"] = filters.bar(request.window, branches=known.branches, offers=offers)
     return frame
 
 
@@ -172,11 +173,12 @@ def kept(window: Window) -> str:
     return window.without_filters.query(by="count")
 
 
-def places(project: Project, window: Window, *, here: str) -> tuple[Place, ...]:
+def places(project: Project, window: Window, *, here: str, n_flaky: int = 0) -> tuple[Place, ...]:
     """Return the navigation; branch and dates go with the reader, other filters stay behind."""
     query, paths = kept(window), urls(project)
     return tuple(
-        Place(name, words, f"{paths[name]}{query}", key, name == here) for name, words, key in NAVIGATION
+        Place(name, words, f"{paths[name]}{query}", key, name == here, n=n_flaky if name == "flaky" else 0)
+        for name, words, key in NAVIGATION
     )
 
 

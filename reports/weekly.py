@@ -84,9 +84,8 @@ def _has_runs(project: models.Project, days: Days) -> bool:
 
 def _week(project: models.Project, days: Days) -> Week:
     window = Window(project.default_branch, project.default_branch, days.since, days.until, days.until)
-    layers = queries.layer_amounts(project, window)
-    layers_before = queries.layer_amounts(project, window.previous)
-    now, before = _shape(layers), _shape(layers_before)
+    suite, suite_before = queries.suites(project, window)
+    now, before = _shape(suite.layers), _shape(suite_before.layers)
     target = wishes.target(project.target_kind, project.target_bands)
     flaky = _flaky(project, window)
     return Week(
@@ -94,10 +93,10 @@ def _week(project: models.Project, days: Days) -> Week:
         branch=project.default_branch,
         since=days.since,
         until=days.until,
-        totals=queries.totals(project, window),
-        before=queries.totals(project, window.previous),
-        layers=layers,
-        layers_before=layers_before,
+        totals=suite.totals,
+        before=suite_before.totals,
+        layers=suite.layers,
+        layers_before=suite_before.layers,
         verdict=shape.sentence(project.name, now=now, before=before, n_days=schedule.N_DAYS),
         judgement=shape.judge(now, target) if target and now.total else None,
         target=target.kind.word if target else "",

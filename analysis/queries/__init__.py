@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from analysis.queries.of_causes import causes
+from analysis.queries.of_changes import changes
 from analysis.queries.of_failures import boundary_weeks, failures
 from analysis.queries.of_flakes import flake_totals, flake_weeks, flakes
 from analysis.queries.of_runs import results_of_run, run, runs, verdicts
-from analysis.queries.of_suite import branches, changes, layer_amounts, projects, seen, totals, trend
+from analysis.queries.of_suite import (
+    branches,
+    frame,
+    layer_amounts,
+    projects,
+    seen,
+    suite,
+    suites,
+    totals,
+    trend,
+)
 from analysis.queries.of_tests import results_of_test, test, tests
 from analysis.queries.of_time import budgets, misfits, slow, slow_totals
 from analysis.queries.of_uploads import problem_groups, upload, upload_days, uploads
@@ -21,6 +32,7 @@ __all__ = [
     "flake_totals",
     "flake_weeks",
     "flakes",
+    "frame",
     "layer_amounts",
     "misfits",
     "problem_groups",
@@ -32,6 +44,8 @@ __all__ = [
     "seen",
     "slow",
     "slow_totals",
+    "suite",
+    "suites",
     "test",
     "tests",
     "totals",

@@ -45,12 +45,27 @@ WHERE {runs} AND (%(q)s = '' OR u.key ILIKE %(like)s OR u.commit ILIKE %(like)s 
     AND (NOT %(only_bad)s OR u.n_failed + u.n_error > 0) AND (NOT %(only_passed)s OR u.n_failed + u.n_error = 0)
 ORDER BY {order}, u.number DESC LIMIT %(size)s OFFSET %(offset)s
 """
+# The run before it on the same branch, of which this run may miss tests, and its neighbours by number.
 ONE_RUN = """
-SELECT {columns}, (
-    SELECT b.seconds FROM projects_run b
+SELECT {columns}, b.seconds,
+    (SELECT max(number) FROM projects_run WHERE project_id = u.project_id AND number < u.number),
+    (SELECT min(number) FROM projects_run WHERE project_id = u.project_id AND number > u.number),
+    p.number, (SELECT count(*) FROM projects_result r
+        WHERE r.project_id = %(project_id)s AND r.run_number = p.number AND r.ran_on = p.day AND NOT EXISTS (
+            SELECT FROM projects_result h WHERE h.project_id = %(project_id)s AND h.test_id = r.test_id
+                AND h.run_number = %(number)s AND h.ran_on = u.day))
+FROM projects_run u
+LEFT JOIN LATERAL (
+    SELECT seconds FROM projects_run b
     WHERE b.project_id = u.project_id AND b.branch = u.branch AND b.started_at < u.started_at AND NOT b.is_truncated
-    ORDER BY b.started_at DESC, b.number DESC LIMIT 1)
-FROM projects_run u WHERE u.project_id = %(project_id)s AND u.number = %(number)s
+    ORDER BY b.started_at DESC, b.number DESC LIMIT 1
+) b ON true
+LEFT JOIN LATERAL (
+    SELECT p.number, p.day FROM projects_run p
+    WHERE p.project_id = u.project_id AND p.branch = u.branch AND p.started_at < u.started_at
+    ORDER BY p.started_at DESC, p.number DESC LIMIT 1
+) p ON true
+WHERE u.project_id = %(project_id)s AND u.number = %(number)s
 """
 SORTS = {
     "number": "u.number",
@@ -94,30 +109,17 @@ SELECT {test}, 1, 0, 0, 0, 0 FROM projects_test t
 WHERE t.project_id = %(project_id)s AND t.first_run = %(number)s ORDER BY t.id LIMIT %(limit)s
 """
 
-# Tests of the run before on the same branch that this run does not have.
-MISSING = """
-SELECT count(*) FROM projects_result r
-WHERE r.project_id = %(project_id)s AND r.run_number = %(before)s AND r.ran_on = (
-        SELECT day FROM projects_run WHERE project_id = %(project_id)s AND number = %(before)s)
-    AND NOT EXISTS (SELECT FROM projects_result h WHERE h.project_id = r.project_id AND h.test_id = r.test_id
-        AND h.run_number = %(number)s AND h.ran_on = %(day)s)
-"""
+# The layers of the run, and what they usually are on the default branch.
 LAYERS = """
-SELECT layer, n_tests, seconds FROM projects_runlayer WHERE project_id = %(project_id)s AND run_number = %(number)s
-"""
-USUAL = """
-SELECT layer, percentile_disc(0.5) WITHIN GROUP (ORDER BY n_tests), percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds)
+SELECT true, layer, n_tests, seconds FROM projects_runlayer WHERE project_id = %(project_id)s AND run_number = %(number)s
+UNION ALL
+SELECT false, layer, percentile_disc(0.5) WITHIN GROUP (ORDER BY n_tests),
+    percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds)
 FROM projects_runlayer
 WHERE project_id = %(project_id)s AND run_number IN (
     SELECT number FROM projects_run WHERE project_id = %(project_id)s AND is_default_branch AND NOT is_truncated
         AND started_at < %(started_at)s ORDER BY started_at DESC LIMIT %(n_usual)s)
 GROUP BY layer
-"""
-NEIGHBOURS = """
-SELECT (SELECT max(number) FROM projects_run WHERE project_id = %(project_id)s AND number < %(number)s),
-    (SELECT min(number) FROM projects_run WHERE project_id = %(project_id)s AND number > %(number)s),
-    (SELECT number FROM projects_run WHERE project_id = %(project_id)s AND branch = %(branch)s
-        AND started_at < %(started_at)s ORDER BY started_at DESC, number DESC LIMIT 1)
 """
 
 # Tests whose last word in the run was bad, with since when the default branch has failed in them without a pass between.
@@ -145,9 +147,11 @@ ORDER BY f.p_flaky NULLS FIRST, f.test_id LIMIT %(limit)s
 
 RESULTS = """
 SELECT r.run_number, r.test_id, t.suite, t.classname, t.name, t.file, r.outcome, r.seconds, r.n_attempts, {flaky}, t.layer,
-    count(*) OVER ()
+    u.started_at, u.branch, u.commit, count(*) OVER ()
 FROM projects_result r JOIN projects_test t ON t.project_id = r.project_id AND t.id = r.test_id
-WHERE r.project_id = %(project_id)s AND r.run_number = %(number)s AND r.ran_on = %(day)s AND {filters}
+JOIN projects_run u ON u.project_id = r.project_id AND u.number = r.run_number
+WHERE r.project_id = %(project_id)s AND r.run_number = %(number)s AND {filters}
+    AND r.ran_on = (SELECT day FROM projects_run WHERE project_id = %(project_id)s AND number = %(number)s)
 ORDER BY {order}, r.test_id LIMIT %(size)s OFFSET %(offset)s
 """
 RESULT_SORTS = {
@@ -193,8 +197,9 @@ def run(project: Project, number: int) -> RunAnswer | None:
     if not found:
         return None
     row = _run_row(found[0])
-    values |= {"branch": row.branch, "started_at": row.started_at, "day": row.started_at.date()}
-    before, after, same_branch = rows.fetch(NEIGHBOURS, values)[0]
+    before, after, same_branch, n_missing = found[0][22:26]
+    values |= {"branch": row.branch, "started_at": row.started_at, "n_usual": USUAL_RUNS}
+    layers = rows.fetch(LAYERS, values)
     failures = _failures(values)
     standing = [failure for failure, is_flaky, in_incident in failures if not is_flaky and not in_incident]
     incident = [failure for failure, is_flaky, in_incident in failures if in_incident and not is_flaky]
@@ -206,12 +211,13 @@ def run(project: Project, number: int) -> RunAnswer | None:
         incident=tuple(incident),
         n_incident=row.n_bad if row.is_incident else len(incident),
         new_tests=_new_tests(values),
-        n_missing=rows.fetch(MISSING, {**values, "before": same_branch})[0][0] if same_branch else 0,
-        layers=_layers(LAYERS, values),
-        usual=_layers(USUAL, {**values, "n_usual": USUAL_RUNS}),
+        n_missing=n_missing,
+        layers=_layers(layers, is_here=True),
+        usual=_layers(layers, is_here=False),
         uploads=of_uploads.uploads_of_run(project, number),
         number_before=before,
         number_after=after,
+        number_before_on_branch=same_branch,
     )
 
 
@@ -246,20 +252,13 @@ def _new_tests(values: dict[str, Any]) -> tuple[TestRow, ...]:
     return tuple(rows.test_row(row) for row in rows.fetch(statement, {**values, "limit": NEW_SHOWN}))
 
 
-def _layers(statement: str, values: dict[str, Any]) -> tuple[LayerAmount, ...]:
-    found = {layer: (n, seconds) for layer, n, seconds in rows.fetch(statement, values)}
-    return tuple(LayerAmount(layer, *found.get(layer, (0, 0.0))) for layer in Layer)
+def _layers(found: Sequence[Sequence[Any]], *, is_here: bool) -> tuple[LayerAmount, ...]:
+    amounts = {layer: (n, seconds) for here, layer, n, seconds in found if here == is_here}
+    return tuple(LayerAmount(layer, *amounts.get(layer, (0, 0.0))) for layer in Layer)
 
 
 def results_of_run(project: Project, number: int, window: Window) -> Page[ResultRow]:
     """How did each test end in this run, the worst first?"""
-    kept = rows.fetch(
-        "SELECT started_at, branch, commit, day FROM projects_run WHERE project_id = %(project_id)s AND number = %(number)s",
-        {"project_id": project.pk, "number": number},
-    )
-    if not kept:
-        return Page((), 0, 1, window.size)
-    started_at, branch, commit, day = kept[0]
     condition, more = rows.filters(replace(window, outcomes=()))
     if window.outcomes:
         condition += " AND r.outcome = ANY(%(outcomes)s)"
@@ -270,7 +269,6 @@ def results_of_run(project: Project, number: int, window: Window) -> Page[Result
         project,
         window,
         number=number,
-        day=day,
         outcomes=[int(outcome) for outcome in window.outcomes],
         size=window.size,
         offset=(window.page - 1) * window.size,
@@ -282,9 +280,9 @@ def results_of_run(project: Project, number: int, window: Window) -> Page[Result
             run_number=row[0],
             test_id=row[1],
             title=title_of(suite=row[2], classname=row[3], name=row[4], file=row[5]),
-            at=started_at,
-            branch=branch,
-            commit=commit,
+            at=row[11],
+            branch=row[12],
+            commit=row[13],
             outcome=Outcome(row[6]),
             seconds=row[7],
             n_attempts=row[8],

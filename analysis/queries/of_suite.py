@@ -1,21 +1,19 @@
-"""Questions about the whole suite: how large, which shape, where it goes, what changed."""
+"""Questions about the whole suite: how large, which shape, where it goes. What changed in it is of_changes' affair.
+
+One statement answers for a window and the one before it, and for any number of projects.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from analysis.answers import Change, LayerAmount, ProjectRow, Seen, TestRow, Totals, TrendWeek
+from analysis.answers import Frame, LayerAmount, ProjectRow, Seen, Suite, Totals, TrendWeek
 from analysis.queries import rows
 from analysis.window import Window, read
 from projects.models import Project
 from projects.vocabulary import Layer
-
-VANISHED_DAYS = 14  # a test unseen for so long has left the suite
-SLOWER_RATIO = 1.5
-SLOWER_SECONDS = 0.1
-SHOWN = 3  # tests named for each kind of change
 
 SEEN = """
 SELECT (SELECT count(*) FROM projects_upload WHERE project_id = %(project_id)s),
@@ -26,85 +24,75 @@ SELECT (SELECT count(*) FROM projects_upload WHERE project_id = %(project_id)s),
     coalesce((SELECT sentence FROM projects_problem WHERE project_id = %(project_id)s AND level = 2 ORDER BY at DESC LIMIT 1), '')
 """
 
+FRAME = """
+SELECT ARRAY(SELECT branch FROM projects_run WHERE project_id = %(project_id)s GROUP BY branch
+        ORDER BY count(*) DESC, branch LIMIT %(limit)s),
+    (SELECT count(*) FROM projects_test WHERE project_id = %(project_id)s AND flake_status = 2)
+"""
+
+NOW = "(true, %(since)s::date, %(until)s::date)"
+BEFORE = "(false, %(before_since)s::date, %(before_until)s::date)"
+
 # A test counts once, whatever number of environments it runs in.
-AMOUNTS = {
-    "default": """
-    SELECT layer, count(DISTINCT base) FROM projects_test
-    WHERE project_id = %(project_id)s AND last_main_on >= %(since)s AND first_main_on <= %(until)s GROUP BY layer""",
-    "all": """
-    SELECT layer, count(DISTINCT base) FROM projects_test
-    WHERE project_id = %(project_id)s AND last_seen_on >= %(since)s AND first_seen_on <= %(until)s GROUP BY layer""",
-}
-AMOUNTS["branch"] = f"""
-    SELECT t.layer, count(DISTINCT t.base) FROM (SELECT DISTINCT test_id FROM ({rows.DAYS["branch"]}) days) d
-    JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = d.test_id GROUP BY t.layer"""
+AMOUNTS = """
+    SELECT b.project_id, b.is_now, b.layer, count(*) AS n FROM (
+        SELECT t.project_id, w.is_now, t.layer FROM w JOIN projects_test t ON t.{last} >= w.since AND t.{first} <= w.until
+        WHERE t.project_id = ANY(%(ids)s) GROUP BY t.project_id, w.is_now, t.layer, t.base
+    ) b GROUP BY b.project_id, b.is_now, b.layer"""
+LAYER_SUMS = """
+    SELECT d.project_id, w.is_now, d.layer, sum(d.n_passed) AS n_passed, sum(d.n_failed + d.n_error) AS n_bad,
+        sum(d.n_skipped) AS n_skipped, sum(d.seconds) AS seconds
+    FROM w JOIN projects_layerday d ON d.day BETWEEN w.since AND w.until
+    WHERE d.project_id = ANY(%(ids)s) AND {on_default} GROUP BY d.project_id, w.is_now, d.layer"""
+DAYS_OF_BRANCH = """
+    SELECT {is_now} AS is_now, d.*, t.layer, t.base FROM ({days}) d
+    JOIN projects_test t ON t.project_id = d.project_id AND t.id = d.test_id"""
+AMOUNTS_OF_BRANCH = """
+    SELECT project_id, is_now, layer, count(DISTINCT base) AS n FROM days GROUP BY project_id, is_now, layer"""
+SUMS_OF_BRANCH = """
+    SELECT project_id, is_now, layer, sum(n_passed) AS n_passed, sum(n_failed + n_error) AS n_bad, sum(n_skipped) AS n_skipped,
+        sum(seconds) AS seconds
+    FROM days GROUP BY project_id, is_now, layer"""
 
-LAYER_SUMS = {
-    "default": """
-    SELECT layer, sum(n_passed), sum(n_failed + n_error), sum(n_skipped), sum(seconds) FROM projects_layerday
-    WHERE project_id = %(project_id)s AND on_default AND day BETWEEN %(since)s AND %(until)s GROUP BY layer""",
-    "all": """
-    SELECT layer, sum(n_passed), sum(n_failed + n_error), sum(n_skipped), sum(seconds) FROM projects_layerday
-    WHERE project_id = %(project_id)s AND day BETWEEN %(since)s AND %(until)s GROUP BY layer""",
-    "branch": f"""
-    SELECT t.layer, sum(n_passed), sum(n_failed + n_error), sum(n_skipped), sum(seconds) FROM ({rows.DAYS["branch"]}) d
-    JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = d.test_id GROUP BY t.layer""",
-}
-
-RUN_TIMES = """
-SELECT count(*), percentile_cont(0.5) WITHIN GROUP (ORDER BY u.seconds) FILTER (WHERE NOT u.is_truncated)
-FROM projects_run u WHERE {runs}
+SUITES = """
+WITH w (is_now, since, until) AS (VALUES {windows}){days}, amounts AS ({amounts}), sums AS ({sums}),
+times AS (
+    SELECT u.project_id, w.is_now, count(*) AS n_runs,
+        percentile_cont(0.5) WITHIN GROUP (ORDER BY u.seconds) FILTER (WHERE NOT u.is_truncated) AS p50
+    FROM w JOIN projects_run u ON u.day BETWEEN w.since AND w.until
+    WHERE u.project_id = ANY(%(ids)s) AND {runs} GROUP BY u.project_id, w.is_now
+), flaked AS (
+    SELECT p.project_id, w.is_now, count(DISTINCT p.test_id) AS n
+    FROM w JOIN projects_flakeproof p ON p.day BETWEEN w.since AND w.until
+    JOIN projects_run u ON u.project_id = p.project_id AND u.number = p.run_number
+    JOIN projects_test t ON t.project_id = p.project_id AND t.id = p.test_id
+    WHERE p.project_id = ANY(%(ids)s) AND NOT p.in_incident AND {runs} AND t.flake_status IN (2, 4, 5)
+    GROUP BY p.project_id, w.is_now
+)
+SELECT p.id, w.is_now, l.layer, coalesce(amounts.n, 0), coalesce(sums.n_passed, 0), coalesce(sums.n_bad, 0),
+    coalesce(sums.n_skipped, 0), coalesce(sums.seconds, 0), coalesce(times.n_runs, 0), times.p50, coalesce(flaked.n, 0)
+FROM unnest(%(ids)s::int[]) AS p (id) CROSS JOIN w CROSS JOIN unnest(%(every_layer)s::int[]) AS l (layer)
+LEFT JOIN amounts ON (amounts.project_id, amounts.is_now, amounts.layer) = (p.id, w.is_now, l.layer)
+LEFT JOIN sums ON (sums.project_id, sums.is_now, sums.layer) = (p.id, w.is_now, l.layer)
+LEFT JOIN times ON (times.project_id, times.is_now) = (p.id, w.is_now)
+LEFT JOIN flaked ON (flaked.project_id, flaked.is_now) = (p.id, w.is_now)
 """
 
-FLAKED = """
-SELECT count(DISTINCT p.test_id) FROM projects_flakeproof p
-JOIN projects_run u ON u.project_id = p.project_id AND u.number = p.run_number
-JOIN projects_test t ON t.project_id = p.project_id AND t.id = p.test_id
-WHERE p.project_id = %(project_id)s AND p.day BETWEEN %(since)s AND %(until)s AND NOT p.in_incident AND {runs}
-    AND t.flake_status IN (2, 4, 5)
-"""
-
+# Each test has a bit for every week in which it is alive; the bits of a test's environments are put together.
 TREND = """
-SELECT w.monday, t.layer, count(DISTINCT t.base)
-FROM unnest(%(mondays)s::date[]) AS w (monday)
-JOIN projects_test t ON t.project_id = %(project_id)s AND t.last_main_on >= w.monday AND t.first_main_on < w.monday + 7
-GROUP BY w.monday, t.layer
-"""
-TREND_SECONDS = """
-SELECT date_trunc('week', day)::date, layer, sum(seconds) FROM projects_layerday
-WHERE project_id = %(project_id)s AND on_default AND day >= %(first)s AND day <= %(last)s GROUP BY 1, 2
-"""
-TREND_RUNS = """
-SELECT date_trunc('week', day)::date, count(*) FROM projects_run
-WHERE project_id = %(project_id)s AND is_default_branch AND day >= %(first)s AND day <= %(last)s GROUP BY 1
-"""
-
-NEW_FLAKES = """
-SELECT {test}, 0, 0, 0, 0, 0, count(*) OVER () FROM projects_test t
-JOIN projects_flake f ON f.project_id = t.project_id AND f.test_id = t.id
-WHERE t.project_id = %(project_id)s AND f.status = 2 AND f.since_on BETWEEN %(since)s AND %(until)s
-ORDER BY f.n_flakes DESC, t.id LIMIT %(limit)s
-"""
-NEW_TESTS = """
-SELECT {test}, 0, 0, 0, 0, 0, count(*) OVER () FROM projects_test t
-WHERE t.project_id = %(project_id)s AND t.first_main_on BETWEEN %(since)s AND %(until)s
-    AND EXISTS (SELECT FROM projects_test o WHERE o.project_id = t.project_id AND o.first_main_on < %(since)s)
-ORDER BY t.layer DESC, t.first_main_on DESC, t.id LIMIT %(limit)s
-"""
-VANISHED = """
-SELECT {test}, 0, 0, 0, 0, 0, count(*) OVER () FROM projects_test t
-WHERE t.project_id = %(project_id)s AND t.last_main_on BETWEEN %(gone_since)s AND %(gone_until)s
-ORDER BY t.last_main_on DESC, t.id LIMIT %(limit)s
-"""
-SLOWER = """
-WITH days AS ({days}), s AS ({summed}), before_days AS ({before}),
-before AS (SELECT test_id, sum(seconds) AS seconds, sum(n_passed + n_failed + n_error) AS n FROM before_days GROUP BY test_id)
-SELECT {test}, {sums}, count(*) OVER () FROM s JOIN before b USING (test_id)
-JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
-WHERE s.n_results - s.n_skipped >= 3 AND b.n >= 3 AND b.seconds > 0
-    AND s.seconds / (s.n_results - s.n_skipped) >= %(ratio)s * b.seconds / b.n
-    AND s.seconds / (s.n_results - s.n_skipped) - b.seconds / b.n >= %(least)s
-ORDER BY s.seconds - b.seconds / b.n * s.n_results DESC, t.id LIMIT %(limit)s
+SELECT 'tests', mask, layer, count(*)::float8 FROM (
+    SELECT layer, bit_or(
+        ((1::bigint << least((last_main_on - %(first)s) / 7 + 1, %(n_weeks)s)) - 1)
+        & ~((1::bigint << greatest((first_main_on - %(first)s) / 7, 0)) - 1)) AS mask
+    FROM projects_test WHERE project_id = %(project_id)s AND last_main_on >= %(first)s AND first_main_on <= %(last)s
+    GROUP BY layer, base
+) alive GROUP BY mask, layer
+UNION ALL
+SELECT 'seconds', (day - %(first)s) / 7, layer, sum(seconds) FROM projects_layerday
+WHERE project_id = %(project_id)s AND on_default AND day BETWEEN %(first)s AND %(last)s GROUP BY 2, layer
+UNION ALL
+SELECT 'runs', (day - %(first)s) / 7, 0, count(*) FROM projects_run
+WHERE project_id = %(project_id)s AND is_default_branch AND day BETWEEN %(first)s AND %(last)s GROUP BY 2
 """
 
 
@@ -118,48 +106,87 @@ def _branch_only(window: Window) -> str:
     return rows.RUNS[rows.kind_of(window)].split(" AND u.day")[0]
 
 
+def frame(project: Project, *, limit: int = 100) -> Frame:
+    """Which branches have runs, the busiest first, and how many tests are flaky now?"""
+    branches, n_flaky = rows.fetch(FRAME, {"project_id": project.pk, "limit": limit})[0]
+    return Frame(tuple(branches), n_flaky)
+
+
 def branches(project: Project, *, limit: int = 100) -> tuple[str, ...]:
     """Which branches have runs, the busiest first?"""
-    statement = (
-        "SELECT branch FROM projects_run WHERE project_id = %(project_id)s GROUP BY branch"
-        " ORDER BY count(*) DESC, branch LIMIT %(limit)s"
+    return frame(project, limit=limit).branches
+
+
+def suite(project: Project, window: Window) -> Suite:
+    """How large is the suite, how did it do, and which layers has it?"""
+    return _suites([project.pk], window, both=False)[project.pk, True]
+
+
+def suites(project: Project, window: Window) -> tuple[Suite, Suite]:
+    """How large is the suite, how did it do, and which layers has it: in the window, and in the one before it?"""
+    found = _suites([project.pk], window, both=True)
+    return found[project.pk, True], found[project.pk, False]
+
+
+def _suites(ids: Sequence[int], window: Window, *, both: bool) -> dict[tuple[int, bool], Suite]:
+    kind = rows.kind_of(window)
+    values = {
+        "ids": list(ids),
+        "project_id": ids[0],
+        "branch": window.branch,
+        "since": window.since,
+        "until": window.until,
+        "before_since": window.previous.since,
+        "before_until": window.previous.until,
+        "every_layer": [int(layer) for layer in Layer],
+    }
+    found: dict[tuple[int, bool], list[Sequence[Any]]] = {}
+    for project_id, is_now, *row in rows.fetch(_suites_statement(kind, both=both), values):
+        found.setdefault((project_id, is_now), []).append(row)
+    return {key: _suite(got, window) for key, got in found.items()}
+
+
+def _suites_statement(kind: str, *, both: bool) -> str:
+    parts = {"windows": f"{NOW}, {BEFORE}" if both else NOW, "runs": rows.RUNS_OF_KIND[kind], "days": ""}
+    if kind == "branch":
+        now = DAYS_OF_BRANCH.format(is_now="true", days=rows.DAYS[kind])
+        before = DAYS_OF_BRANCH.format(is_now="false", days=rows.before(rows.DAYS[kind]))
+        days = f", days AS ({now} UNION ALL {before})" if both else f", days AS ({now})"
+        return SUITES.format(**parts | {"days": days}, amounts=AMOUNTS_OF_BRANCH, sums=SUMS_OF_BRANCH)
+    of = "main" if kind == "default" else "seen"
+    amounts = AMOUNTS.format(first=f"first_{of}_on", last=f"last_{of}_on")
+    on_default = "d.on_default" if kind == "default" else "d.on_default IN (false, true)"
+    return SUITES.format(**parts, amounts=amounts, sums=LAYER_SUMS.format(on_default=on_default))
+
+
+def _suite(found: Sequence[Sequence[Any]], window: Window) -> Suite:
+    """Make the answer of a row a layer; the filter on layers narrows the totals and not the layers."""
+    wanted = window.layers or tuple(Layer)
+    narrowed = [row for row in found if Layer(row[0]) in wanted]
+    n_runs, p50, n_flaky = found[0][6:]
+    totals = Totals(
+        n_tests=sum(row[1] for row in narrowed),
+        n_runs=n_runs,
+        n_passed=int(sum(row[2] for row in narrowed)),
+        n_bad=int(sum(row[3] for row in narrowed)),
+        n_skipped=int(sum(row[4] for row in narrowed)),
+        run_seconds_p50=p50,
+        n_flaky=n_flaky,
+        n_unknown=next(row[1] for row in found if row[0] == Layer.UNKNOWN),
     )
-    return tuple(branch for (branch,) in rows.fetch(statement, {"project_id": project.pk, "limit": limit}))
+    by_layer = {row[0]: row for row in found}
+    layers = tuple(LayerAmount(layer, by_layer[layer][1], float(by_layer[layer][5])) for layer in Layer)
+    return Suite(totals, layers)
 
 
 def totals(project: Project, window: Window) -> Totals:
     """How many tests and runs were there, how many passed, how long is a run?"""
-    kind = rows.kind_of(window)
-    values = rows.values_of(project, window)
-    amounts = {Layer(layer): n for layer, n in rows.fetch(AMOUNTS[kind], values)}
-    sums = [
-        row
-        for row in rows.fetch(LAYER_SUMS[kind], values)
-        if not window.layers or Layer(row[0]) in window.layers
-    ]
-    n_runs, p50 = rows.fetch(RUN_TIMES.format(runs=rows.RUNS[kind]), values)[0]
-    wanted = window.layers or tuple(Layer)
-    return Totals(
-        n_tests=sum(amounts.get(layer, 0) for layer in wanted),
-        n_runs=n_runs,
-        n_passed=int(sum(row[1] for row in sums)),
-        n_bad=int(sum(row[2] for row in sums)),
-        n_skipped=int(sum(row[3] for row in sums)),
-        run_seconds_p50=p50,
-        n_flaky=rows.fetch(FLAKED.format(runs=rows.RUNS[kind]), values)[0][0],
-        n_unknown=amounts.get(Layer.UNKNOWN, 0),
-    )
+    return suite(project, window).totals
 
 
 def layer_amounts(project: Project, window: Window) -> tuple[LayerAmount, ...]:
     """How many tests does each layer have, and how much time does it take?"""
-    kind = rows.kind_of(window)
-    values = rows.values_of(project, window)
-    counts = dict(rows.fetch(AMOUNTS[kind], values))
-    seconds = {row[0]: row[4] for row in rows.fetch(LAYER_SUMS[kind], values)}
-    return tuple(
-        LayerAmount(layer, counts.get(layer, 0), float(seconds.get(layer, 0) or 0)) for layer in Layer
-    )
+    return suite(project, window).layers
 
 
 def trend(project: Project, window: Window, n_weeks: int = 12) -> tuple[TrendWeek, ...]:
@@ -167,77 +194,55 @@ def trend(project: Project, window: Window, n_weeks: int = 12) -> tuple[TrendWee
     mondays = rows.mondays(window.until, n_weeks)
     values = {
         "project_id": project.pk,
-        "mondays": mondays,
         "first": mondays[0],
         "last": mondays[-1] + timedelta(days=6),
+        "n_weeks": n_weeks,
     }
-    counts: dict[date, dict[Layer, int]] = {monday: {} for monday in mondays}
-    seconds: dict[date, dict[Layer, float]] = {monday: {} for monday in mondays}
-    for monday, layer, n in rows.fetch(TREND, values):
-        counts[monday][Layer(layer)] = n
-    for monday, layer, spent in rows.fetch(TREND_SECONDS, values):
-        seconds[monday][Layer(layer)] = float(spent)
-    n_runs = dict(rows.fetch(TREND_RUNS, values))
+    counts: list[dict[Layer, int]] = [{} for _ in mondays]
+    seconds: list[dict[Layer, float]] = [{} for _ in mondays]
+    n_runs = [0] * n_weeks
+    for kind, place, layer, amount in rows.fetch(TREND, values):
+        if kind == "runs":
+            n_runs[place] = int(amount)
+        elif kind == "seconds":
+            seconds[place][Layer(layer)] = float(amount)
+        else:
+            for week in range(n_weeks):
+                if place >> week & 1:
+                    counts[week][Layer(layer)] = counts[week].get(Layer(layer), 0) + int(amount)
     return tuple(
-        TrendWeek(monday, counts[monday], seconds[monday], n_runs.get(monday, 0)) for monday in mondays
+        TrendWeek(monday, counts[week], seconds[week], n_runs[week]) for week, monday in enumerate(mondays)
     )
-
-
-def changes(project: Project, window: Window) -> tuple[Change, ...]:
-    """What changed in the window that is worth a line?"""
-    values = rows.values_of(
-        project,
-        window,
-        limit=SHOWN,
-        gone_since=window.since - timedelta(days=VANISHED_DAYS),
-        gone_until=window.until - timedelta(days=VANISHED_DAYS),
-        before_since=window.previous.since,
-        before_until=window.previous.until,
-        ratio=SLOWER_RATIO,
-        least=SLOWER_SECONDS,
-    )
-    kind = rows.kind_of(window)
-    before = rows.DAYS[kind].replace("%(since)s", "%(before_since)s").replace("%(until)s", "%(before_until)s")
-    slower = SLOWER.format(
-        days=rows.DAYS[kind], summed=rows.SUMMED, before=before, test=rows.TEST_COLUMNS, sums=rows.SUM_COLUMNS
-    )
-    asked = (
-        ("new-flakes", NEW_FLAKES.format(test=rows.TEST_COLUMNS)),
-        ("slower", slower),
-        ("new-tests", NEW_TESTS.format(test=rows.TEST_COLUMNS)),
-        ("vanished", VANISHED.format(test=rows.TEST_COLUMNS)),
-    )
-    found = ((name, rows.fetch(statement, values)) for name, statement in asked)
-    return tuple(Change(name, got[0][-1], _test_rows(got)) for name, got in found if got)
-
-
-def _test_rows(found: Sequence[Sequence[Any]]) -> tuple[TestRow, ...]:
-    return tuple(rows.test_row(row) for row in found)
 
 
 def projects(found: Sequence[Project], *, today: date) -> tuple[ProjectRow, ...]:
-    """Which project needs its people? One row a project, over the last 30 days."""
-    return tuple(_project(project, today) for project in found)
+    """Which project needs its people? One row a project, over the last 30 days of its default branch."""
+    if not found:
+        return ()
+    ids = [project.pk for project in found]
+    window = read({}, today=today, default_branch="")
+    summed = _suites(ids, window, both=False)
+    last = {project_id: (at, n_bad) for project_id, at, n_bad in rows.fetch(LAST_RUNS, {"ids": ids})}
+    return tuple(
+        _project(project, summed[project.pk, True], *last.get(project.pk, (None, None))) for project in found
+    )
 
 
-LAST_RUN = """
-SELECT started_at, n_failed + n_error FROM projects_run WHERE project_id = %(project_id)s AND is_default_branch
-ORDER BY started_at DESC, number DESC LIMIT 1
+LAST_RUNS = """
+SELECT p.id, u.started_at, u.n_bad FROM unnest(%(ids)s::int[]) AS p (id) CROSS JOIN LATERAL (
+    SELECT started_at, n_failed + n_error AS n_bad FROM projects_run
+    WHERE project_id = p.id AND is_default_branch ORDER BY started_at DESC, number DESC LIMIT 1) u
 """
 
 
-def _project(project: Project, today: date) -> ProjectRow:
-    window = read({}, today=today, default_branch=project.default_branch)
-    summed = totals(project, window)
-    last = rows.fetch(LAST_RUN, {"project_id": project.pk})
-    at, n_bad = last[0] if last else (None, None)
+def _project(project: Project, summed: Suite, at: datetime | None, n_bad: int | None) -> ProjectRow:
     return ProjectRow(
         slug=project.slug,
         name=project.name,
-        n_tests=summed.n_tests,
-        n_flaky=summed.n_flaky,
-        n_runs=summed.n_runs,
+        n_tests=summed.totals.n_tests,
+        n_flaky=summed.totals.n_flaky,
+        n_runs=summed.totals.n_runs,
         last_run_at=at,
         last_n_bad=n_bad,
-        layers=layer_amounts(project, window),
+        layers=summed.layers,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,13 +15,14 @@ from analysis.answers import (
     ProofRow,
     ReasonRow,
     ResultRow,
+    StripCell,
     TestAnswer,
     TestRow,
 )
 from analysis.queries import rows
 from analysis.refresh import bins_of
 from analysis.window import Window
-from projects.models import Flake, FlakeProof, Project, Test
+from projects.models import FlakeProof, Project, title_of
 from projects.vocabulary import Boundary, FlakeRule, FlakeStatus, Layer, Outcome
 
 SORTS = {
@@ -50,11 +52,24 @@ WHERE {filters} ORDER BY t.id
 """
 
 ONE_TEST = """
-WITH days AS ({days}), s AS ({summed})
-SELECT {test}, {sums}, (SELECT sum(seconds) FROM days)
+WITH days AS (SELECT * FROM ({days}) d WHERE test_id = %(test_id)s), s AS ({summed})
+SELECT {test}, {sums}, (SELECT string_agg(timings, ''::bytea ORDER BY day) FROM days), ({all_seconds}),
+    t.line, t.framework, t.markers, t.tags, t.first_seen_on, t.evidence,
+    (SELECT max(id) FROM projects_test WHERE project_id = t.project_id AND id < t.id AND last_seen_on >= %(since)s),
+    (SELECT min(id) FROM projects_test WHERE project_id = t.project_id AND id > t.id AND last_seen_on >= %(since)s),
+    f.status, f.sentence, f.since_on, f.rate, f.rate_low, f.rate_high, f.note
 FROM projects_test t LEFT JOIN s ON s.test_id = t.id
+LEFT JOIN projects_flake f ON f.project_id = t.project_id AND f.test_id = t.id
 WHERE t.project_id = %(project_id)s AND t.id = %(test_id)s
 """
+# The time of all tests in the window, of which this one has a share.
+ALL_SECONDS = {
+    "default": "SELECT sum(seconds) FROM projects_layerday WHERE project_id = %(project_id)s AND on_default"
+    " AND day BETWEEN %(since)s AND %(until)s",
+    "all": "SELECT sum(seconds) FROM projects_layerday WHERE project_id = %(project_id)s"
+    " AND on_default IN (false, true) AND day BETWEEN %(since)s AND %(until)s",
+    "branch": f"SELECT sum(seconds) FROM projects_run u WHERE {rows.RUNS['branch']}",
+}
 
 REASONS_OF = """
 SELECT encode(f.signature, 'hex'), g.title, g.boundary, g.matched, count(*), min(f.day), max(f.day),
@@ -73,8 +88,9 @@ ORDER BY count(*) DESC, max(f.day) DESC, f.signature LIMIT %(limit)s
 
 RESULTS = """
 SELECT r.run_number, r.test_id, u.started_at, u.branch, u.commit, r.outcome, r.seconds, r.n_attempts, {flaky},
-    count(*) OVER ()
+    t.suite, t.classname, t.name, t.file, t.layer, count(*) OVER ()
 FROM projects_result r JOIN projects_run u ON u.project_id = r.project_id AND u.number = r.run_number
+JOIN projects_test t ON t.project_id = r.project_id AND t.id = r.test_id
 WHERE r.project_id = %(project_id)s AND r.test_id = %(test_id)s AND r.ran_on BETWEEN %(since)s AND %(until)s AND {runs} {outcomes}
 ORDER BY u.started_at DESC, u.number DESC LIMIT %(size)s OFFSET %(offset)s
 """
@@ -121,47 +137,72 @@ def _tests_by_percentile(project: Project, window: Window) -> Page[TestRow]:
 
 def test(project: Project, window: Window, test_id: int) -> TestAnswer | None:
     """What is the story of this test? None where the project has no such test."""
-    kept = Test.objects.filter(project=project, id=test_id).first()
-    if kept is None:
+    kind = rows.kind_of(window)
+    statement = ONE_TEST.format(
+        days=rows.DAYS[kind],
+        summed=rows.SUMMED,
+        test=rows.TEST_COLUMNS,
+        sums=rows.SUM_COLUMNS,
+        all_seconds=ALL_SECONDS[kind],
+    )
+    found = rows.fetch(statement, rows.values_of(project, window, test_id=test_id))
+    if not found:
         return None
-    found = rows.fetch(_statement(ONE_TEST, window), rows.values_of(project, window, test_id=test_id))[0]
-    row = rows.dressed(project, window, [rows.test_row(found)])[0]
-    history = results_of_test(project, replace(window, page=1, size=HISTORY, outcomes=()), test_id)
+    _, suite, classname, name, file = found[0][:5]
+    timings, all_seconds, line, framework, markers, tags, first_seen_on, evidence, before, after = found[0][
+        17:27
+    ]
+    newest = results_of_test(project, replace(window, page=1, size=HISTORY, outcomes=()), test_id)
+    row = rows.timed(rows.test_row(found[0]), bins_of(bytes(timings)) if timings else ())
     return TestAnswer(
-        row=row,
-        suite=kept.suite,
-        classname=kept.classname,
-        name=kept.name,
-        file=kept.file,
-        line=kept.line,
-        framework=kept.framework,
-        markers=tuple(kept.markers),
-        tags=tuple(kept.tags),
-        first_seen_on=kept.first_seen_on,
+        row=replace(row, strip=tuple(map(_cell, reversed(newest.rows[: rows.STRIP])))),
+        suite=suite,
+        classname=classname,
+        name=name,
+        file=file,
+        line=line,
+        framework=framework,
+        markers=tuple(markers),
+        tags=tuple(tags),
+        first_seen_on=first_seen_on,
         evidence=tuple(
-            EvidenceRow(words, Layer(layer), weight) for words, layer, weight, *_ in kept.evidence
+            EvidenceRow(words, Layer(layer), weight) for words, layer, weight, *_ in json.loads(evidence)
         ),
-        flake=_flake(project, test_id),
-        reasons=_reasons(project, window, test_id),
-        history=tuple(reversed(history.rows)),
-        share_of_time=row.seconds / found[-1] if found[-1] else None,
+        flake=_flake(project, test_id, found[0][27:34]),
+        reasons=_reasons(project, window, test_id) if newest.n_total else (),
+        history=tuple(reversed(newest.rows)),
+        results=_results(project, window, test_id, newest),
+        share_of_time=row.seconds / all_seconds if all_seconds else None,
+        id_before=before,
+        id_after=after,
     )
 
 
-def _flake(project: Project, test_id: int) -> FlakeAnswer | None:
-    flake = Flake.objects.filter(project=project, test_id=test_id).first()
-    if flake is None:
+def _cell(result: ResultRow) -> StripCell:
+    return StripCell(result.run_number, result.outcome, result.is_flaky, result.at)
+
+
+def _results(project: Project, window: Window, test_id: int, newest: Page[ResultRow]) -> Page[ResultRow]:
+    """Return the page of results that the window asks for; the newest ones are there already."""
+    if window.outcomes or window.page > 1 or window.size > HISTORY:
+        return results_of_test(project, window, test_id)
+    return Page(newest.rows[: window.size], newest.n_total, 1, window.size)
+
+
+def _flake(project: Project, test_id: int, columns: Sequence[Any]) -> FlakeAnswer | None:
+    status, sentence, since_on, rate, rate_low, rate_high, note = columns
+    if status is None:
         return None
     proofs = FlakeProof.objects.filter(project=project, test_id=test_id).order_by("-run_number", "other_run")
     return FlakeAnswer(
-        status=FlakeStatus(flake.status),
-        sentence=flake.sentence,
-        since_on=flake.since_on,
-        rate=flake.rate,
-        rate_low=flake.rate_low,
-        rate_high=flake.rate_high,
+        status=FlakeStatus(status),
+        sentence=sentence,
+        since_on=since_on,
+        rate=rate,
+        rate_low=rate_low,
+        rate_high=rate_high,
         proofs=tuple(map(_proof, proofs[:PROOFS])),
-        note=flake.note,
+        note=note,
     )
 
 
@@ -215,22 +256,16 @@ def results_of_test(project: Project, window: Window, test_id: int) -> Page[Resu
         offset=(window.page - 1) * window.size,
     )
     found = rows.fetch(statement, values)
-    kept = Test.objects.filter(project=project, id=test_id).first()
-    title, layer = (kept.title, Layer(kept.layer)) if kept else ("", Layer.UNKNOWN)
-    return Page(
-        tuple(_result(row, title, layer) for row in found),
-        found[0][-1] if found else 0,
-        window.page,
-        window.size,
-    )
+    return Page(tuple(map(_result, found)), found[0][-1] if found else 0, window.page, window.size)
 
 
-def _result(row: Sequence[Any], title: str, layer: Layer) -> ResultRow:
-    run_number, test_id, at, branch, commit, outcome, seconds, n_attempts, is_flaky, _ = row
+def _result(row: Sequence[Any]) -> ResultRow:
+    run_number, test_id, at, branch, commit, outcome, seconds, n_attempts, is_flaky = row[:9]
+    suite, classname, name, file, layer, _ = row[9:]
     return ResultRow(
         run_number=run_number,
         test_id=test_id,
-        title=title,
+        title=title_of(suite=suite, classname=classname, name=name, file=file),
         at=at,
         branch=branch,
         commit=commit,
@@ -238,5 +273,5 @@ def _result(row: Sequence[Any], title: str, layer: Layer) -> ResultRow:
         seconds=seconds,
         n_attempts=n_attempts,
         is_flaky=bool(is_flaky),
-        layer=layer,
+        layer=Layer(layer),
     )

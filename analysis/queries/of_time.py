@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from statistics import median
 from typing import Any
@@ -34,18 +34,17 @@ FROM s JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_i
 WHERE s.seconds > 0 AND {filters} ORDER BY {order}, t.id LIMIT %(size)s OFFSET %(offset)s
 """
 TOTALS = """
-WITH days AS ({days}), s AS ({summed}), ranked AS (
-    SELECT s.seconds, row_number() OVER (ORDER BY s.seconds DESC, s.test_id) AS place, count(*) OVER () AS n
-    FROM s JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id WHERE {filters}
+WITH days AS ({days}), s AS ({summed}), shown AS (
+    SELECT t.layer, t.bucket, s.seconds, {filters} AS is_wanted FROM s
+    JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
+), ranked AS (
+    SELECT seconds, row_number() OVER (ORDER BY seconds DESC) AS place, count(*) OVER () AS n FROM shown WHERE is_wanted
 )
-SELECT coalesce(max(n), 0), coalesce(sum(seconds), 0), count(*) FILTER (WHERE place <= ceil(n * %(share)s)),
+SELECT NULL, NULL, coalesce(max(n), 0), coalesce(sum(seconds), 0), count(*) FILTER (WHERE place <= ceil(n * %(share)s)),
     coalesce(sum(seconds) FILTER (WHERE place <= ceil(n * %(share)s)), 0)
 FROM ranked
-"""
-BUCKETS = """
-WITH days AS ({days}), s AS ({summed})
-SELECT t.layer, t.bucket, count(*), sum(s.seconds) FROM s
-JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id GROUP BY t.layer, t.bucket
+UNION ALL
+SELECT layer, bucket, count(*), sum(seconds), 0, 0 FROM shown GROUP BY layer, bucket
 """
 
 # Slow for its layer is one signal; the boundaries that its failures broke at, or a vote for a higher layer, the other.
@@ -62,16 +61,17 @@ ORDER BY s.seconds DESC, t.id LIMIT 1000
 """
 
 RUN_SECONDS = """
-SELECT u.day, l.seconds FROM projects_runlayer l
+SELECT l.layer, u.day, l.seconds FROM projects_runlayer l
 JOIN projects_run u ON u.project_id = l.project_id AND u.number = l.run_number
-WHERE l.project_id = %(project_id)s AND l.layer = %(layer)s AND u.is_default_branch AND NOT u.is_truncated
+WHERE l.project_id = %(project_id)s AND l.layer = ANY(%(budgeted)s) AND u.is_default_branch AND NOT u.is_truncated
     AND u.day BETWEEN %(first)s AND %(until)s
 ORDER BY u.started_at, u.number
 """
 DEAREST = """
-SELECT s.seconds / nullif(s.n_results - s.n_skipped, 0) FROM ({summed}) s
+WITH days AS ({days})
+SELECT t.layer, s.seconds / nullif(s.n_results - s.n_skipped, 0) FROM ({summed}) s
 JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
-WHERE t.layer = %(layer)s ORDER BY 1 DESC NULLS LAST
+WHERE t.layer = ANY(%(budgeted)s) ORDER BY 2 DESC NULLS LAST
 """
 
 SIGNS_OF_E2E = {Boundary.BROWSER: "its failures show a browser"}
@@ -98,15 +98,14 @@ def slow(project: Project, window: Window) -> Page[SlowRow]:
     )
     values = rows.values_of(project, window, size=window.size, offset=(window.page - 1) * window.size, **more)
     found = rows.fetch(statement, values)
-    tests = rows.dressed(project, window, [rows.test_row(row) for row in found])
-    before = rows.timings(project, window.previous, [test.id for test in tests]) if window.compare else {}
-    page = tuple(_slow_row(row, test, before) for row, test in zip(found, tests, strict=True))
+    bins = rows.timings(project, window, [row[0] for row in found], both=window.compare)
+    page = tuple(_slow_row(row, *bins.get(row[0], ([], []))) for row in found)
     return Page(page, found[0][-1] if found else 0, window.page, window.size)
 
 
-def _slow_row(row: Sequence[Any], test: TestRow, before: dict[int, list[int]]) -> SlowRow:
-    total = row[17] or 0
-    p95_before = rows.percentile(before.get(test.id, ()), 0.95)
+def _slow_row(row: Sequence[Any], bins: Sequence[int], bins_before: Sequence[int]) -> SlowRow:
+    test, total = rows.timed(rows.test_row(row), bins), row[17] or 0
+    p95_before = rows.percentile(bins_before, 0.95)
     ended = test.n_results - test.n_skipped
     return SlowRow(
         test=test,
@@ -132,10 +131,13 @@ def slow_totals(project: Project, window: Window) -> SlowTotals:
     condition, more = rows.filters(window)
     parts = {"days": rows.DAYS[rows.kind_of(window)], "summed": rows.SUMMED}
     values = rows.values_of(project, window, share=SLOW_SHARE, **more)
-    n_tests, seconds, n_slowest, of_slowest = rows.fetch(TOTALS.format(**parts, filters=condition), values)[0]
     buckets: dict[Layer, dict[TimingBucket, tuple[int, float]]] = {layer: {} for layer in Layer}
-    for layer, bucket, n, spent in rows.fetch(BUCKETS.format(**parts), values):
-        buckets[Layer(layer)][TimingBucket(bucket)] = (n, float(spent))
+    n_tests, seconds, n_slowest, of_slowest = 0, 0.0, 0, 0.0
+    for layer, bucket, n, spent, *slowest in rows.fetch(TOTALS.format(**parts, filters=condition), values):
+        if layer is None:
+            n_tests, seconds, (n_slowest, of_slowest) = n, spent, slowest
+        else:
+            buckets[Layer(layer)][TimingBucket(bucket)] = (n, float(spent))
     return SlowTotals(
         n_tests=n_tests,
         seconds=float(seconds),
@@ -173,28 +175,36 @@ def _misfit(row: Sequence[Any]) -> Misfit | None:
 
 def budgets(project: Project, window: Window) -> tuple[BudgetAnswer, ...]:
     """What does each layer with a budget take in a run, when will that be too much, and how few tests bring it back?"""
-    return tuple(
-        _budget(project, window, Layer.from_word(word), float(limit))
-        for word, limit in sorted(project.budgets.items())
-    )
-
-
-def _budget(project: Project, window: Window, layer: Layer, limit_s: float) -> BudgetAnswer:
+    limits = {Layer.from_word(word): float(limit) for word, limit in sorted(project.budgets.items())}
+    if not limits:
+        return ()
     first = window.until - timedelta(weeks=BUDGET_WEEKS)
-    values = rows.values_of(project, window, first=first, layer=int(layer))
-    spent = [(day, float(seconds)) for day, seconds in rows.fetch(RUN_SECONDS, values)]
-    if not spent:
-        return BudgetAnswer(layer, limit_s, None, None, None, 0)
-    run_s = median(seconds for _, seconds in spent[-BUDGET_RUNS:])
-    over = run_s - limit_s
-    return BudgetAnswer(
-        layer=layer,
-        limit_s=limit_s,
-        run_s=run_s,
-        share=run_s / limit_s,
-        crosses_on=_crossing(spent, run_s, limit_s, today=window.until),
-        n_to_move=_fewest(project, window, values, over) if over > 0 else 0,
+    values = rows.values_of(project, window, first=first, budgeted=[int(layer) for layer in limits])
+    spent: dict[Layer, list[tuple[date, float]]] = {layer: [] for layer in limits}
+    for layer, day, seconds in rows.fetch(RUN_SECONDS, values):
+        spent[Layer(layer)].append((day, float(seconds)))
+    takes = {layer: median(seconds for _, seconds in of[-BUDGET_RUNS:]) for layer, of in spent.items() if of}
+    over = {layer: takes[layer] - limits[layer] for layer in takes if takes[layer] > limits[layer]}
+    to_move = _fewest(project, window, over) if over else {}
+    return tuple(
+        _budget(layer, limit, takes.get(layer), spent[layer], to_move.get(layer, 0), today=window.until)
+        for layer, limit in limits.items()
     )
+
+
+def _budget(
+    layer: Layer,
+    limit_s: float,
+    run_s: float | None,
+    spent: Sequence[tuple[date, float]],
+    n_to_move: int,
+    *,
+    today: date,
+) -> BudgetAnswer:
+    if run_s is None:
+        return BudgetAnswer(layer, limit_s, None, None, None, 0)
+    crosses_on = _crossing(spent, run_s, limit_s, today=today)
+    return BudgetAnswer(layer, limit_s, run_s, run_s / limit_s, crosses_on, n_to_move)
 
 
 def _crossing(
@@ -214,13 +224,13 @@ def _crossing(
     return today + timedelta(weeks=(limit_s - run_s) / slope)
 
 
-def _fewest(project: Project, window: Window, values: dict[str, Any], over: float) -> int:
-    """Count the fewest tests whose mean times together bring the layer back under its budget: the dearest ones."""
-    days = rows.DAYS[rows.kind_of(window)]
-    statement = f"WITH days AS ({days}) " + DEAREST.format(summed=rows.SUMMED)
-    freed, n = 0.0, 0
-    for (seconds,) in rows.fetch(statement, values):
-        if freed >= over or not seconds:
-            break
-        freed, n = freed + float(seconds), n + 1
+def _fewest(project: Project, window: Window, over: Mapping[Layer, float]) -> dict[Layer, int]:
+    """Count the fewest tests whose mean times together bring a layer back under its budget: the dearest ones."""
+    statement = DEAREST.format(days=rows.DAYS[rows.kind_of(window)], summed=rows.SUMMED)
+    values = rows.values_of(project, window, budgeted=[int(layer) for layer in over])
+    freed, n = dict.fromkeys(over, 0.0), dict.fromkeys(over, 0)
+    for word, seconds in rows.fetch(statement, values):
+        layer = Layer(word)
+        if seconds and freed[layer] < over[layer]:
+            freed[layer], n[layer] = freed[layer] + float(seconds), n[layer] + 1
     return n

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
@@ -10,12 +11,14 @@ from typing import Any
 from analysis.answers import Page, ProblemGroup, ProblemRow, UploadDay, UploadRow
 from analysis.queries import rows
 from analysis.window import Window
-from projects.models import Problem, Project
+from projects.models import Project
 from projects.vocabulary import ProblemLevel, UploadState
 
 UPLOADS = """
 SELECT p.id, p.received_at, p.run_number, coalesce(k.name, ''), p.n_bytes, p.n_tests, p.state, p.claimed_at, p.finished_at,
-    p.job, p.shard, count(*) OVER ()
+    p.job, p.shard, (
+        SELECT jsonb_agg(jsonb_build_array(b.level, b.code, b.sentence, b.file, b.line, b."column") ORDER BY b.position)
+        FROM projects_problem b WHERE b.project_id = p.project_id AND b.upload_id = p.id), count(*) OVER ()
 FROM projects_upload p LEFT JOIN projects_token k ON k.id = p.token_id
 WHERE p.project_id = %(project_id)s AND {which}
 ORDER BY p.received_at DESC, p.id LIMIT %(size)s OFFSET %(offset)s
@@ -40,37 +43,21 @@ ORDER BY code, level, at DESC
 def uploads(project: Project, window: Window) -> Page[UploadRow]:
     """Which uploads came in the window, newest first?"""
     values = _values(project, window, size=window.size, offset=(window.page - 1) * window.size)
-    return _page(project, UPLOADS.format(which=IN_WINDOW), values, window)
+    return _page(UPLOADS.format(which=IN_WINDOW), values, window)
 
 
 def _values(project: Project, window: Window, **more: Any) -> dict[str, Any]:
     return rows.values_of(project, window, after=window.until + timedelta(days=1), **more)
 
 
-def _page(project: Project, statement: str, values: dict[str, Any], window: Window) -> Page[UploadRow]:
+def _page(statement: str, values: dict[str, Any], window: Window) -> Page[UploadRow]:
     found = rows.fetch(statement, values)
-    return Page(_upload_rows(project, found), found[0][-1] if found else 0, window.page, window.size)
+    return Page(tuple(map(_upload_row, found)), found[0][-1] if found else 0, window.page, window.size)
 
 
-def _upload_rows(project: Project, found: Sequence[Sequence[Any]]) -> tuple[UploadRow, ...]:
-    problems: dict[uuid.UUID, list[ProblemRow]] = {}
-    kept = Problem.objects.filter(project=project, upload_id__in=[row[0] for row in found])
-    for problem in kept.order_by("upload_id", "position"):
-        problems.setdefault(problem.upload_id, []).append(
-            ProblemRow(
-                level=ProblemLevel(problem.level),
-                code=problem.code,
-                sentence=problem.sentence,
-                file=problem.file,
-                line=problem.line,
-                column=problem.column,
-            )
-        )
-    return tuple(_upload_row(row, tuple(problems.get(row[0], ()))) for row in found)
-
-
-def _upload_row(row: Sequence[Any], problems: tuple[ProblemRow, ...]) -> UploadRow:
-    upload_id, received_at, run_number, token, n_bytes, n_tests, state, _, finished_at, job, shard, _ = row
+def _upload_row(row: Sequence[Any]) -> UploadRow:
+    upload_id, received_at, run_number, token, n_bytes, n_tests, state, _, finished_at = row[:9]
+    job, shard, problems, _ = row[9:]
     return UploadRow(
         id=str(upload_id),
         received_at=received_at,
@@ -82,7 +69,9 @@ def _upload_row(row: Sequence[Any], problems: tuple[ProblemRow, ...]) -> UploadR
         took_s=(finished_at - received_at).total_seconds() if finished_at else None,
         job=job,
         shard=shard,
-        problems=problems,
+        problems=tuple(
+            ProblemRow(ProblemLevel(level), *words) for level, *words in json.loads(problems or "[]")
+        ),
     )
 
 
@@ -90,14 +79,14 @@ def upload(project: Project, upload_id: uuid.UUID | str) -> UploadRow | None:
     """What became of this upload? None where the project has no such upload."""
     values = {"project_id": project.pk, "upload_id": str(upload_id), "size": 1, "offset": 0}
     found = rows.fetch(UPLOADS.format(which="p.id = %(upload_id)s::uuid"), values)
-    return _upload_rows(project, found)[0] if found else None
+    return _upload_row(found[0]) if found else None
 
 
 def uploads_of_run(project: Project, number: int) -> tuple[UploadRow, ...]:
     """Which uploads made this run, oldest first?"""
     values = {"project_id": project.pk, "number": number, "size": 500, "offset": 0}
     found = rows.fetch(UPLOADS.format(which="p.run_number = %(number)s"), values)
-    return tuple(reversed(_upload_rows(project, found)))
+    return tuple(map(_upload_row, reversed(found)))
 
 
 def upload_days(project: Project, window: Window) -> tuple[UploadDay, ...]:

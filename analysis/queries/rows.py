@@ -36,16 +36,15 @@ DAYS = {
     FROM (
         SELECT r.*, {rollups.FLAKY} AS is_flaky
         FROM projects_result r
-        JOIN (
+        WHERE r.project_id = %(project_id)s AND r.ran_on BETWEEN %(since)s AND %(until)s AND r.run_number = ANY(ARRAY(
             SELECT number FROM projects_run
             WHERE project_id = %(project_id)s AND branch = %(branch)s AND day BETWEEN %(since)s AND %(until)s
-            ORDER BY started_at DESC LIMIT {RUNS_OF_A_BRANCH}
-        ) u ON u.number = r.run_number
-        WHERE r.project_id = %(project_id)s AND r.ran_on BETWEEN %(since)s AND %(until)s
+            ORDER BY started_at DESC LIMIT {RUNS_OF_A_BRANCH}))
     ) judged GROUP BY project_id, ran_on, test_id""",
 }
 
-# The runs of a window, as a condition on projects_run u.
+# The runs of a branch, and those of a window, as conditions on projects_run u.
+RUNS_OF_KIND = {"default": "u.is_default_branch", "all": "true", "branch": "u.branch = %(branch)s"}
 RUNS = {
     "default": "u.project_id = %(project_id)s AND u.is_default_branch AND u.day BETWEEN %(since)s AND %(until)s",
     "all": "u.project_id = %(project_id)s AND u.day BETWEEN %(since)s AND %(until)s",
@@ -89,10 +88,24 @@ def values_of(project: Project, window: Window, **more: Any) -> dict[str, Any]:
         "project_id": project.pk,
         "since": window.since,
         "until": window.until,
+        "before_since": window.previous.since,
+        "before_until": window.previous.until,
         "branch": window.branch,
         "layers": [int(layer) for layer in window.layers or tuple(Layer)],
         **more,
     }
+
+
+def before(statement: str) -> str:
+    """Return the statement about the window before, which ends the day before this one begins."""
+    return statement.replace("%(since)s", "%(before_since)s").replace("%(until)s", "%(before_until)s")
+
+
+def days_of_both(kind: str) -> str:
+    """Return the day rows of the window and the one before it."""
+    if kind == "branch":
+        return f"{DAYS[kind]} UNION ALL {before(DAYS[kind])}"
+    return DAYS[kind].replace("%(since)s", "%(before_since)s")
 
 
 def fetch(statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -173,12 +186,28 @@ def test_row(row: Sequence[Any]) -> TestRow:
     )
 
 
-def timings(project: Project, window: Window, test_ids: Sequence[int]) -> dict[int, list[int]]:
-    """Return the duration bins of the timed passes of these tests in the window."""
-    statement = f"""WITH days AS ({DAYS[kind_of(window)]})
-        SELECT test_id, string_agg(timings, ''::bytea ORDER BY day) FROM days WHERE test_id = ANY(%(ids)s) GROUP BY test_id"""
-    rows = fetch(statement, values_of(project, window, ids=list(test_ids)))
-    return {test_id: bins_of(bytes(found)) for test_id, found in rows if found}
+TIMINGS = """
+WITH days AS ({days})
+SELECT test_id, string_agg(timings, ''::bytea ORDER BY day) FILTER (WHERE day >= %(since)s),
+    string_agg(timings, ''::bytea ORDER BY day) FILTER (WHERE day < %(since)s)
+FROM days WHERE test_id = ANY(%(ids)s) GROUP BY test_id
+"""
+
+
+def timings(
+    project: Project, window: Window, test_ids: Sequence[int], *, both: bool = False
+) -> dict[int, tuple[list[int], list[int]]]:
+    """Return the duration bins of these tests' timed passes: in the window, and, for `both`, in the one before it."""
+    if not test_ids:
+        return {}
+    kind = kind_of(window)
+    statement = TIMINGS.format(days=days_of_both(kind) if both else DAYS[kind])
+    found = fetch(statement, values_of(project, window, ids=list(test_ids)))
+    return {test_id: (_bins(now), _bins(earlier)) for test_id, now, earlier in found}
+
+
+def _bins(packed: bytes | None) -> list[int]:
+    return bins_of(bytes(packed)) if packed else []
 
 
 def percentile(bins: Iterable[int], q: float) -> float | None:
@@ -193,14 +222,13 @@ def dressed(project: Project, window: Window, rows: Sequence[TestRow]) -> tuple[
     bins = timings(project, window, ids)
     cells = strips(project, window, ids)
     return tuple(
-        replace(
-            row,
-            median_s=percentile(bins.get(row.id, ()), 0.5),
-            p95_s=percentile(bins.get(row.id, ()), 0.95),
-            strip=cells.get(row.id, ()),
-        )
-        for row in rows
+        replace(timed(row, bins.get(row.id, ([], []))[0]), strip=cells.get(row.id, ())) for row in rows
     )
+
+
+def timed(row: TestRow, bins: Sequence[int]) -> TestRow:
+    """Add median and 95th percentile to a row."""
+    return replace(row, median_s=percentile(bins, 0.5), p95_s=percentile(bins, 0.95))
 
 
 def strips(project: Project, window: Window, test_ids: Sequence[int]) -> dict[int, tuple[StripCell, ...]]:

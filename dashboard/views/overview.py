@@ -23,14 +23,11 @@ def overview(request: ProjectRequest) -> HttpResponse:
     """Show the verdict, the headline numbers, the shape, its trend and what changed."""
     project, window = request.project, replace(request.window, layers=())
     request.window = window
-    totals = queries.totals(project, window)
+    now, before = queries.suites(project, window)
+    totals, amounts = now.totals, now.layers
     if not totals.n_runs:
         return page.render_nothing(request, "Overview", place="overview")
-    before = queries.totals(project, window.previous) if window.compare else None
-    if before is not None and not before.n_runs:
-        before = None
-    amounts = queries.layer_amounts(project, window)
-    earlier = queries.layer_amounts(project, window.previous) if before else None
+    earlier = before if window.compare and before.totals.n_runs else None
     target = wishes.target(project.target_kind, project.target_bands)
     urls, query = page.urls(project), page.kept(window)
     trend = queries.trend(project, window)
@@ -39,9 +36,13 @@ def overview(request: ProjectRequest) -> HttpResponse:
         "overview.html",
         {
             "totals": totals,
-            "sentence": verdicts.overview_sentence(project.name, amounts, earlier, n_days=window.n_days),
+            "sentence": verdicts.overview_sentence(
+                project.name, amounts, earlier.layers if earlier else None, n_days=window.n_days
+            ),
             "time_sentence": verdicts.time_sentence(amounts),
-            "tiles": verdicts.overview_tiles(totals, before, urls=urls, query=query),
+            "tiles": verdicts.overview_tiles(
+                totals, earlier.totals if earlier else None, urls=urls, query=query
+            ),
             "by_count": silhouette.draw(amounts_by_count(amounts), target, by="count"),
             "by_time": silhouette.draw(amounts_by_time(amounts), None, by="time"),
             "by_count_table": charts.shape_table(amounts, target, by="count"),

@@ -94,7 +94,7 @@ def test(request: ProjectRequest, test_id: int) -> HttpResponse:
             slow_s=limits.slow_s if limits else None,
             run_url=run_url,
         ),
-        "results": queries.results_of_test(project, window, test_id),
+        "results": answer.results,
         "passes_needed": stories.passes_needed(answer.flake.rate if answer.flake else None),
         "rules_url": page.urls(project)["settings-rules"],
     }
