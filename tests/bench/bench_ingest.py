@@ -36,8 +36,33 @@ pytestmark = [pytest.mark.bench, pytest.mark.django_db(transaction=True), pytest
 
 N_CASES = 100_000
 N_STEADY = 3
-WORDS = ("cart", "order", "refund", "invoice", "session", "stock", "token", "search", "export", "webhook", "ledger", "audit")
-VERBS = ("creates", "rejects", "updates", "retries", "renders", "parses", "merges", "expires", "locks", "sorts", "rounds")
+WORDS = (
+    "cart",
+    "order",
+    "refund",
+    "invoice",
+    "session",
+    "stock",
+    "token",
+    "search",
+    "export",
+    "webhook",
+    "ledger",
+    "audit",
+)
+VERBS = (
+    "creates",
+    "rejects",
+    "updates",
+    "retries",
+    "renders",
+    "parses",
+    "merges",
+    "expires",
+    "locks",
+    "sorts",
+    "rounds",
+)
 A_CLASS = 12  # tests in a class
 # What large suites show on an ordinary day. The same tests fail and are skipped day after day: were they drawn anew for each run,
 # every test would be a flake before long, and the engine would be measured instead of the path.
@@ -75,9 +100,13 @@ def report(n_cases: int, *, run: int) -> bytes:
         out.write(f' time="{chance.expovariate(8):.3f}"')
         kind = character.random()
         if kind < BROKEN or (kind < BROKEN + WAVERING and chance.random() < 0.5):
-            trace = "\n".join(f"src/{WORDS[k % 12]}.py:{k}: in {VERBS[k % 11]}\n    result = call({k})" for k in range(12))
+            trace = "\n".join(
+                f"src/{WORDS[k % 12]}.py:{k}: in {VERBS[k % 11]}\n    result = call({k})" for k in range(12)
+            )
             message = f"AssertionError: assert {chance.randint(0, 500)} == {chance.randint(0, 500)}"
-            out.write(f"><failure message={quoteattr(message)}>{escape(trace)}\nE   {message}</failure></testcase>")
+            out.write(
+                f"><failure message={quoteattr(message)}>{escape(trace)}\nE   {message}</failure></testcase>"
+            )
         elif BROKEN + WAVERING <= kind < BROKEN + WAVERING + SKIPPED:
             out.write('><skipped type="pytest.skip" message="requires network"/></testcase>')
         else:
@@ -168,6 +197,7 @@ class BulkTest(models.Model):
 
     classname = models.TextField()
     name = models.TextField()
+    objects: models.Manager[BulkTest] = models.Manager()
 
     class Meta:
         app_label = "bench"
@@ -184,6 +214,7 @@ class BulkResult(models.Model):
     run = models.IntegerField()
     seconds = models.FloatField()
     outcome = models.SmallIntegerField()
+    objects: models.Manager[BulkResult] = models.Manager()
 
     class Meta:
         app_label = "bench"
@@ -197,7 +228,9 @@ def bulk_create(body: bytes, *, run: int) -> None:
     rows = attributes(body)
     for start in range(0, len(rows), 1_000):
         part = rows[start : start + 1_000]
-        BulkTest.objects.bulk_create([BulkTest(classname=c, name=n) for c, n, _, _ in part], ignore_conflicts=True)
+        BulkTest.objects.bulk_create(
+            [BulkTest(classname=c, name=n) for c, n, _, _ in part], ignore_conflicts=True
+        )
         found = BulkTest.objects.filter(classname__in={row[0] for row in part})
         ids = {(test.classname, test.name): test.pk for test in found}
         BulkResult.objects.bulk_create(
@@ -209,7 +242,9 @@ def product(project: Project, body: bytes, *, run: int) -> None:
     """Accept and record one report as the web server and the worker do."""
     now = timezone.now()
     started = (now - timedelta(hours=1) + timedelta(minutes=run)).isoformat()
-    asked = fields({"run": f"r{run}", "commit": f"c{run}", "started_at": started}, default_branch="main", now=now)
+    asked = fields(
+        {"run": f"r{run}", "commit": f"c{run}", "started_at": started}, default_branch="main", now=now
+    )
     upload = accept(project, None, Delivery(asked, (SentFile("r.xml", "", body),)), now=now).upload
     assert upload.claim(now=now, stale_before=now)
     record(upload, files=_files(upload), limits=limits(), now=now)
@@ -252,7 +287,9 @@ def _print_product(bodies: list[bytes], raw: tuple[float, float]) -> None:
         steady = measured(lambda b=body, k=n: product(project, b, run=k))  # type: ignore[misc]
         print(steady.line(f"Trophycase, steady {n}", N_CASES, raw[1]))
     assert Result.objects.count() == N_CASES * len(bodies)
-    print(f"worker's peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB, reports included")
+    print(
+        f"worker's peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB, reports included"
+    )
 
 
 def _fastest(spent: list[Spent]) -> Spent:

@@ -15,7 +15,15 @@ Color = tuple[float, float, float]
 
 TEXTS = ("ink", "ink-2", "ink-3", "link", "passed", "failed", "error", "skipped", "flaky", "worse", "warn")
 GROUNDS = ("ground", "surface")
-MARKS = ("layer-static", "layer-unit", "layer-integration", "layer-e2e", "layer-load", "layer-unknown", "control-rule")
+MARKS = (
+    "layer-static",
+    "layer-unit",
+    "layer-integration",
+    "layer-e2e",
+    "layer-load",
+    "layer-unknown",
+    "control-rule",
+)
 STACKED = ("layer-unit", "layer-integration", "layer-e2e")
 
 # Dichromat simulation in linear RGB, Viénot, Brettel and Mollon 1999 (protan, deutan); tritan after Brettel 1997.
@@ -35,7 +43,9 @@ def tokens(theme: int) -> dict[str, str]:
 def linear(color: str) -> Color:
     """Return linear RGB."""
     parts = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
     return red, green, blue
 
 
@@ -70,7 +80,9 @@ def oklab(color: Color) -> Color:
 def seen(color: str, blindness: Sequence[Sequence[float]]) -> Color:
     """Return what a reader with this blindness sees."""
     rgb = linear(color)
-    red, green, blue = (sum(weight * part for weight, part in zip(row, rgb, strict=True)) for row in blindness)
+    red, green, blue = (
+        sum(weight * part for weight, part in zip(row, rgb, strict=True)) for row in blindness
+    )
     return oklab((red, green, blue))
 
 
@@ -108,5 +120,3 @@ def test_stacked_layers_differ_for_every_eye(theme: int, blindness: str) -> None
         points = seen(colors[one], BLINDNESS[blindness]), seen(colors[other], BLINDNESS[blindness])
         away = sum((a - b) ** 2 for a, b in zip(*points, strict=True)) ** 0.5
         assert away >= 0.1, f"{one} and {other} are {away:.3f} apart"  # 0.02 is what an eye just tells
-
-
