@@ -6,11 +6,13 @@ one place.
 
 from __future__ import annotations
 
+import logging
 import uuid
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -22,6 +24,8 @@ from ingest.bearer import project_of
 from ingest.refusals import Refusal
 from projects.models import Problem, Upload
 from projects.vocabulary import ProblemLevel, UploadState
+
+log = logging.getLogger(__name__)
 
 api = NinjaAPI(
     title="Trophycase",
@@ -92,6 +96,15 @@ def refuse(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     if refusal.status == 401:
         response["WWW-Authenticate"] = "Bearer"
     return response
+
+
+@api.exception_handler(OperationalError)
+@api.exception_handler(InterfaceError)
+def come_again(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Answer a database that is gone, or whose disk is full, with when to send again: nothing of the upload was kept."""
+    log.warning("The database did not take a request: %s", error)
+    sentence = "The database does not take uploads at the moment. Nothing was kept; send it again later."
+    return refuse(request, Refusal("database_unavailable", 503, sentence, retry_after_s=10))
 
 
 FIELDS = {

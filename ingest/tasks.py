@@ -11,7 +11,6 @@ import logging
 import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, BinaryIO
 
 from celery import shared_task
@@ -36,12 +35,14 @@ UNHEARD = timedelta(minutes=2)  # after which a received upload's doorbell count
 
 def ring(project_id: int, upload_id: uuid.UUID) -> None:
     """Ask a worker to process the upload once the transaction is committed; the sweep rings again if none hears."""
-    send = partial(process_upload.apply_async, kwargs={"project_id": project_id, "upload_id": str(upload_id)})
-    transaction.on_commit(partial(_try_to, send), robust=True)
 
+    def send() -> None:
+        process_upload.apply_async(
+            kwargs={"project_id": project_id, "upload_id": str(upload_id)}, retry=False
+        )
 
-def _try_to(send: partial[Any]) -> None:
-    send(retry=False)
+    # A function and no partial: Django names the callback when it logs that it failed, and a partial has no name.
+    transaction.on_commit(send, robust=True)
 
 
 @shared_task(autoretry_for=TRANSIENT, retry_backoff=True, retry_jitter=True, max_retries=5)

@@ -77,6 +77,30 @@ def live_app(environ: Mapping[str, str], *, folder: Path) -> Iterator[LiveApp]:
         yield app
 
 
+@contextlib.contextmanager
+def web_server(environ: Mapping[str, str], *, folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Run the web server alone while the block lasts; give its address and its process."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url, log, fds = (
+            f"http://127.0.0.1:{listener.getsockname()[1]}",
+            folder / "web.log",
+            (listener.fileno(),),
+        )
+        values = {**os.environ, **environ, "BASE_URL": url, "PYTHONUNBUFFERED": "1"}
+        command = [
+            sys.executable,
+            "-m",
+            *commands.WEB,
+            "--workers",
+            "1",
+            "--bind",
+            f"fd://{listener.fileno()}",
+        ]
+        with process(command, environ=values, log=log, fds=fds) as server:
+            _wait_for(server, log=log, is_ready=lambda _: _answers(url))
+            yield url, server
+
+
 def _wait_for(child: subprocess.Popen[bytes], *, log: Path, is_ready: Callable[[str], bool]) -> None:
     """Wait until a process is ready; fail with its log as soon as it ends instead."""
 

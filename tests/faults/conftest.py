@@ -1,0 +1,46 @@
+"""What the fault tests stand on: workers that can be killed, and servers of their own that can be stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection, connections
+from pytest_django import DjangoDbBlocker
+
+from config import embedded, env
+from tests.faults.wreck import Servers
+
+
+@pytest.fixture
+def environ(services: embedded.Services, transactional_db: None, tmp_path: Path) -> dict[str, str]:
+    """Return the environment of a process on this test's database."""
+    database = str(connections["default"].settings_dict["NAME"])
+    return {
+        "DATABASE_URL": env.database_named(services.database_url, name=database),
+        "REDIS_URL": services.redis_url,
+        "SECRET_KEY": settings.SECRET_KEY,
+        "TROPHYCASE_HOME": str(tmp_path),
+        "TROPHYCASE_COLLECTED_STATIC": "0",
+    }
+
+
+@pytest.fixture
+def servers(
+    django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Servers]:
+    """Return a PostgreSQL and a Redis that nobody else uses, with Django's connection pointed at them."""
+    home = tmp_path_factory.mktemp("servers")
+    found = embedded.ensure(home, environ={}, is_durable=True)
+    before = dict(connection.settings_dict)
+    with django_db_blocker.unblock():
+        connection.close()
+        connection.settings_dict.update(env.database(found.database_url))
+        call_command("migrate", verbosity=0)
+        yield Servers(home, found, secret_key=settings.SECRET_KEY)
+        connection.close()
+        connection.settings_dict.update(before)
+        embedded.stop(home)
