@@ -5,7 +5,7 @@ Pure. The address of this server comes in; the token never does: CI keeps it as 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 SECRET = "TROPHYCASE_TOKEN"  # noqa: S105 - the name under which CI keeps the token
 
@@ -234,6 +234,91 @@ SENDERS = (
     ),
 )
 
+# Uploaders of other services that pipelines run already: what to change so that they send here. {url} is this server.
+CLIENTS = (
+    Snippet(
+        "buildkite-curl",
+        "Buildkite: curl",
+        "any shell",
+        'curl -X POST --fail-with-body -H "Authorization: Token token=\\"$TROPHYCASE_TOKEN\\"" \\\n'
+        '  -F data=@report.xml -F format=junit -F "run_env[CI]=generic" -F "run_env[key]=$RUN" \\\n'
+        '  -F "run_env[branch]=$BRANCH" -F "run_env[commit_sha]=$SHA" \\\n'
+        "  {url}/v1/uploads",
+        'A tag that is named as a field of the upload API is that field: -F "tags[job]=backend".',
+    ),
+    Snippet(
+        "buildkite-plugin",
+        "Buildkite: plugin",
+        ".buildkite/pipeline.yml",
+        "plugins:\n"
+        "  - test-collector#v2.0.0:\n"
+        '      files: "report.xml"\n'
+        '      format: "junit"\n'
+        '      api-url: "{url}/v1/uploads"\n'
+        '      api-token-env-name: "TROPHYCASE_TOKEN"',
+    ),
+    Snippet(
+        "buildkite-pytest",
+        "Buildkite: pytest",
+        "the environment of the tests",
+        "BUILDKITE_ANALYTICS_TOKEN=$TROPHYCASE_TOKEN\nBUILDKITE_ANALYTICS_API_URL={url}/v1",
+        "The package is buildkite-test-collector.",
+    ),
+    Snippet(
+        "buildkite-js",
+        "Buildkite: Jest, Vitest and others",
+        "the environment of the tests",
+        "BUILDKITE_ANALYTICS_TOKEN=$TROPHYCASE_TOKEN\nBUILDKITE_ANALYTICS_BASE_URL={url}/v1/uploads",
+        "Unlike pytest's, this collector wants the whole address.",
+    ),
+    Snippet(
+        "codecov-cli",
+        "Codecov: CLI",
+        "after the tests",
+        "CODECOV_TOKEN=$TROPHYCASE_TOKEN codecovcli --url {url} do-upload \\\n"
+        "  --report-type test_results --disable-search -f report.xml",
+        "--url stands before the command; no variable sets it. --env GITHUB_RUN_ATTEMPT --env GITHUB_JOB tell the attempt.",
+    ),
+    Snippet(
+        "codecov-action",
+        "Codecov: action",
+        ".github/workflows/test.yml",
+        "- uses: codecov/codecov-action@v5\n"
+        "  if: ${{ !cancelled() }}\n"
+        "  with:\n"
+        "    report_type: test_results\n"
+        "    files: report.xml\n"
+        "    url: {url}\n"
+        "    token: ${{ secrets.TROPHYCASE_TOKEN }}\n"
+        "    env_vars: GITHUB_RUN_ATTEMPT,GITHUB_JOB",
+    ),
+    Snippet(
+        "datadog",
+        "Datadog CI",
+        "the environment of the upload",
+        "DD_SITE={host}\nDD_API_KEY=$TROPHYCASE_TOKEN\n\n# then, as before: datadog-ci junit upload --service shop report.xml",
+        "It insists on https and on the names cireport-intake.{host} and api.{host}.",
+    ),
+    Snippet(
+        "mergify",
+        "Mergify CI",
+        "the environment of the step",
+        "MERGIFY_API_URL={url}\nMERGIFY_TOKEN=$TROPHYCASE_TOKEN",
+    ),
+    Snippet(
+        "flaky-detector",
+        "flaky-detector",
+        "the environment of the step",
+        "FLAKY_DETECTOR_URL={url}\nFLAKY_DETECTOR_TOKEN=$TROPHYCASE_TOKEN",
+    ),
+    Snippet(
+        "jux",
+        "pytest-jux",
+        "the environment of the step",
+        "JUX_API_URL={url}/api/v1\nJUX_BEARER_TOKEN=$TROPHYCASE_TOKEN",
+    ),
+)
+
 # Folded YAML (>) joins the lines of a command by itself: a backslash at their ends would be one too many.
 FOLDED = ">\n"
 
@@ -247,6 +332,19 @@ def sender(key: str, *, base_url: str) -> Snippet:
     """Return how the CI of that key sends a report to this server; curl for a key that is none."""
     found = next((one for one in SENDERS if one.key == key), SENDERS[0])
     return Snippet(found.key, found.name, found.where, _text(found, base_url=base_url), found.note)
+
+
+def client(key: str, *, base_url: str) -> Snippet | None:
+    """Return the line to set for the client of that key, so that it sends to this server; None for no such client."""
+    found = next((one for one in CLIENTS if one.key == key), None)
+    if found is None:
+        return None
+    return replace(found, text=_here(found.text, base_url), note=_here(found.note, base_url))
+
+
+def _here(text: str, base_url: str) -> str:
+    """Put this server's address where it belongs."""
+    return text.replace("{url}", base_url).replace("{host}", base_url.partition("://")[2])
 
 
 def _text(one: Sender, *, base_url: str) -> str:

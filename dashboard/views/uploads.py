@@ -127,6 +127,8 @@ def _sending(request: ProjectRequest) -> dict[str, object]:
         "senders": snippets.SENDERS,
         "producer": snippets.producer(request.GET.get("tool", "")),
         "sender": snippets.sender(request.GET.get("ci", ""), base_url=settings.BASE_URL),
+        "clients": snippets.CLIENTS,
+        "client": snippets.client(request.GET.get("client", ""), base_url=settings.BASE_URL),
         "secret": snippets.SECRET,
     }
 

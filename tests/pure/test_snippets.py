@@ -69,3 +69,37 @@ def test_a_key_that_is_none_falls_back_to_the_first() -> None:
 def test_every_runner_has_its_own_key_and_text() -> None:
     assert len({snippet.key for snippet in snippets.PRODUCERS}) == len(snippets.PRODUCERS)
     assert all(snippet.text for snippet in snippets.PRODUCERS)
+
+
+CLIENTS = [client.key for client in snippets.CLIENTS]
+
+
+@pytest.mark.parametrize("key", CLIENTS)
+def test_a_client_is_told_this_server_and_where_the_token_is(key: str) -> None:
+    found = snippets.client(key, base_url=BASE_URL)
+
+    assert found is not None
+    assert "t.example" in found.text
+    assert "{" not in found.text.replace("${{", "").replace("{{", "")
+    assert snippets.SECRET in found.text
+
+
+@pytest.mark.parametrize("key", ["buildkite-plugin", "codecov-action"])
+def test_a_clients_yaml_is_yaml(key: str) -> None:
+    found = snippets.client(key, base_url=BASE_URL)
+
+    assert found is not None
+    assert yaml.safe_load(found.text)
+
+
+@pytest.mark.parametrize("key", ["buildkite-curl", "codecov-cli"])
+def test_a_clients_command_is_read_by_a_shell(key: str) -> None:
+    found = snippets.client(key, base_url=BASE_URL)
+
+    assert found is not None
+    checked = subprocess.run(["sh", "-n"], input=found.text, text=True, capture_output=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_no_client_is_chosen_at_first() -> None:
+    assert snippets.client("", base_url=BASE_URL) is None
