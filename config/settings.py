@@ -193,6 +193,11 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "sweep-uploads": {"task": "ingest.tasks.sweep_uploads", "schedule": timedelta(minutes=5)},
     "send-due-letters": {"task": "reports.tasks.send_due_letters", "schedule": timedelta(minutes=5)},
+    "watch-projects": {"task": "reports.tasks.watch_projects", "schedule": timedelta(minutes=1)},
+    "forget-deliveries": {
+        "task": "reports.tasks.forget_deliveries",
+        "schedule": crontab(hour="4", minute="7"),
+    },
     "upkeep": {"task": "analysis.tasks.upkeep", "schedule": crontab(hour="3", minute="17")},
 }
 
@@ -219,6 +224,14 @@ EMAIL_USE_SSL = _mailer.is_ssl
 EMAIL_TIMEOUT = 30
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default=f"Trophycase <trophycase@{_base.hostname}>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+
+# Channels: posts go to addresses that members type, so those inside the server's own network are refused.
+
+TROPHYCASE_PRIVATE_WEBHOOKS = env.flag("TROPHYCASE_PRIVATE_WEBHOOKS", default=False)
+
+# Metrics: without a token nobody is told.
+
+METRICS_TOKEN = env.text("METRICS_TOKEN", default="")
 
 # Static files
 

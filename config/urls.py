@@ -7,11 +7,13 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from config.health import health
+from config.metrics import metrics
 from ingest.api import api
 from ingest.uploader import upload_py
 
 urlpatterns = [
     path("healthz", health, name="health"),
+    path("metrics", metrics, name="metrics"),
     path("admin/", admin.site.urls),
     path("api/docs", RedirectView.as_view(pattern_name="api:openapi-view"), name="api-docs"),
     path("api/v1/", api.urls),

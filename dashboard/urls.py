@@ -7,6 +7,7 @@ from django.urls import path
 
 from dashboard.views import (
     account,
+    channels,
     failures,
     flaky,
     overview,
@@ -45,6 +46,9 @@ urlpatterns = [
     path("p/<slug:slug>/settings/members", desk.members, name="settings-members"),
     path("p/<slug:slug>/settings/members/<int:membership_id>", desk.member, name="member"),
     path("p/<slug:slug>/settings/reports", desk.reports, name="settings-reports"),
+    path("p/<slug:slug>/settings/channels", channels.channels, name="settings-channels"),
+    path("p/<slug:slug>/settings/channels/<int:channel_id>", channels.channel, name="channel"),
+    path("p/<slug:slug>/settings/channels/links", channels.renew_links, name="links-renew"),
     path("p/<slug:slug>/settings/danger", desk.danger, name="settings-danger"),
     path("", projects.projects, name="projects"),
     path("new", projects.new, name="new-project"),

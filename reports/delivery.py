@@ -7,8 +7,6 @@ delivery, and a server that is busy is asked again later and later. Which letter
 from __future__ import annotations
 
 import logging
-import smtplib
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from email.utils import make_msgid, parseaddr
 
@@ -19,13 +17,11 @@ from django.db.models import F
 from django.urls import reverse
 
 from projects.models import Letter, LetterDelivery, Membership, Project
-from reports import look, schedule
+from reports import look, refusals, schedule
 
 MOST_TRIES = 9  # about sixteen hours, pauses included
 KEEPS_TRYING = timedelta(days=2)  # after that the letter would cross the next one
 SALT = "reports.letter.stop"
-PERMANENT = range(500, 600)
-MAIL_TROUBLE = (smtplib.SMTPException, OSError)  # a dropped connection, a refused one, a slow answer
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +55,7 @@ def send(delivery: LetterDelivery, *, now: datetime) -> None:
         return
     try:
         message(delivery.letter, to=delivery.user.email, membership=membership).send()
-    except MAIL_TROUBLE as problem:
+    except refusals.MAIL_TROUBLE as problem:
         _note(delivery, problem)
         return
     LetterDelivery.objects.filter(pk=delivery.pk).update(sent_at=now)
@@ -121,11 +117,11 @@ def _may_try(n_tries: int, claimed_at: datetime | None, *, now: datetime) -> boo
 
 def _note(delivery: LetterDelivery, problem: Exception) -> None:
     """Keep a permanent refusal, or the last of too many tries; log the others."""
-    said = _words(problem)
+    said = refusals.words_of(problem)
     logger.warning(
         "letter %s to user %s: try %s: %s", delivery.letter_id, delivery.user_id, delivery.n_tries, said
     )
-    if _is_permanent(problem):
+    if refusals.is_permanent(problem):
         _end(delivery, refused=said)
     elif delivery.n_tries >= MOST_TRIES:
         _end(delivery, refused=f"Given up after {MOST_TRIES} tries: {said}")
@@ -133,22 +129,3 @@ def _note(delivery: LetterDelivery, problem: Exception) -> None:
 
 def _end(delivery: LetterDelivery, *, refused: str) -> None:
     LetterDelivery.objects.filter(pk=delivery.pk).update(refused=refused[:500])
-
-
-def _is_permanent(problem: Exception) -> bool:
-    """True when the server said no to this reader for good; trouble with our own address or login passes."""
-    if isinstance(problem, smtplib.SMTPRecipientsRefused):
-        return all(code in PERMANENT for code, _ in problem.recipients.values())
-    return isinstance(problem, smtplib.SMTPDataError) and problem.smtp_code in PERMANENT
-
-
-def _words(problem: Exception) -> str:
-    """Return what the server said, as it said it."""
-    answers: Sequence[tuple[int, bytes]] = ()
-    if isinstance(problem, smtplib.SMTPRecipientsRefused):
-        answers = list(problem.recipients.values())
-    elif isinstance(problem, smtplib.SMTPResponseException):
-        text = problem.smtp_error
-        answers = [(problem.smtp_code, text if isinstance(text, bytes) else text.encode())]
-    said = "; ".join(f"{code} {text.decode(errors='replace')}" for code, text in answers)
-    return said or str(problem) or repr(problem)

@@ -1,10 +1,11 @@
-"""The letters' tasks: find what is due, build each letter once, send each delivery on its own.
+"""The tasks of what is sent: letters that are due, news of projects, and each delivery on its own.
 
 The rows are the queue of record, so a doorbell that the broker lost is rung again by the next beat.
 """
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from celery import shared_task
@@ -12,7 +13,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from projects.models import Membership, Project
-from reports import delivery, look, schedule, weekly
+from reports import channels, delivery, look, schedule, watch, weekly
 
 
 @shared_task
@@ -59,3 +60,35 @@ def send_sample(*, membership_id: int, **_: Any) -> None:
         member.project, subject=letter.subject, html=look.html(letter), text=look.text(letter), now=now
     )
     delivery.message(kept, to=member.user.email, membership=member).send()
+
+
+@shared_task
+def watch_projects(**_: Any) -> None:
+    """Look at the projects that may have news, and ring again for messages that wait."""
+    now = timezone.now()
+    for project_id in watch.due(now=now):
+        watch_project.delay_on_commit(project_id=project_id)
+    for project_id, delivery_id in channels.waiting(now=now):
+        deliver_message.delay_on_commit(project_id=project_id, delivery_id=str(delivery_id))
+
+
+@shared_task
+def watch_project(*, project_id: int, **_: Any) -> None:
+    """Look at one project, and ring for what is to be told of it."""
+    for delivery_id in watch.look(project_id, now=timezone.now()):
+        deliver_message.delay_on_commit(project_id=project_id, delivery_id=str(delivery_id))
+
+
+@shared_task
+def deliver_message(*, project_id: int, delivery_id: str, **_: Any) -> None:
+    """Claim one message to a channel and send it."""
+    now = timezone.now()
+    claimed = channels.claim(project_id, uuid.UUID(delivery_id), now=now)
+    if claimed is not None:
+        channels.send(claimed, now=now)
+
+
+@shared_task
+def forget_deliveries(**_: Any) -> None:
+    """Drop what is old from the log of the channels."""
+    channels.forget_old(now=timezone.now())

@@ -1,4 +1,4 @@
-"""Where letters are seen and stopped."""
+"""Where letters are seen and stopped, channels tried, and badges and the feed shown."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import date
 
 from django.urls import path, register_converter
 
-from reports import views
+from reports import public, views
 
 
 class DayConverter:
@@ -29,5 +29,9 @@ urlpatterns = [
     path("p/<slug:slug>/reports/weekly", views.preview, name="letter-preview"),
     path("p/<slug:slug>/reports/weekly/<day:week_on>", views.sent, name="letter-sent"),
     path("p/<slug:slug>/reports/send-me", views.send_me, name="letter-send-me"),
+    path("p/<slug:slug>/channels/<int:channel_id>/trial", views.trial, name="channel-trial"),
+    path("p/<slug:slug>/channels/sent/<uuid:delivery_id>/again", views.again, name="delivery-again"),
+    path("p/<slug:slug>/badge/<str:name>.svg", public.badge, name="badge"),
+    path("p/<slug:slug>/events.atom", public.feed, name="events-atom"),
     path("letters/stop/<str:token>", views.stop, name="letter-stop"),
 ]

@@ -1,4 +1,5 @@
-"""The letter for people: a preview, the sent ones, one sent now on request, and the way out without login.
+"""The letter for people: a preview, the sent ones, one sent now on request, the way out without login; and
+the buttons that send to channels.
 
 A letter is shown as the document that it is, with a policy of its own: inline styles, and nothing else. The
 pages around it, and the choice of day and hour, are the dashboard's settings.
@@ -10,11 +11,14 @@ from collections.abc import Callable
 from datetime import date
 from functools import wraps
 from typing import Any, Concatenate
+from uuid import UUID
 
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 from csp.decorators import csp_replace
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -24,10 +28,13 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from projects import access
+from projects import access, announcing
 from projects.access import Access
-from projects.models import Letter, Membership
-from reports import delivery, look, schedule, tasks, weekly
+from projects.models import Channel, Letter, Membership
+from projects.vocabulary import Role
+from reports import channels, delivery, look, schedule, tasks, watch, weekly
+from reports import messages as messages_of
+from reports.messages import Message
 
 LETTER_POLICY = {
     "default-src": [NONE],
@@ -88,6 +95,51 @@ def send_me(request: HttpRequest, way_in: Access) -> HttpResponse:
     else:
         messages.error(request, "Your account has no e-mail address. Add one under your account.")
     return redirect("settings-reports", way_in.project.slug)
+
+
+@require_POST
+@member_view
+def trial(request: HttpRequest, way_in: Access, channel_id: int) -> HttpResponse:
+    """Send a channel a message that shows whether it works."""
+    channel = announcing.channel(way_in.project, channel_id)
+    if channel is None:
+        raise Http404("No such channel.")
+    _only_editors(way_in)
+    message = watch.trial(way_in.project, name=channel.name)
+    return _queued(request, way_in, channel, message)
+
+
+@require_POST
+@member_view
+def again(request: HttpRequest, way_in: Access, delivery_id: UUID) -> HttpResponse:
+    """Send a message of the log once more, as it was."""
+    row = announcing.delivery(way_in.project, delivery_id)
+    if row is None:
+        raise Http404("No such message.")
+    _only_editors(way_in)
+    message = messages_of.from_json(row.message)
+    return _queued(request, way_in, row.channel, message, replay_of=row.id)
+
+
+def _only_editors(way_in: Access) -> None:
+    if not way_in.may_edit:
+        raise PermissionDenied(str(access.Forbidden(Role.EDITOR)))
+
+
+def _queued(
+    request: HttpRequest,
+    way_in: Access,
+    channel: Channel,
+    message: Message,
+    *,
+    replay_of: UUID | None = None,
+) -> HttpResponse:
+    """Queue a message a member asked for, and ring for it."""
+    with transaction.atomic():
+        delivery_id = channels.queue(channel, message, now=timezone.now(), replay_of=replay_of)
+        tasks.deliver_message.delay_on_commit(project_id=way_in.project.pk, delivery_id=str(delivery_id))
+    messages.success(request, f"A message is on its way to {channel.name}. Reload to see how it went.")
+    return redirect(reverse("settings-channels", args=[way_in.project.slug]) + "#log")
 
 
 @csrf_exempt  # a mail program clicks for the reader (RFC 8058); the signed link is the proof

@@ -48,6 +48,7 @@ SECTIONS = (
     ("settings-tokens", "Tokens"),
     ("settings-members", "Members"),
     ("settings-reports", "Weekly letter"),
+    ("settings-channels", "Channels"),
     ("settings-danger", "Name and end"),
 )
 SHOWN_ONCE = "token-shown-once"

@@ -13,7 +13,7 @@ from tests.factories import Shop, a_person, a_shop, a_test_named, passed, record
 
 pytestmark = pytest.mark.django_db
 
-PAGES = ("rules", "targets", "limits", "tokens", "members", "reports", "danger")
+PAGES = ("rules", "targets", "limits", "tokens", "members", "reports", "channels", "danger")
 PYRAMID = {f"{layer}_{end}": "" for layer in ("unit", "integration", "e2e") for end in ("low", "high")}
 LIMITS = {
     "unit_fast_s": "0.01",

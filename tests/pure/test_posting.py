@@ -1,0 +1,135 @@
+"""Posts reach the open internet alone, end in time, and follow nobody."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+
+from projects import addresses
+from reports import posting
+from tests.receiver import http_receiver
+
+
+def post(url: str, *, allows_private: bool = True, seconds: float = 5) -> posting.Answer:
+    """Post a small body."""
+    return posting.post(
+        url,
+        body=b"{}",
+        headers={"Content-Type": "application/json"},
+        allows_private=allows_private,
+        seconds=seconds,
+    )
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "10.1.2.3",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",
+        "224.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "fe80::1",
+        "fc00::1",
+        "ff02::1",
+        "::ffff:127.0.0.1",
+        "::ffff:169.254.169.254",
+        "64:ff9b::7f00:1",
+        "2002:7f00:1::",
+    ],
+)
+def test_inner_addresses_are_not_public(address: str) -> None:
+    assert not addresses.is_public(ipaddress.ip_address(address))
+
+
+@pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700:4700::1111", "64:ff9b::101:101", "::ffff:8.8.8.8"])
+def test_outer_addresses_are_public(address: str) -> None:
+    assert addresses.is_public(ipaddress.ip_address(address))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "0177.0.0.1", "2130706433", "127.1"])
+def test_no_spelling_of_this_machine_is_posted_to(host: str) -> None:
+    with http_receiver() as receiver:
+        port = receiver.url.rpartition(":")[2]
+
+        with pytest.raises((addresses.Forbidden, posting.Unreachable)):
+            post(f"http://{host}:{port}/", allows_private=False)
+
+        assert receiver.posts == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/passwd",
+        "gopher://example.com/",
+        "https://",
+        "example.com",
+        "https://me:secret@example.com/",
+        "https://example.com:99999/",
+        "https://example.com/a b",
+        "https://example.com/\r\nHost: other",
+    ],
+)
+def test_what_is_no_plain_web_address_is_refused(url: str) -> None:
+    with pytest.raises(addresses.Forbidden):
+        addresses.check(url)
+
+
+def test_a_post_arrives_with_its_query_and_headers() -> None:
+    with http_receiver() as receiver:
+        answer = post(receiver.url + "/hook?key=1")
+
+    assert (answer.status, answer.body) == (200, "ok")
+    assert (receiver.posts[0].path, receiver.posts[0].body) == ("/hook?key=1", b"{}")
+    assert receiver.posts[0].headers["content-type"] == "application/json"
+
+
+def test_a_redirect_is_an_answer_and_not_followed() -> None:
+    with http_receiver() as other, http_receiver() as receiver:
+        receiver.status, receiver.headers = 307, {"Location": other.url}
+
+        answer = post(receiver.url)
+
+    assert answer.status == 307
+    assert other.posts == []
+
+
+def test_an_answer_that_drips_is_cut_off() -> None:
+    with http_receiver() as receiver:
+        receiver.drips = True
+
+        with pytest.raises(posting.Unreachable, match="No answer within 0.3 seconds"):
+            post(receiver.url, seconds=0.3)
+
+
+def test_a_large_answer_is_read_in_part() -> None:
+    with http_receiver() as receiver:
+        receiver.body = b"x" * 1_000_000
+
+        answer = post(receiver.url)
+
+    assert len(answer.body) == posting.ANSWER_BYTES
+
+
+def test_a_dropped_connection_is_unreachable() -> None:
+    with http_receiver() as receiver:
+        receiver.hangs_up = True
+
+        with pytest.raises(posting.Unreachable):
+            post(receiver.url)
+
+
+def test_nobody_at_the_port_is_unreachable() -> None:
+    with http_receiver() as receiver:
+        url = receiver.url
+
+    with pytest.raises(posting.Unreachable):
+        post(url)
