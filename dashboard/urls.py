@@ -8,6 +8,7 @@ from django.urls import path
 from dashboard.views import (
     account,
     channels,
+    compare,
     failures,
     flaky,
     overview,
@@ -32,6 +33,7 @@ urlpatterns = [
     path("p/<slug:slug>/failures", failures.failures, name="failures"),
     path("p/<slug:slug>/slow", slow.slow, name="slow"),
     path("p/<slug:slug>/runs", runs.runs, name="runs"),
+    path("p/<slug:slug>/runs/compare", compare.compare, name="compare"),
     path("p/<slug:slug>/runs/<int:number>", runs.run, name="run"),
     path("p/<slug:slug>/uploads", uploads.uploads, name="uploads"),
     path("p/<slug:slug>/uploads/how-to-send", uploads.sending, name="sending"),

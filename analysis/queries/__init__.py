@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from analysis.queries.of_causes import causes
 from analysis.queries.of_changes import changes
+from analysis.queries.of_comparisons import comparison, usual_pair
 from analysis.queries.of_failures import boundary_weeks, failures
 from analysis.queries.of_flakes import flake_totals, flake_weeks, flakes
 from analysis.queries.of_runs import results_of_run, run, runs, verdicts
@@ -28,6 +29,7 @@ __all__ = [
     "budgets",
     "causes",
     "changes",
+    "comparison",
     "failures",
     "flake_totals",
     "flake_weeks",
@@ -53,5 +55,6 @@ __all__ = [
     "upload",
     "upload_days",
     "uploads",
+    "usual_pair",
     "verdicts",
 ]

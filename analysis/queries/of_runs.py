@@ -181,10 +181,10 @@ def runs(project: Project, window: Window) -> Page[RunRow]:
         offset=(window.page - 1) * window.size,
     )
     found = rows.fetch(statement, values)
-    return Page(tuple(map(_run_row, found)), found[0][-1] if found else 0, window.page, window.size)
+    return Page(tuple(map(run_row, found)), found[0][-1] if found else 0, window.page, window.size)
 
 
-def _run_row(row: Sequence[Any]) -> RunRow:
+def run_row(row: Sequence[Any]) -> RunRow:
     """Make a RunRow of RUN_COLUMNS and the seconds of the run before, which stand in the middle of it."""
     fields: list[Any] = [*row[:15], row[21], *row[15:21]]
     return RunRow(*fields)
@@ -196,7 +196,7 @@ def run(project: Project, number: int) -> RunAnswer | None:
     found = rows.fetch(ONE_RUN.format(columns=RUN_COLUMNS), values)
     if not found:
         return None
-    row = _run_row(found[0])
+    row = run_row(found[0])
     before, after, same_branch, n_missing = found[0][22:26]
     values |= {"branch": row.branch, "started_at": row.started_at, "n_usual": USUAL_RUNS}
     layers = rows.fetch(LAYERS, values)

@@ -1,0 +1,136 @@
+"""Two runs side by side: what broke, what was mended, what got slower, and what is not there any more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.http import Http404, HttpResponse
+from django.views.decorators.http import require_safe
+
+from analysis import queries
+from analysis.compared import ComparedTest, Comparison, Difference, LayerChange
+from dashboard import page
+from dashboard.format import Delta, Tone, count, delta_text, duration, plural
+from dashboard.page import ProjectRequest
+from projects.vocabulary import Layer
+
+WORDS = {
+    Difference.NEWLY_FAILING: "Newly failing",
+    Difference.STILL_FAILING: "Still failing",
+    Difference.FIXED: "Fixed",
+    Difference.SLOWER: "Slower",
+    Difference.FASTER: "Faster",
+    Difference.ADDED: "Added",
+    Difference.MISSING: "Missing",
+    Difference.NEWLY_SKIPPED: "Newly skipped",
+}
+OPEN = (Difference.NEWLY_FAILING, Difference.FIXED, Difference.STILL_FAILING)  # the rest unfolds
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One test of the comparison, with its change in time."""
+
+    test: ComparedTest
+    delta: Delta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The tests that differ in one way."""
+
+    key: str
+    words: str
+    n: int
+    lines: tuple[Line, ...]
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LayerLine:
+    """One layer in both runs, in words."""
+
+    layer: Layer
+    cells: tuple[str, str, str, str, str, str]
+
+
+@require_safe
+@page.project_page()
+def compare(request: ProjectRequest) -> HttpResponse:
+    """Compare run `a` with run `b`; without them the newest run with the one before it."""
+    numbers = _numbers(request)
+    if numbers is None:
+        return page.render(request, "compare.html", {"comparison": None}, place="runs")
+    comparison = queries.comparison(request.project, *numbers)
+    if comparison is None:
+        raise Http404(f"The project has no run #{numbers[0]}, or no run #{numbers[1]}.")
+    context = {
+        "comparison": comparison,
+        "sentence": sentence(comparison),
+        "sections": [_section(comparison, kind) for kind in Difference if comparison.differences[kind].n],
+        "layers": [_layer_line(change) for change in reversed(comparison.layers)],
+    }
+    return page.render(request, "compare.html", context, place="runs")
+
+
+def _numbers(request: ProjectRequest) -> tuple[int, int] | None:
+    """Read the two runs from the address; what is missing is taken from the run before on the branch."""
+    earlier, later = (_number(request.GET.get(name, "")) for name in ("a", "b"))
+    if earlier is not None and later is not None:
+        return earlier, later
+    usual = queries.usual_pair(request.project, later=later)
+    return (earlier or usual[0], usual[1]) if usual else None
+
+
+def _number(text: str) -> int | None:
+    text = text.removeprefix("#")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def sentence(comparison: Comparison) -> str:
+    """Say in words what the later run brought."""
+    told = (
+        (Difference.NEWLY_FAILING, "newly failing"),
+        (Difference.FIXED, "fixed"),
+        (Difference.STILL_FAILING, "still failing"),
+        (Difference.SLOWER, "slower"),
+        (Difference.FASTER, "faster"),
+        (Difference.ADDED, "added"),
+        (Difference.MISSING, "missing"),
+    )
+    parts = [f"{count(comparison.differences[kind].n)} {words}" for kind, words in told]
+    counted = [part for part, (kind, _) in zip(parts, told, strict=True) if comparison.differences[kind].n]
+    if not counted:
+        return f"Nothing differs in {plural(comparison.n_common, 'test')}."
+    return f"{', '.join(counted)}; {plural(comparison.n_common, 'test')} ran in both."
+
+
+def _section(comparison: Comparison, kind: Difference) -> Section:
+    found = comparison.differences[kind]
+    lines = tuple(Line(test, time_delta(test.earlier_s, test.later_s)) for test in found.tests)
+    return Section(kind.value, WORDS[kind], found.n, lines, kind in OPEN)
+
+
+def time_delta(earlier_s: float | None, later_s: float | None) -> Delta | None:
+    """Return the change in time; None where one of the two is not known, or nothing changed."""
+    if earlier_s is None or later_s is None or earlier_s == later_s:
+        return None
+    change = later_s - earlier_s
+    tone = Tone.WORSE if change > 0 else Tone.BETTER
+    return Delta(delta_text(change, duration(abs(change))), arrow="▲" if change > 0 else "▼", tone=tone)
+
+
+def _layer_line(change: LayerChange) -> LayerLine:
+    earlier, later = change.earlier, change.later
+    n, seconds = later.n_tests - earlier.n_tests, later.seconds - earlier.seconds
+    return LayerLine(
+        later.layer,
+        (
+            count(earlier.n_tests),
+            count(later.n_tests),
+            delta_text(n, count(abs(n))) if n else "±0",
+            duration(earlier.seconds),
+            duration(later.seconds),
+            delta_text(seconds, duration(abs(seconds))) if seconds else "±0",
+        ),
+    )
