@@ -238,6 +238,29 @@ class FlakeAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class ShiftRow:
+    """A Test that became slower or faster, with the runs and commits between which that happened."""
+
+    test_id: int
+    title: str
+    home: str
+    layer: Layer
+    before_s: float
+    since_s: float
+    run_number: int
+    run_before: int | None
+    commit: str
+    commit_before: str
+    day: date
+    added_s: float  # in the window
+
+    @property
+    def is_slower(self) -> bool:
+        """True for a test that takes longer since."""
+        return self.since_s > self.before_s
+
+
+@dataclass(frozen=True, slots=True)
 class TestAnswer:
     """The story of one Test."""
 
@@ -259,6 +282,7 @@ class TestAnswer:
     share_of_time: float | None
     id_before: int | None
     id_after: int | None
+    shifts: tuple[ShiftRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,16 +402,6 @@ class SlowTotals:
     n_slowest: int
     share_of_slowest: float
     buckets: Mapping[Layer, Mapping[TimingBucket, tuple[int, float]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Misfit:
-    """A Test that behaves unlike its layer, with both signals."""
-
-    test: TestRow
-    slow: str
-    other: str
-    looks_like: Layer
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,12 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from analysis import flaking, layers, rollups, rules, slowdowns, timing, wishes
+from analysis import bucket_weeks, flaking, layers, rollups, rules, slowdowns, timing, wishes
 from projects.models import LayerRule, Project, Run, Test
 from projects.vocabulary import EvidenceKind, Layer, RuleField, RuleSyntax, TimingBucket
 
 BATCH = 5_000  # tests weighed at once
+WORTH_HISTORY = 0.01  # of the tests in another layer, from which the weeks before are judged again
 DAYS_OF_TIMINGS = 45  # the last ten passes of a weekly test lie within
 
 # Timed passes that speak for another bucket than the test has; a new test has none and is asked for until it has passed
@@ -48,7 +49,7 @@ ORDER BY test_id, on_default DESC, day DESC
 KEEP_BUCKETS = """
 UPDATE projects_test t SET bucket = b.bucket, median_s = b.median_s
 FROM unnest(%(ids)s::int[], %(buckets)s::smallint[], %(medians)s::float8[]) AS b (id, bucket, median_s)
-WHERE t.project_id = %(project_id)s AND t.id = b.id
+WHERE t.project_id = %(project_id)s AND t.id = b.id AND (t.bucket, t.median_s) IS DISTINCT FROM (b.bucket, b.median_s)
 """
 
 KEEP_LAYERS = """
@@ -96,9 +97,12 @@ def after_upload(project: Project, run: Run, part: flaking.Part) -> None:
     flaking.after_upload(project, run, part)
 
 
-def want_reclassify(project_id: int, *, now: datetime) -> None:
-    """Ask for the background job that weighs every test again and sums by layer anew."""
-    Project.objects.filter(pk=project_id).update(reclassify_wanted_at=now)
+def want_reclassify(project_id: int, *, now: datetime, sums_are_stale: bool = False) -> None:
+    """Ask for the background job that weighs every test again; also for new sums by layer, where a layer changed."""
+    project = Project.objects.filter(pk=project_id)
+    project.update(reclassify_wanted_at=now)
+    if sums_are_stale:
+        project.update(sums_are_stale=True)
 
 
 def refresh_buckets(project: Project, day: date) -> None:
@@ -185,40 +189,86 @@ def seconds_of(timings: bytes) -> list[float]:
 
 
 def reclassify(project: Project, *, now: datetime) -> int:
-    """Weigh every test of the project again under its rules of now; return how many changed their layer."""
-    wanted_at = project.reclassify_wanted_at
+    """Weigh every test of the project again under its rules of now; return how many changed their layer.
+
+    Buckets are judged afresh where the limits are others than when they were last judged. How far it is stands with the
+    project after each batch.
+    """
+    wanted_at, mine = project.reclassify_wanted_at, Project.objects.filter(pk=project.pk)
     ruleset, limits = rules_of(project.pk), wishes.limits(project.timing_limits)
-    n_moved = 0
+    is_afresh = limits != wishes.limits(project.judged_limits)
+    n_moved = n_done = 0
     for batch in _batches(project.pk):
+        n_done += len(batch)
         with transaction.atomic():
-            n_moved += _reclassify_batch(project, batch, ruleset)
-            tests = [(test.id, int(test.layer), 0) for test in batch]
-            judge_buckets(project, tests, until=now.date(), limits=limits, wants_medians=True)
-    for since, until in rollups.months(project.pk):
-        with transaction.atomic():
-            rollups.relayer(project.pk, since=since, until=until)
-    Project.objects.filter(pk=project.pk).update(reclassified_at=now)
-    Project.objects.filter(pk=project.pk, reclassify_wanted_at=wanted_at).update(reclassify_wanted_at=None)
+            moved = _reclassify_batch(
+                project, batch, ruleset, limits=limits, is_afresh=is_afresh, day=now.date()
+            )
+            n_moved += moved
+            mine.update(n_reclassified=n_done, **({"sums_are_stale": True} if moved else {}))
+    _sum_again(project.pk)
+    mine.update(reclassified_at=now, n_reclassified=0, judged_limits=project.timing_limits)
+    mine.filter(reclassify_wanted_at=wanted_at).update(reclassify_wanted_at=None, sums_are_stale=False)
+    is_history_old = is_afresh or n_moved > WORTH_HISTORY * n_done
+    bucket_weeks.judge_weeks(project, today=now.date(), all_weeks=is_history_old)
     return n_moved
 
 
-def _reclassify_batch(project: Project, batch: list[Test], ruleset: rules.RuleSet | None) -> int:
+def _sum_again(project_id: int) -> None:
+    """Sum by layer again, month by month, where a layer changed since that was last done."""
+    if not Project.objects.filter(pk=project_id, sums_are_stale=True).exists():
+        return
+    for since, until in rollups.months(project_id):
+        with transaction.atomic():
+            rollups.relayer(project_id, since=since, until=until)
+
+
+def _reclassify_batch(
+    project: Project,
+    batch: list[Test],
+    ruleset: rules.RuleSet | None,
+    *,
+    limits: Mapping[Layer, timing.Limits],
+    is_afresh: bool,
+    day: date,
+) -> int:
     verdicts = list(layers.classify_many(map(identity_of, batch), rules=ruleset))
     verdicts = [layers.with_duration(v, test.median_s) for v, test in zip(verdicts, batch, strict=True)]
-    moved = [(test, v) for test, v in zip(batch, verdicts, strict=True) if v.layer != test.layer]
+    pairs = list(zip(batch, verdicts, strict=True))
+    _keep_layers(project.pk, [(test, verdict) for test, verdict in pairs if _says_other(verdict, test)])
+    moved = {test.id for test, verdict in pairs if verdict.layer != test.layer}
+    judged = [
+        (test.id, int(verdict.layer), 0 if is_afresh or test.id in moved else test.bucket)
+        for test, verdict in pairs
+    ]
+    judge_buckets(project, judged, until=day, limits=limits, wants_medians=True)
+    return len(moved)
+
+
+def _says_other(verdict: layers.Verdict, test: Test) -> bool:
+    """True where a verdict is not the one that is kept: nearly all of a second look are the same."""
+    return (
+        verdict.layer != test.layer
+        or abs(verdict.confidence - test.confidence) > 1e-9
+        or list(verdict.tags) != test.tags
+        or _votes(verdict) != test.evidence
+    )
+
+
+def _keep_layers(project_id: int, changed: Sequence[tuple[Test, layers.Verdict]]) -> None:
+    if not changed:
+        return
+    verdicts = [verdict for _, verdict in changed]
     values: dict[str, Any] = {
-        "project_id": project.pk,
-        "ids": [test.id for test in batch],
+        "project_id": project_id,
+        "ids": [test.id for test, _ in changed],
         "layers": [int(verdict.layer) for verdict in verdicts],
         "confidences": [verdict.confidence for verdict in verdicts],
         "evidences": [evidence_json(verdict) for verdict in verdicts],
         "tags": ["{" + ",".join(verdict.tags) + "}" for verdict in verdicts],
     }
-    for test, verdict in moved:
-        test.layer = verdict.layer
     with connection.cursor() as cursor:
         cursor.execute(KEEP_LAYERS, values)
-    return len(moved)
 
 
 def preview(project: Project, wanted: Sequence[rules.Rule], *, n_samples: int = 20) -> Moves:
@@ -259,9 +309,11 @@ def identity_of(test: Test) -> layers.Identity:
 
 def evidence_json(verdict: layers.Verdict) -> str:
     """Spell the votes as they are kept with a Test: [words, layer, weight, kind] each."""
-    return json.dumps(
-        [[vote.words, int(vote.layer), round(vote.weight, 2), int(vote.kind)] for vote in verdict.evidence]
-    )
+    return json.dumps(_votes(verdict))
+
+
+def _votes(verdict: layers.Verdict) -> list[list[Any]]:
+    return [[vote.words, int(vote.layer), round(vote.weight, 2), int(vote.kind)] for vote in verdict.evidence]
 
 
 def evidence_of(rows: Iterable[Sequence[Any]]) -> tuple[layers.Evidence, ...]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from django.utils.safestring import SafeString, mark_safe
 
-from analysis.answers import FlakeWeek, LayerAmount, ResultRow, TrendWeek
+from analysis.answers import FlakeWeek, LayerAmount, ResultRow, ShiftRow, TrendWeek
 from analysis.shape import Shape, Target
 from dashboard.format import count, day_words, duration, percent
 from projects.vocabulary import Layer, Outcome
@@ -206,9 +206,14 @@ OUTCOME_MARKS = (
 
 
 def durations(
-    results: Sequence[ResultRow], *, fast_s: float | None, slow_s: float | None, run_url: str
+    results: Sequence[ResultRow],
+    *,
+    fast_s: float | None,
+    slow_s: float | None,
+    run_url: str,
+    shifts: Sequence[ShiftRow] = (),
 ) -> Chart:
-    """Scatter the results of one Test over time, with the limits of its layer as lines."""
+    """Scatter the results of one Test over time, with the limits of its layer and its shifts as lines."""
     timed = [result for result in results if result.seconds and result.outcome is not Outcome.SKIPPED]
     figure = {
         "data": [
@@ -236,7 +241,7 @@ def durations(
                 "fixedrange": True,
             },
             yaxis=_seconds_axis(timed),
-            **_limit_lines(timed, fast_s=fast_s, slow_s=slow_s),
+            **_lines(timed, fast_s=fast_s, slow_s=slow_s, shifts=shifts),
         ),
     }
     return Chart("durations", _duration_sentence(timed), figure, _duration_table(results))
@@ -278,6 +283,42 @@ def _seconds_axis(results: Sequence[ResultRow]) -> Figure:
     if values and values[-1] > 50 * values[len(values) // 2]:
         return axis | {"type": "log", "dtick": 1}
     return axis | {"rangemode": "tozero"}
+
+
+def _lines(
+    results: Sequence[ResultRow],
+    *,
+    fast_s: float | None,
+    slow_s: float | None,
+    shifts: Sequence[ShiftRow],
+) -> Figure:
+    limits = _limit_lines(results, fast_s=fast_s, slow_s=slow_s)
+    marks = _shift_lines(results, shifts)
+    return {name: [*limits[name], *marks[name]] for name in limits}
+
+
+def _shift_lines(results: Sequence[ResultRow], shifts: Sequence[ShiftRow]) -> Figure:
+    """Draw a line where the test began to take longer, or less."""
+    began = {result.run_number: result.at for result in results}
+    shown = [(began[shift.run_number], shift) for shift in shifts if shift.run_number in began]
+    lines = [
+        {"type": "line", "yref": "paper", "x0": x, "x1": x, "y0": 0, "y1": 1, "name": "ink-3"}
+        for x in (at.isoformat(timespec="seconds") for at, _ in shown)
+    ]
+    notes = [
+        {
+            "text": f"{'slower' if shift.is_slower else 'faster'} since #{shift.run_number}",
+            "x": at.isoformat(timespec="seconds"),
+            "xanchor": "left" if at < results[len(results) // 2].at else "right",
+            "yref": "paper",
+            "y": 1,
+            "yanchor": "top",
+            "showarrow": False,
+            "name": "ink-2",
+        }
+        for at, shift in shown
+    ]
+    return {"shapes": lines, "annotations": notes}
 
 
 def _limit_lines(results: Sequence[ResultRow], *, fast_s: float | None, slow_s: float | None) -> Figure:

@@ -7,10 +7,11 @@ from django.urls import path
 
 from dashboard.views import (
     account,
+    budgets,
     channels,
-    compare,
     failures,
     flaky,
+    misfits,
     overview,
     projects,
     reading,
@@ -32,8 +33,9 @@ urlpatterns = [
     path("p/<slug:slug>/flaky", flaky.flaky, name="flaky"),
     path("p/<slug:slug>/failures", failures.failures, name="failures"),
     path("p/<slug:slug>/slow", slow.slow, name="slow"),
+    path("p/<slug:slug>/budgets", budgets.budgets, name="budgets"),
+    path("p/<slug:slug>/misfits/<int:test_id>", misfits.misfit, name="misfit"),
     path("p/<slug:slug>/runs", runs.runs, name="runs"),
-    path("p/<slug:slug>/runs/compare", compare.compare, name="compare"),
     path("p/<slug:slug>/runs/<int:number>", runs.run, name="run"),
     path("p/<slug:slug>/uploads", uploads.uploads, name="uploads"),
     path("p/<slug:slug>/uploads/how-to-send", uploads.sending, name="sending"),

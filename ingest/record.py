@@ -33,6 +33,11 @@ SELECT count(*), count(*) FILTER (WHERE outcome = 1), count(*) FILTER (WHERE out
     coalesce(sum(seconds), 0)
 FROM incoming
 """
+# What this upload added to its run by layer: what its machine spent on a first attempt.
+LAYER_SECONDS = """
+SELECT layer, sum(coalesce(seconds, 0)::float8 - CASE WHEN is_merge THEN coalesce(old_seconds, 0) ELSE 0 END)
+FROM incoming GROUP BY layer ORDER BY layer
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,8 +268,14 @@ def _close(
         n_failed=arrived.n_failed,
         n_error=arrived.n_error,
         n_skipped=arrived.n_skipped,
-        seconds=arrived.seconds,
+        layer_seconds=_layer_seconds(),
     )
+
+
+def _layer_seconds() -> dict[str, float]:
+    with connection.cursor() as cursor:
+        cursor.execute(LAYER_SECONDS)
+        return {str(layer): round(seconds, 3) for layer, seconds in cursor.fetchall()}
 
 
 def _save_run(run: Run, upload: Upload, *, is_truncated: bool) -> None:

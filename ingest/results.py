@@ -155,7 +155,7 @@ def _keep_tests(
     if stage.n_new or moved or is_stale:
         cursor.execute(NAME_TESTS.format(which="true" if is_stale or moved else "i.test_id IS NULL"), values)
     if moved:
-        refresh.want_reclassify(project.pk, now=now)
+        refresh.want_reclassify(project.pk, now=now, sums_are_stale=True)
 
 
 def _make_tests(cursor: CursorWrapper, project: Project, run: Run, values: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models import F, QuerySet
 
-from projects.models import LayerRule, Letter, LetterDelivery, Membership, Project, Token, Upload
+from projects.models import LayerRule, Letter, LetterDelivery, Membership, Project, Test, Token, Upload
 from projects.vocabulary import Layer, Role, RuleField, RuleSyntax, UploadState
 
 UNMANAGED = ("projects_result", "projects_testday")  # partitioned by hand, so no cascade reaches them
@@ -131,6 +131,15 @@ def read_again(project: Project, upload_id: UUID) -> bool:
         project=project, id=upload_id, state__in=[UploadState.FAILED, UploadState.REJECTED]
     )
     return unread.update(state=UploadState.RECEIVED, n_tries=0, claimed_at=None, finished_at=None) == 1
+
+
+MOST_REASON = 300  # letters of a reason, as the column has them
+
+
+def dismiss_misfit(project: Project, test_id: int, *, reason: str) -> bool:
+    """Keep why a misfit stays as it is; an empty reason lists it again. Return False where there is no such test."""
+    mine = Test.objects.filter(project=project, id=test_id)
+    return mine.update(misfit_dismissed=reason[:MOST_REASON]) == 1
 
 
 @transaction.atomic

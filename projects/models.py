@@ -71,6 +71,9 @@ class Project(models.Model):
     n_tests = models.PositiveIntegerField(default=0)
     reclassify_wanted_at = models.DateTimeField(null=True)
     reclassified_at = models.DateTimeField(null=True)
+    n_reclassified = models.PositiveIntegerField(default=0)
+    judged_limits = models.JSONField(default=dict, blank=True)
+    sums_are_stale = models.BooleanField(default=False)
     links_version = models.PositiveIntegerField(default=1)
 
     def __str__(self) -> str:
@@ -182,7 +185,7 @@ class Upload(models.Model):
     n_failed = models.PositiveIntegerField(default=0)
     n_error = models.PositiveIntegerField(default=0)
     n_skipped = models.PositiveIntegerField(default=0)
-    seconds = models.FloatField(null=True)
+    layer_seconds = models.JSONField(default=dict)
 
     class Meta:
         constraints = [

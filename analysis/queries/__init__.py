@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from analysis.queries.of_buckets import bucket_weeks
+from analysis.queries.of_budgets import budget_stories
 from analysis.queries.of_causes import causes
 from analysis.queries.of_changes import changes
-from analysis.queries.of_comparisons import comparison, usual_pair
 from analysis.queries.of_failures import boundary_weeks, failures
 from analysis.queries.of_flakes import flake_totals, flake_weeks, flakes
+from analysis.queries.of_misfits import misfits
 from analysis.queries.of_runs import results_of_run, run, runs, verdicts
+from analysis.queries.of_shifts import machine, slower
 from analysis.queries.of_suite import (
     branches,
     frame,
@@ -20,22 +23,24 @@ from analysis.queries.of_suite import (
     trend,
 )
 from analysis.queries.of_tests import results_of_test, test, tests
-from analysis.queries.of_time import budgets, misfits, slow, slow_totals
+from analysis.queries.of_time import budgets, slow, slow_totals
 from analysis.queries.of_uploads import problem_groups, upload, upload_days, uploads
 
 __all__ = [
     "boundary_weeks",
     "branches",
+    "bucket_weeks",
+    "budget_stories",
     "budgets",
     "causes",
     "changes",
-    "comparison",
     "failures",
     "flake_totals",
     "flake_weeks",
     "flakes",
     "frame",
     "layer_amounts",
+    "machine",
     "misfits",
     "problem_groups",
     "projects",
@@ -46,6 +51,7 @@ __all__ = [
     "seen",
     "slow",
     "slow_totals",
+    "slower",
     "suite",
     "suites",
     "test",
@@ -55,6 +61,5 @@ __all__ = [
     "upload",
     "upload_days",
     "uploads",
-    "usual_pair",
     "verdicts",
 ]

@@ -1,18 +1,17 @@
-"""Questions about time: where it goes, which tests behave unlike their layer, and what a layer may take."""
+"""Questions about time: where it goes, and what a layer may take."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from statistics import median
 from typing import Any
 
-from analysis.answers import BudgetAnswer, Misfit, Page, SlowRow, SlowTotals, TestRow
+from analysis.answers import BudgetAnswer, Page, SlowRow, SlowTotals, TestRow
 from analysis.queries import rows
 from analysis.window import Window
 from projects.models import Project
-from projects.vocabulary import Boundary, Layer, TimingBucket
+from projects.vocabulary import Layer, TimingBucket
 
 SLOW_SHARE = 0.05  # the top 5 % is a page that people finish
 BUDGET_RUNS = 20  # whose median says what a run takes now
@@ -47,19 +46,6 @@ UNION ALL
 SELECT layer, bucket, count(*), sum(seconds), 0, 0 FROM shown GROUP BY layer, bucket
 """
 
-# Slow for its layer is one signal; the boundaries that its failures broke at, or a vote for a higher layer, the other.
-MISFITS = """
-WITH days AS ({days}), s AS ({summed})
-SELECT {test}, {sums}, t.median_s, t.evidence, ARRAY(
-    SELECT g.boundary FROM projects_failure f
-    JOIN projects_signature g ON g.project_id = f.project_id AND g.digest = f.signature
-    WHERE f.project_id = t.project_id AND f.test_id = t.id AND NOT f.in_incident
-    GROUP BY g.boundary ORDER BY count(*) DESC)
-FROM s JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
-WHERE t.layer IN (2, 3) AND t.bucket = 3 AND t.misfit_dismissed = ''
-ORDER BY s.seconds DESC, t.id LIMIT 1000
-"""
-
 RUN_SECONDS = """
 SELECT l.layer, u.day, l.seconds FROM projects_runlayer l
 JOIN projects_run u ON u.project_id = l.project_id AND u.number = l.run_number
@@ -73,16 +59,6 @@ SELECT t.layer, s.seconds / nullif(s.n_results - s.n_skipped, 0) FROM ({summed})
 JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
 WHERE t.layer = ANY(%(budgeted)s) ORDER BY 2 DESC NULLS LAST
 """
-
-SIGNS_OF_E2E = {Boundary.BROWSER: "its failures show a browser"}
-SIGNS_OF_INTEGRATION = {
-    Boundary.DATABASE: "its failures show a database",
-    Boundary.NETWORK: "its failures show the network",
-    Boundary.EXTERNAL_SERVICE: "its failures show an external service",
-    Boundary.QUEUE: "its failures show a queue",
-    Boundary.AUTHENTICATION: "its failures show authentication",
-    Boundary.BROWSER: "its failures show a browser",
-}
 
 
 def slow(project: Project, window: Window) -> Page[SlowRow]:
@@ -147,33 +123,7 @@ def slow_totals(project: Project, window: Window) -> SlowTotals:
     )
 
 
-def misfits(project: Project, window: Window, limit: int = 20) -> tuple[Misfit, ...]:
-    """Which tests behave unlike their layer, by two signals? The dearest first."""
-    statement = MISFITS.format(
-        days=rows.DAYS[rows.kind_of(window)],
-        summed=rows.SUMMED,
-        test=rows.TEST_COLUMNS,
-        sums=rows.SUM_COLUMNS,
-    )
-    judged = (_misfit(row) for row in rows.fetch(statement, rows.values_of(project, window)))
-    return tuple(misfit for misfit in judged if misfit is not None)[:limit]
-
-
-def _misfit(row: Sequence[Any]) -> Misfit | None:
-    test = rows.test_row(row)
-    median_s, evidence, boundaries = row[17:20]
-    higher = Layer.INTEGRATION if test.layer is Layer.UNIT else Layer.E2E
-    signs = SIGNS_OF_INTEGRATION if higher is Layer.INTEGRATION else SIGNS_OF_E2E
-    other = next((signs[Boundary(boundary)] for boundary in boundaries if Boundary(boundary) in signs), "")
-    other = other or next(
-        (words for words, layer, weight, *_ in json.loads(evidence) if layer == higher and weight > 0), ""
-    )
-    if not other or median_s is None:
-        return None
-    return Misfit(test=test, slow=f"median {median_s:.2g} s", other=other, looks_like=higher)
-
-
-def budgets(project: Project, window: Window) -> tuple[BudgetAnswer, ...]:
+def budgets(project: Project, window: Window, *, wants_moves: bool = True) -> tuple[BudgetAnswer, ...]:
     """What does each layer with a budget take in a run, when will that be too much, and how few tests bring it back?"""
     limits = {Layer.from_word(word): float(limit) for word, limit in sorted(project.budgets.items())}
     if not limits:
@@ -185,7 +135,7 @@ def budgets(project: Project, window: Window) -> tuple[BudgetAnswer, ...]:
         spent[Layer(layer)].append((day, float(seconds)))
     takes = {layer: median(seconds for _, seconds in of[-BUDGET_RUNS:]) for layer, of in spent.items() if of}
     over = {layer: takes[layer] - limits[layer] for layer in takes if takes[layer] > limits[layer]}
-    to_move = _fewest(project, window, over) if over else {}
+    to_move = _fewest(project, window, over) if over and wants_moves else {}
     return tuple(
         _budget(layer, limit, takes.get(layer), spent[layer], to_move.get(layer, 0), today=window.until)
         for layer, limit in limits.items()

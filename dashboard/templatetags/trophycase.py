@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 from analysis.answers import Page, SlowRow, StripCell
 from analysis.window import Window
 from dashboard import format as formats
-from dashboard import strips, verdicts
+from dashboard import strips, time_words, verdicts
 from projects.vocabulary import Boundary, Cause, FlakeStatus, Outcome
 
 register = template.Library()
@@ -30,6 +30,9 @@ register.filter("percent", formats.percent)
 register.filter("bytes", formats.size)
 register.filter("commit", formats.commit)
 register.filter("plural", formats.plural)
+register.filter("shift_words", time_words.shift_words)
+register.filter("commits", time_words.commits)
+register.filter("misfit_words", time_words.misfit_words)
 
 
 @register.filter

@@ -12,7 +12,7 @@ from analysis import queries
 from analysis.answers import LayerAmount, ResultRow, RunRow
 from analysis.shape import Shape
 from analysis.targets import CORE
-from dashboard import export, page, verdicts
+from dashboard import export, page, time_words, verdicts
 from dashboard.export import Column
 from dashboard.format import Delta, Tone, delta_text, duration, percent, plural
 from dashboard.page import ProjectRequest
@@ -139,6 +139,7 @@ def run(request: ProjectRequest, number: int) -> HttpResponseBase:
             ),
             ("flaky", "Flaky here", answer.flaky[:SHOWN_FAILURES], len(answer.flaky)),
         ],
+        "machine": time_words.machine_sentence(queries.machine(project, number)),
         "shape": _beside(answer.layers, answer.usual),
         "rows": queries.results_of_run(project, number, request.window),
         "outcomes": [outcome.word for outcome in Outcome],

@@ -8,12 +8,13 @@ from django.views.decorators.http import require_safe
 
 from analysis import queries, wishes
 from analysis.answers import SlowRow
-from dashboard import export, page, parts, stories, verdicts
+from dashboard import export, page, parts, stories, time_words, verdicts
 from dashboard.export import Column
 from dashboard.page import ProjectRequest, project_page
 from projects.models import Project
 
 OFFERS = ("q", "layer", "bucket")
+SHOWN_SLOWER, MOST_SLOWER = 20, 500  # listed above; marked in the list of all tests
 
 
 @require_safe
@@ -33,14 +34,20 @@ def slow(request: ProjectRequest) -> HttpResponseBase:
     if not rows.n_total and not window.is_filtered and window.page == 1:
         return page.render_nothing(request, "Slow tests", place="slow", offers=OFFERS)
     totals = queries.slow_totals(project, window)
+    slower = queries.slower(project, window, limit=MOST_SLOWER)
+    since = {shift.test_id: shift for shift in slower}
     context = {
         "rows": rows,
+        "lines": [(row, since.get(row.test.id)) for row in rows.rows],
         "totals": totals,
         "sentence": stories.slow_sentence(totals),
         "times": parts.layer_times(totals),
         "buckets": parts.layer_buckets(totals, wishes.limits(project.timing_limits)),
         "misfits": queries.misfits(project, window),
-        "budgets": [verdicts.budget_line(budget) for budget in queries.budgets(project, window)],
+        "slower": slower[:SHOWN_SLOWER],
+        "n_slower": len(slower),
+        "past": time_words.bucket_past(queries.bucket_weeks(project, window)),
+        "budgets": [verdicts.budget_line(budget) for budget in queries.budgets(project, window, wants_moves=False)],
         "empty": verdicts.past_the_end(rows, window) or verdicts.no_match(window),
     }
     return page.render(request, "slow.html", context, place="slow", offers=OFFERS)

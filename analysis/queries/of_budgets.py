@@ -1,0 +1,173 @@
+"""The time a layer takes against its budget, in full: by run, by shard, which tests, and what brought it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from statistics import median
+from typing import Any, NamedTuple
+
+from analysis import budgets as sums
+from analysis import wishes
+from analysis.queries import rows
+from analysis.time_answers import BudgetStory, Growth, NamedTest
+from analysis.window import Window
+from projects.models import Project, title_of
+from projects.vocabulary import Layer
+
+RUNS = 20  # whose median says what a run takes now
+WEEKS = 12
+MOST_NAMED = 50  # tests to move; a longer list is no advice
+GROWTHS = 8
+NAMES = 3  # tests named for a run that brought many
+
+RUN_SECONDS = """
+SELECT l.layer, u.day, l.seconds FROM projects_runlayer l
+JOIN projects_run u ON u.project_id = l.project_id AND u.number = l.run_number
+WHERE l.project_id = %(project_id)s AND l.layer = ANY(%(budgeted)s) AND u.is_default_branch AND NOT u.is_truncated
+    AND u.day BETWEEN %(first)s AND %(until)s
+ORDER BY u.started_at, u.number
+"""
+# Each shard of a run is one machine: its first attempt is what people wait for.
+SHARDS = """
+WITH last_runs AS (
+    SELECT number, started_at FROM projects_run
+    WHERE project_id = %(project_id)s AND is_default_branch AND NOT is_truncated AND day BETWEEN %(first)s AND %(until)s
+    ORDER BY started_at DESC, number DESC LIMIT %(n_runs)s
+), shards AS (
+    SELECT u.run_number, CASE WHEN u.job = '' AND u.shard = '' THEN u.id::text ELSE u.job || ' ' || u.shard END AS shard,
+        p.key::int AS layer, sum(p.value::float8) AS seconds
+    FROM projects_upload u CROSS JOIN LATERAL jsonb_each_text(u.layer_seconds) p
+    WHERE u.project_id = %(project_id)s AND u.run_number IN (SELECT number FROM last_runs)
+        AND u.received_at >= (SELECT min(started_at) FROM last_runs) - interval '1 day' AND u.attempt = 1
+    GROUP BY 1, 2, 3
+), runs AS (
+    SELECT run_number, layer, count(*) AS n, max(seconds) AS slowest FROM shards
+    WHERE layer = ANY(%(budgeted)s) GROUP BY 1, 2
+)
+SELECT layer, percentile_disc(0.5) WITHIN GROUP (ORDER BY n), percentile_cont(0.5) WITHIN GROUP (ORDER BY slowest)
+FROM runs GROUP BY layer
+"""
+DEAREST = """
+WITH days AS ({days}), s AS ({summed}), ranked AS (
+    SELECT t.layer, t.id, t.suite, t.classname, t.name, t.file, s.seconds / (s.n_results - s.n_skipped) AS each_s,
+        row_number() OVER (PARTITION BY t.layer ORDER BY s.seconds / (s.n_results - s.n_skipped) DESC, t.id) AS place
+    FROM s JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
+    WHERE t.layer = ANY(%(budgeted)s) AND s.n_results > s.n_skipped AND s.seconds > 0
+)
+SELECT layer, id, suite, classname, name, file, each_s FROM ranked WHERE place <= %(most)s ORDER BY layer, place
+"""
+# What came with a run: tests first seen on the branch, unless the project itself began then, and shifts of durations.
+GROWTH = """
+WITH days AS ({days}), s AS ({summed})
+SELECT t.layer, t.first_run, true, t.id, t.suite, t.classname, t.name, t.file, s.seconds / (s.n_results - s.n_skipped) AS more
+FROM s JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
+WHERE t.layer = ANY(%(budgeted)s) AND s.n_results > s.n_skipped AND t.first_main_on BETWEEN %(since)s AND %(until)s
+    AND t.first_main_on > (SELECT min(day) FROM projects_run WHERE project_id = %(project_id)s AND is_default_branch)
+UNION ALL
+SELECT t.layer, d.run_number, false, t.id, t.suite, t.classname, t.name, t.file, d.since_s - d.before_s
+FROM projects_durationshift d JOIN projects_test t ON t.project_id = d.project_id AND t.id = d.test_id
+WHERE d.project_id = %(project_id)s AND d.told_on BETWEEN %(since)s AND %(until)s AND t.layer = ANY(%(budgeted)s)
+ORDER BY more DESC NULLS LAST
+"""
+
+
+class Part(NamedTuple):
+    """What one test brought with one run."""
+
+    run_number: int
+    is_new: bool
+    test: NamedTest
+
+
+def budget_stories(project: Project, window: Window) -> tuple[BudgetStory, ...]:
+    """What does each layer with a budget take, when is it too much, what brought it, and which tests take it back?"""
+    limits = wishes.budgets(project.budgets)
+    if not limits:
+        return ()
+    values = rows.values_of(
+        project,
+        window,
+        first=window.until - timedelta(weeks=WEEKS),
+        budgeted=[int(layer) for layer in limits],
+        n_runs=RUNS,
+        most=MOST_NAMED,
+    )
+    spent: dict[Layer, list[tuple[date, float]]] = {layer: [] for layer in limits}
+    for layer, day, seconds in rows.fetch(RUN_SECONDS, values):
+        spent[Layer(layer)].append((day, float(seconds)))
+    shards = {Layer(layer): (n, float(slowest)) for layer, n, slowest in rows.fetch(SHARDS, values)}
+    parts = {"days": rows.DAYS[rows.kind_of(window)], "summed": rows.SUMMED}
+    dearest = _dearest(rows.fetch(DEAREST.format(**parts), values))
+    growth = _growth(rows.fetch(GROWTH.format(**parts), values))
+    return tuple(
+        _story(layer, limits[layer], spent[layer], shards, dearest.get(layer, []), growth, today=window.until)
+        for layer in sorted(limits)
+    )
+
+
+def _dearest(found: Sequence[Sequence[Any]]) -> dict[Layer, list[NamedTest]]:
+    dearest: dict[Layer, list[NamedTest]] = {}
+    for layer, *test, seconds in found:
+        dearest.setdefault(Layer(layer), []).append(_named(test, seconds))
+    return dearest
+
+
+def _named(test: Sequence[Any], seconds: float) -> NamedTest:
+    test_id, suite, classname, name, file = test
+    return NamedTest(
+        test_id, title_of(suite=suite, classname=classname, name=name, file=file), float(seconds or 0)
+    )
+
+
+def _growth(found: Sequence[Sequence[Any]]) -> dict[Layer, tuple[Growth, ...]]:
+    """Gather what tests brought by the run they brought it with."""
+    parts: dict[Layer, dict[int, list[Part]]] = {}
+    for layer, run_number, is_new, *test, seconds in found:
+        of_run = parts.setdefault(Layer(layer), {}).setdefault(run_number, [])
+        of_run.append(Part(run_number, is_new, _named(test, seconds)))
+    return {layer: _largest(list(map(_together, runs.values()))) for layer, runs in parts.items()}
+
+
+def _together(parts: Sequence[Part]) -> Growth:
+    return Growth(
+        run_number=parts[0].run_number,
+        seconds=sum(part.test.seconds for part in parts),
+        n_new=sum(part.is_new for part in parts),
+        n_slower=sum(not part.is_new and part.test.seconds > 0 for part in parts),
+        n_faster=sum(not part.is_new and part.test.seconds < 0 for part in parts),
+        tests=tuple(part.test for part in parts[:NAMES]),
+    )
+
+
+def _largest(found: Sequence[Growth]) -> tuple[Growth, ...]:
+    return tuple(sorted(found, key=lambda growth: (-abs(growth.seconds), growth.run_number))[:GROWTHS])
+
+
+def _story(
+    layer: Layer,
+    limit_s: float,
+    spent: Sequence[tuple[date, float]],
+    shards: Mapping[Layer, tuple[int, float]],
+    dearest: Sequence[NamedTest],
+    growth: Mapping[Layer, tuple[Growth, ...]],
+    *,
+    today: date,
+) -> BudgetStory:
+    run_s = median(seconds for _, seconds in spent[-RUNS:]) if spent else None
+    n_shards, shard_s = shards.get(layer, (0, None))
+    wanted_s = sums.too_much(run_s, limit_s) if run_s is not None else 0.0
+    points = sums.weekly(spent, until=today)
+    return BudgetStory(
+        layer=layer,
+        limit_s=limit_s,
+        run_s=run_s,
+        shard_s=shard_s,
+        n_shards=n_shards,
+        weeks=tuple((today + timedelta(weeks=week), seconds) for week, seconds in points),
+        forecast=sums.forecast(spent, run_s=run_s, limit_s=limit_s, until=today)
+        if run_s is not None
+        else None,
+        to_move=tuple(dearest[: sums.fewest([test.seconds for test in dearest], wanted_s)]),
+        growth=growth.get(layer, ()),
+    )

@@ -1,0 +1,91 @@
+"""The values that questions about time answer with: shifts of durations, buckets week by week, budgets in full.
+
+Pure and frozen, as analysis.answers, which has the answers of every other kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from analysis.answers import TestRow
+from analysis.budgets import Forecast
+from projects.vocabulary import Layer, TimingBucket
+
+
+@dataclass(frozen=True, slots=True)
+class BucketCounts:
+    """The tests of one layer by timing bucket in one week: how many, and what they took."""
+
+    monday: date
+    layer: Layer
+    tests: Mapping[TimingBucket, int]
+    seconds: Mapping[TimingBucket, float]
+
+    @property
+    def n_timed(self) -> int:
+        """Count the tests that were judged."""
+        return sum(n for bucket, n in self.tests.items() if bucket is not TimingBucket.UNTIMED)
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """A Test that behaves unlike its layer, with both signals, and why it stays where somebody said so."""
+
+    test: TestRow
+    median_s: float
+    limit_s: float
+    other: str
+    looks_like: Layer
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Misfits:
+    """The misfits of a window, dearest first, and those that were looked at and stay."""
+
+    found: tuple[Misfit, ...]
+    dismissed: tuple[Misfit, ...]
+    n_found: int
+
+
+@dataclass(frozen=True, slots=True)
+class NamedTest:
+    """A Test with what it takes, or adds, in a run."""
+
+    test_id: int
+    title: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What one run brought to a layer: tests that are new since, and tests that became slower or faster."""
+
+    run_number: int
+    seconds: float
+    n_new: int
+    n_slower: int
+    n_faster: int
+    tests: tuple[NamedTest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetStory:
+    """The time a layer takes in a run against its budget: summed, by the slowest shard, where it goes and came from."""
+
+    layer: Layer
+    limit_s: float
+    run_s: float | None
+    shard_s: float | None
+    n_shards: int
+    weeks: tuple[tuple[date, float], ...]
+    forecast: Forecast | None
+    to_move: tuple[NamedTest, ...]
+    growth: tuple[Growth, ...]
+
+    @property
+    def share(self) -> float | None:
+        """Return the part of the budget that is spent; None without runs."""
+        return None if self.run_s is None else self.run_s / self.limit_s

@@ -1,0 +1,25 @@
+"""The budgets in full: where each layer stands, when it will be too much, what brought it there, what takes it back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from django.http import HttpResponse
+from django.views.decorators.http import require_safe
+
+from analysis import queries
+from dashboard import page, time_words
+from dashboard.page import ProjectRequest, project_page
+
+
+@require_safe
+@project_page()
+def budgets(request: ProjectRequest) -> HttpResponse:
+    """Show what each layer with a budget takes in a run."""
+    project = request.project
+    window = request.window = replace(request.window, layers=(), outcomes=(), buckets=(), statuses=(), q="")
+    stories = queries.budget_stories(project, window)
+    if stories and all(story.run_s is None for story in stories):
+        return page.render_nothing(request, "Budgets", place="slow")
+    context = {"cards": [time_words.budget_card(story) for story in stories]}
+    return page.render(request, "budgets.html", context, place="slow", offers=())
