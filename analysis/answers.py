@@ -90,11 +90,23 @@ class Suite:
 
 
 @dataclass(frozen=True, slots=True)
+class ViewRow:
+    """A saved view of a page."""
+
+    id: int
+    name: str
+    query: str
+    is_shared: bool
+    is_mine: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
-    """What the frame of every page says of a project: its branches, the busiest first, and its flaky tests."""
+    """What the frame of a page says of a project: its branches, the busiest first, its flaky tests, and the saved views."""
 
     branches: tuple[str, ...]
     n_flaky: int
+    views: tuple[ViewRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import parse_qsl
 
 from analysis.window import ALL_BRANCHES, DEFAULT_DAYS, PRESETS, Window
 from dashboard.format import BOUNDARY_WORDS, LAYER_WORDS, STATUS_WORDS
 from projects.vocabulary import Boundary, FlakeStatus, Layer, Outcome, TimingBucket, Word
 
+DATES = ("window", "since", "until")
 PRESET_WORDS = {1: "Today", 7: "Last 7 days", 14: "Last 14 days", 30: "Last 30 days", 90: "Last 90 days"}
 BUCKET_WORDS = {
     TimingBucket.FAST: "fast",
@@ -73,6 +75,9 @@ class Bar:
     clear: str
     since: str
     until: str
+    today: str
+    query: str
+    but_dates: tuple[tuple[str, str], ...]
 
 
 def bar(window: Window, *, branches: Sequence[str], offers: Sequence[str]) -> Bar:
@@ -89,6 +94,9 @@ def bar(window: Window, *, branches: Sequence[str], offers: Sequence[str]) -> Ba
         clear=window.without_filters.query() or "?",
         since=window.since.isoformat(),
         until=window.until.isoformat(),
+        today=window.today.isoformat(),
+        query=window.query(page=1),
+        but_dates=tuple(pair for pair in parse_qsl(window.query(page=1)[1:]) if pair[0] not in DATES),
     )
 
 

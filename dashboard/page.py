@@ -46,6 +46,10 @@ NAVIGATION = (
 NAMES = (*(name for name, _, _ in NAVIGATION), "shape", "failures", "settings-targets")
 
 
+# Pages whose filters can be saved under a name: those that need nothing but a project and a window.
+WITH_VIEWS = ("overview", "shape", "tests", "flaky", "failures", "slow", "runs")
+
+
 class MemberRequest(HttpRequest):
     """A request of somebody who is logged in."""
 
@@ -141,7 +145,8 @@ def render(
 
 
 def _project_frame(request: ProjectRequest, *, place: str, offers: Sequence[str] | None) -> dict[str, Any]:
-    known = queries.frame(request.project)
+    name = request.resolver_match.url_name or "" if request.resolver_match else ""
+    known = queries.frame(request.project, user_id=request.user.pk, page=name)
     frame: dict[str, Any] = {
         "project": request.project,
         "access": request.access,
@@ -150,6 +155,7 @@ def _project_frame(request: ProjectRequest, *, place: str, offers: Sequence[str]
     }
     if offers is not None:
         frame["bar"] = filters.bar(request.window, branches=known.branches, offers=offers)
+        frame |= {"views": known.views, "view_page": name if name in WITH_VIEWS else ""}
     return frame
 
 

@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 from ninja import NinjaAPI, Schema, Status
 
-from ingest import bodies_in, verdicts_api, wishes
+from ingest import bodies_in, summary_api, verdicts_api, wishes
 from ingest.accept import Accepted, Delivery, accept
 from ingest.bearer import project_of
 from ingest.refusals import Refusal
@@ -35,6 +35,7 @@ api = NinjaAPI(
     docs_url="/docs",
 )
 api.add_router("", verdicts_api.router)
+api.add_router("", summary_api.router)
 
 
 class Counts(Schema):

@@ -153,6 +153,25 @@ class LayerRule(models.Model):
         return f"{self.position} {RuleField(self.field).word} {self.pattern} {Layer(self.layer).word}"
 
 
+class SavedView(models.Model):
+    """The filters of one page under a name: a person's own, or shared with the project."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="views")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    page = models.CharField(max_length=40)
+    name = models.CharField(max_length=60)
+    query = models.CharField(max_length=1000, blank=True)
+    is_shared = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "user", "page", "name"], name="one_view_a_name")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Upload(models.Model):
     """One delivery over the API, whatever its fate; the row is the queue of record."""
 

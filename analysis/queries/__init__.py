@@ -6,6 +6,7 @@ from analysis.queries.of_buckets import bucket_weeks
 from analysis.queries.of_budgets import budget_stories
 from analysis.queries.of_causes import causes
 from analysis.queries.of_changes import changes
+from analysis.queries.of_comparisons import comparison, usual_pair
 from analysis.queries.of_failures import boundary_weeks, failures
 from analysis.queries.of_flakes import flake_totals, flake_weeks, flakes
 from analysis.queries.of_misfits import misfits
@@ -34,6 +35,7 @@ __all__ = [
     "budgets",
     "causes",
     "changes",
+    "comparison",
     "failures",
     "flake_totals",
     "flake_weeks",
@@ -61,5 +63,6 @@ __all__ = [
     "upload",
     "upload_days",
     "uploads",
+    "usual_pair",
     "verdicts",
 ]

@@ -5,11 +5,12 @@ One statement answers for a window and the one before it, and for any number of 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from analysis.answers import Frame, LayerAmount, ProjectRow, Seen, Suite, Totals, TrendWeek
+from analysis.answers import Frame, LayerAmount, ProjectRow, Seen, Suite, Totals, TrendWeek, ViewRow
 from analysis.queries import rows
 from analysis.window import Window, read
 from projects.models import Project
@@ -27,7 +28,9 @@ SELECT (SELECT count(*) FROM projects_upload WHERE project_id = %(project_id)s),
 FRAME = """
 SELECT ARRAY(SELECT branch FROM projects_run WHERE project_id = %(project_id)s GROUP BY branch
         ORDER BY count(*) DESC, branch LIMIT %(limit)s),
-    (SELECT count(*) FROM projects_test WHERE project_id = %(project_id)s AND flake_status = 2)
+    (SELECT count(*) FROM projects_test WHERE project_id = %(project_id)s AND flake_status = 2),
+    (SELECT jsonb_agg(jsonb_build_array(id, name, query, is_shared, user_id = %(user_id)s) ORDER BY lower(name), id)
+        FROM projects_savedview WHERE project_id = %(project_id)s AND page = %(page)s AND (user_id = %(user_id)s OR is_shared))
 """
 
 NOW = "(true, %(since)s::date, %(until)s::date)"
@@ -106,10 +109,11 @@ def _branch_only(window: Window) -> str:
     return rows.RUNS[rows.kind_of(window)].split(" AND u.day")[0]
 
 
-def frame(project: Project, *, limit: int = 100) -> Frame:
-    """Which branches have runs, the busiest first, and how many tests are flaky now?"""
-    branches, n_flaky = rows.fetch(FRAME, {"project_id": project.pk, "limit": limit})[0]
-    return Frame(tuple(branches), n_flaky)
+def frame(project: Project, *, user_id: int = 0, page: str = "", limit: int = 100) -> Frame:
+    """Which branches have runs, the busiest first, how many tests are flaky now, and which views of the page are saved?"""
+    values = {"project_id": project.pk, "limit": limit, "user_id": user_id, "page": page}
+    branches, n_flaky, views = rows.fetch(FRAME, values)[0]
+    return Frame(tuple(branches), n_flaky, tuple(ViewRow(*view) for view in json.loads(views or "[]")))
 
 
 def branches(project: Project, *, limit: int = 100) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ SMALL_TABLES = {
     "projects_membership",
     "projects_token",
     "projects_layerrule",
+    "projects_savedview",
     "projects_letter",
     "projects_channel",
 }
