@@ -317,6 +317,13 @@ CLIENTS = (
         "the environment of the step",
         "JUX_API_URL={url}/api/v1\nJUX_BEARER_TOKEN=$TROPHYCASE_TOKEN",
     ),
+    Snippet(
+        "launchable",
+        "Launchable",
+        "the environment of the step",
+        "LAUNCHABLE_BASE_URL={url}\nLAUNCHABLE_TOKEN=v1:organization/workspace:$TROPHYCASE_TOKEN",
+        "Organization and workspace may be any words.",
+    ),
 )
 
 # Folded YAML (>) joins the lines of a command by itself: a backslash at their ends would be one too many.

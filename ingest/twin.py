@@ -33,7 +33,7 @@ class Told(NamedTuple):
     name: str
     outcome: Outcome
     classname: str = ""
-    suite: str = ""
+    suites: tuple[str, ...] = ()  # outermost first
     file: str = ""
     line: int | None = None
     seconds: float | None = None
@@ -43,20 +43,29 @@ class Told(NamedTuple):
     hostname: str = ""  # of the suite; Playwright's project stands there
 
 
-def written(results: Iterable[Told], *, root: str = "", attributes: str = "") -> Iterator[bytes]:
-    """Write the results as JUnit XML, piece by piece; `root` is the name of the whole, by which readers know the tool."""
-    yield f'<?xml version="1.0" encoding="utf-8"?>\n<testsuites{_given("name", root)}{attributes}>\n'.encode()
-    for (suite, hostname, file), cases in groupby(results, key=_suite_of):
-        place = _given("file", file) if not suite else ""
-        yield f"<testsuite name={_quoted(suite)}{_given('hostname', hostname)}{place}>\n".encode()
+def written(
+    results: Iterable[Told],
+    *,
+    root: str = "",
+    root_id: str | None = None,
+    properties: Iterable[tuple[str, str]] = (),
+) -> Iterator[bytes]:
+    """Write the results as JUnit XML, piece by piece.
+
+    `root`, `root_id` and the properties of every suite are what ingest.producers knows a tool by.
+    """
+    id = "" if root_id is None else f" id={_quoted(root_id)}"
+    name = _given("name", root) if root_id is None else f" name={_quoted(root)}"
+    yield f'<?xml version="1.0" encoding="utf-8"?>\n<testsuites{id}{name}>\n'.encode()
+    inner = _properties(tuple(properties))
+    for (suites, hostname), cases in groupby(results, key=lambda told: (told.suites, told.hostname)):
+        names = suites or ("",)
+        for suite in names:
+            yield f"<testsuite name={_quoted(suite)}{_given('hostname', hostname)}>\n{inner}".encode()
         for told in cases:
             yield _case(told).encode()
-        yield b"</testsuite>\n"
+        yield b"</testsuite>\n" * len(names)
     yield b"</testsuites>\n"
-
-
-def _suite_of(told: Told) -> tuple[str, str, str]:
-    return told.suite, told.hostname, "" if told.suite else told.file
 
 
 def _case(told: Told) -> str:
@@ -66,7 +75,7 @@ def _case(told: Told) -> str:
         f"<testcase classname={_quoted(told.classname)} name={_quoted(told.name)}"
         f"{_given('file', told.file)}{line}{time}"
     )
-    inner = _properties(told) + _result(told) + _earlier(told)
+    inner = _properties(told.properties) + _result(told) + _earlier(told)
     return f"{start}>{inner}</testcase>\n" if inner else f"{start}/>\n"
 
 
@@ -87,13 +96,9 @@ def _element(tag: str, said: Said) -> str:
     return f"<{tag}{attributes}>{escape(plain(said.text))}</{tag}>"
 
 
-def _properties(told: Told) -> str:
-    if not told.properties:
-        return ""
-    lines = [
-        f"<property name={_quoted(name)} value={_quoted(value)}/>" for name, value in told.properties if value
-    ]
-    return f"<properties>{''.join(lines)}</properties>"
+def _properties(pairs: tuple[tuple[str, str], ...]) -> str:
+    lines = [f"<property name={_quoted(name)} value={_quoted(value)}/>" for name, value in pairs if value]
+    return f"<properties>{''.join(lines)}</properties>" if lines else ""
 
 
 def _given(name: str, value: str) -> str:

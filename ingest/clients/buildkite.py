@@ -83,7 +83,7 @@ def _form(body: Body) -> tuple[str, dict[str, str], dict[str, str], list[SentFil
 
 def _json(body: Body) -> tuple[str, dict[str, str], dict[str, str], list[SentFile]]:
     sent = door.mapping(b"".join(door.content(file) for file in body.files))
-    run_env, tags = _texts(sent.get("run_env")), _texts(sent.get("tags"))
+    run_env, tags = loose.words(sent.get("run_env")), loose.words(sent.get("tags"))
     return loose.text(sent.get("format")), run_env, tags, _reports(sent.get("data"), run_env)
 
 
@@ -98,10 +98,6 @@ def _nested(fields: Mapping[str, str], name: str) -> dict[str, str]:
     """Return the fields `name[key]` by key."""
     start = f"{name}["
     return {key[len(start) : -1]: value for key, value in fields.items() if key.startswith(start)}
-
-
-def _texts(value: object) -> dict[str, str]:
-    return {str(key): loose.text(one) for key, one in value.items()} if isinstance(value, dict) else {}
 
 
 def fields(run_env: Mapping[str, str]) -> dict[str, str]:

@@ -75,8 +75,8 @@ def fields(event: dict[str, Any]) -> dict[str, str]:
         # Legs of a matrix share a job's name; the job's own id keeps them apart.
         "shard": job_id if job_id != job else "",
         "url": said["ci.pipeline.url"] or said["ci.job.url"],
-        **builds.tagged(_texts(loose.entry(event.get("session"), "tags"))),
-        **builds.tagged(_texts(event.get("tags"))),
+        **builds.tagged(loose.words(loose.entry(event.get("session"), "tags"))),
+        **builds.tagged(loose.words(event.get("tags"))),
     }
 
 
@@ -84,10 +84,6 @@ NAMES = (
     *("git.branch", "git.tag", "git.commit.sha", "git.pull_request.base_branch", "pr.number"),
     *("ci.pipeline.id", "ci.pipeline.url", "ci.provider.name", "ci.job.name", "ci.job.id", "ci.job.url"),
 )
-
-
-def _texts(value: object) -> dict[str, str]:
-    return {str(key): loose.text(one) for key, one in value.items()} if isinstance(value, dict) else {}
 
 
 urls: list[URLPattern] = [

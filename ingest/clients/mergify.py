@@ -34,7 +34,7 @@ def traces(request: HttpRequest, owner: str, repository: str) -> HttpResponse:
     told = list(itertools.chain.from_iterable(reader.results(trace.spans) for trace in found))
     if not told:
         return HttpResponse(status=200)
-    root = "pytest tests" if all(one.suite == "pytest" for one in told) else ""
+    root = "pytest tests" if all(one.suites == ("pytest",) for one in told) else ""
     report = door.as_report(told, name="traces", root=root)
     accepted = door.taken(project, token, [report], fields(found[0].resource))
     return JsonResponse({"id": str(accepted.upload.id), "url": door.address(accepted)})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingest.clients import buildkite, codecov, datadog, flaky_detector, jux, mergify
+from ingest.clients import buildkite, codecov, datadog, flaky_detector, jux, launchable, mergify
 
 urlpatterns = [
     *buildkite.urls,
@@ -10,5 +10,6 @@ urlpatterns = [
     *datadog.urls,
     *flaky_detector.urls,
     *jux.urls,
+    *launchable.urls,
     *mergify.urls,
 ]

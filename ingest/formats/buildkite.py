@@ -38,7 +38,7 @@ def _told(one: Mapping[str, Any], *, is_pytest: bool) -> Told:
         name=loose.text(one.get("name")),
         outcome=outcome or Outcome.SKIPPED,
         classname=pytest_class(scope) if is_pytest else scope,
-        suite="pytest" if is_pytest else "",
+        suites=("pytest",) if is_pytest else (),
         file=loose.text(one.get("file_name")) or LINE.sub("", location),
         line=int(line[1]) if line else None,
         seconds=loose.seconds(loose.entry(one.get("history"), "duration")),

@@ -10,7 +10,7 @@ from ingest.twin import Said, Told
 from projects.vocabulary import Outcome
 
 OUTCOMES = {0: Outcome.FAILED, 1: Outcome.PASSED, 2: Outcome.SKIPPED}
-SUITES = {"pytest": "pytest"}  # what the runner's own JUnit report calls its suite
+SUITES = {"pytest": ("pytest",)}  # what the runner's own JUnit report calls its suite
 CLASSES = frozenset({"class", "testsuite", "suite", "package"})
 
 
@@ -32,7 +32,7 @@ def _told(event: Mapping[str, Any], path: list[tuple[str, str]], *, runner: str)
         name=path[-1][1],
         outcome=outcome,
         classname=".".join(name for kind, name in path[:-1] if kind in CLASSES),
-        suite=SUITES.get(runner, ""),
+        suites=SUITES.get(runner, ()),
         file=next((name for kind, name in path if kind == "file"), ""),
         seconds=loose.seconds(event.get("duration")),
         said=Said(message=words.strip().rpartition("\n")[2][:1000], text=words),

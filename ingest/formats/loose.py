@@ -30,6 +30,11 @@ def texts(value: object) -> list[str]:
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
+def words(value: object) -> dict[str, str]:
+    """Return the texts of a mapping by their names; nothing for what is none."""
+    return {str(name): text(one) for name, one in value.items()} if isinstance(value, Mapping) else {}
+
+
 def seconds(value: object, *, per_second: float = 1.0) -> float | None:
     """Return a duration in seconds; None for what is none."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):

@@ -18,10 +18,10 @@ def results(spans: Sequence[Span]) -> Iterator[Told]:
     cases = [span for span in spans if span.attributes.get("test.scope") == "case"]
     for span in sorted(cases, key=lambda case: case.parent):
         parent = suites.get(span.parent)
-        yield _told(span, suite=parent.name if parent else "")
+        yield _told(span, suites=(parent.name,) if parent else ())
 
 
-def _told(span: Span, *, suite: str) -> Told:
+def _told(span: Span, *, suites: tuple[str, ...]) -> Told:
     said = span.attributes
     outcome = OUTCOMES.get(_word(said, "test.case.result.status"), Outcome.SKIPPED)
     line = said.get("code.lineno", said.get("code.line.number"))
@@ -29,7 +29,7 @@ def _told(span: Span, *, suite: str) -> Told:
         name=_word(said, "code.function") or _word(said, "code.function.name") or span.name,
         outcome=outcome,
         classname=_word(said, "code.namespace"),
-        suite=suite,
+        suites=suites,
         file=_word(said, "code.filepath") or _word(said, "code.file.path"),
         line=line if isinstance(line, int) and 0 <= line < 1 << 31 else None,
         seconds=max(0, span.end_ns - span.start_ns) / NANOSECONDS,

@@ -516,6 +516,57 @@ def test_mergify_hears_of_no_quarantined_test_while_there_is_none() -> None:
     assert answer.json() == {"test_states": []}
 
 
+def launchable(shop: Shop, content: bytes, session: str = "nameless/test_sessions/0") -> Any:
+    """Send events as Launchable's client does."""
+    return Client().post(
+        f"/intake/organizations/o/workspaces/w/builds/{session}/events",
+        content,
+        content_type="application/json",
+        headers={"authorization": f"Bearer v1:o/w:{shop.token}", "content-encoding": "gzip"},
+    )
+
+
+def test_launchable_events_become_the_results_of_their_report() -> None:
+    shop, twin = a_shop("Events"), a_shop("Report")
+    record(twin, TWIN)
+
+    answer = launchable(shop, body("launchable-events.gz"))
+
+    build, number = answer.json()["build"]["build"], answer.json()["testSession"]["id"]
+    assert the_upload(shop).run_key == f"launchable-{build}" == f"launchable-nobuild-{number}"
+    assert the_results(shop) == the_results(twin) == RESULTS
+    assert fingerprints(shop) == fingerprints(twin)
+
+
+def test_launchable_chunks_are_one_run() -> None:
+    shop = a_shop()
+    first = launchable(shop, body("launchable-events.gz")).json()
+    event = {"testPath": [{"type": "class", "name": "a.B"}, {"type": "testcase", "name": "c"}], "status": 1}
+
+    place = f"{first['build']['build']}/test_sessions/{first['testSession']['id']}"
+    launchable(shop, gzip.compress(json.dumps({"events": [event]}).encode()), place)
+
+    keys = Upload.objects.filter(project=shop.project).values_list("run_key", flat=True)
+    assert (len(keys), len(set(keys))) == (2, 1)
+
+
+def test_launchable_is_told_by_the_environment_that_it_was_asked_for() -> None:
+    shop = a_shop()
+    authorization = {"authorization": f"Bearer v1:o/w:{shop.token}"}
+    asked = Client().get(
+        "/intake/organizations/o/workspaces/w/slack/notification/key/list", headers=authorization
+    )
+    sent = json.loads(gzip.decompress(body("launchable-events.gz")))
+    said = {"GITHUB_RUN_ID": "99", "GITHUB_REF": "refs/pull/7/merge", "GITHUB_RUN_ATTEMPT": "2"}
+
+    launchable(shop, gzip.compress(json.dumps({**sent, "metadata": said}).encode()))
+
+    upload = the_upload(shop)
+    assert set(said) <= set(asked.json()["keys"])
+    assert not [name for name in asked.json()["keys"] if "TOKEN" in name or "SECRET" in name]
+    assert (upload.run_key, upload.pull_request, upload.attempt) == ("github-99", "7", 2)
+
+
 # --- all
 
 

@@ -136,3 +136,59 @@ def test_mergifys_cli_blocks_with_a_wrong_token(
 
     assert said.code == 1
     assert not Upload.objects.exists()
+
+
+LAUNCHABLE = ("--test-suite", "unit", "pytest", "report.xml")
+
+
+def test_launchables_cli_records_tests(live_app: LiveApp, python_clients: Clients, tmp_path: Path) -> None:
+    shop = a_shop()
+    environ = {
+        **GITHUB,
+        "LAUNCHABLE_BASE_URL": live_app.url,
+        "LAUNCHABLE_TOKEN": f"v1:organization/workspace:{shop.token}",
+    }
+
+    said = run(
+        python_clients,
+        tmp_path,
+        *("launchable", "record", "tests", "--no-build"),
+        *LAUNCHABLE,
+        environ=environ,
+    )
+
+    upload = recorded(shop, said=said)
+    assert said.code == 0, said.text
+    assert "recorded tests" in said.text
+    assert (upload.run_key, upload.branch, upload.commit, upload.attempt) == ("github-99", "topic", COMMIT, 2)
+    assert outcomes(shop) == RESULTS
+
+
+def test_launchables_cli_records_a_build_first(
+    live_app: LiveApp, python_clients: Clients, tmp_path: Path
+) -> None:
+    shop = a_shop()
+    environ = {
+        "LAUNCHABLE_BASE_URL": live_app.url,
+        "LAUNCHABLE_TOKEN": f"v1:organization/workspace:{shop.token}",
+    }
+    commit = ("--no-commit-collection", "--commit", f".={COMMIT}")
+
+    run(
+        python_clients,
+        tmp_path,
+        *("launchable", "record", "build", "--name", "b-7"),
+        *commit,
+        environ=environ,
+    )
+    said = run(
+        python_clients,
+        tmp_path,
+        *("launchable", "record", "tests", "--build", "b-7"),
+        *LAUNCHABLE,
+        environ=environ,
+    )
+
+    upload = recorded(shop, said=said)
+    assert upload.run_key == "launchable-b-7", said.text
+    assert outcomes(shop) == RESULTS
