@@ -59,6 +59,8 @@ RULES: tuple[Rule, ...] = (
         r"WebDriverException|NoSuchElement(?:Exception|Error)|StaleElementReference\w*"
         r"|ElementClickIntercepted\w*"
         r"|ElementNot(?:Interactable|Visible)\w*|SessionNotCreated\w*|playwright\._impl\S*|TargetClosedError"
+        r"|\b(?:[pP]age|[fF]rame|[lL]ocator|[bB]rowserContext|[eE]lementHandle)\.(?:goto|click|dblclick|fill|type|press"
+        r"|hover|reload|wait_?[fF]or\w*|screenshot|check|select_?[oO]ption|set_?[cC]ontent)(?=:)"
         r"|CypressError|net::ERR_\w+|(?i:chrome not reachable|chromedriver|geckodriver|invalid session id)",
     ),
     _rule(

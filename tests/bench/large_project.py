@@ -37,9 +37,9 @@ FROM (
 RUNS = """
 INSERT INTO projects_run (project_id, number, key, branch, is_default_branch, commit, pull_request, url, started_at, day,
     n_shards, n_uploads, n_attempts, is_truncated, n_tests, n_passed, n_failed, n_error, n_skipped, n_flaky, n_new, seconds,
-    is_incident, incident_sentence)
+    is_incident, incident_sentence, n_machine_tests)
 SELECT %(project_id)s, n, 'run-' || n, CASE WHEN n %% 2 = 0 THEN 'main' ELSE 'change-' || n %% 60 END, n %% 2 = 0,
-    md5('commit ' || n), '', '', at, (at AT TIME ZONE 'UTC')::date, 1, 1, 1, false, 0, 0, 0, 0, 0, 0, 0, 0, false, ''
+    md5('commit ' || n), '', '', at, (at AT TIME ZONE 'UTC')::date, 1, 1, 1, false, 0, 0, 0, 0, 0, 0, 0, 0, false, '', 0
 FROM (
     SELECT n, (%(first)s::timestamp + (n - 1) * (%(last)s::date - %(first)s::date) * interval '1 day' / %(n_runs)s)
         AT TIME ZONE 'UTC' AS at FROM generate_series(1, %(n_runs)s) n

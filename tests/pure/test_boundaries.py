@@ -11,6 +11,8 @@ from projects.vocabulary import Boundary
 @pytest.mark.parametrize(
     ("seam", "kind", "message"),
     [
+        (Boundary.BROWSER, "TimeoutError", "page.goto: Timeout 30000ms exceeded."),
+        (Boundary.BROWSER, "playwright.TimeoutError", "Page.wait_for_url: Timeout 5000ms exceeded."),
         (
             Boundary.DATABASE,
             "psycopg.errors.UniqueViolation",
