@@ -543,6 +543,16 @@ class RunVerdicts:
 
 
 @dataclass(frozen=True, slots=True)
+class SlowerTest:
+    """A Test that took clearly longer in a Run than its median."""
+
+    test_id: int
+    title: str
+    usual_s: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class UploadRow:
     """One Upload in a list."""
 

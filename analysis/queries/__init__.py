@@ -23,6 +23,7 @@ from analysis.queries.of_suite import (
     totals,
     trend,
 )
+from analysis.queries.of_summaries import slower_in_run
 from analysis.queries.of_tests import results_of_test, test, tests
 from analysis.queries.of_time import budgets, slow, slow_totals
 from analysis.queries.of_uploads import problem_groups, upload, upload_days, uploads
@@ -54,6 +55,7 @@ __all__ = [
     "slow",
     "slow_totals",
     "slower",
+    "slower_in_run",
     "suite",
     "suites",
     "test",
