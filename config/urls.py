@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
@@ -12,6 +13,7 @@ from ingest.api import api
 from ingest.uploader import upload_py
 
 urlpatterns = [
+    path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}icon.svg"), name="favicon"),
     path("healthz", health, name="health"),
     path("metrics", metrics, name="metrics"),
     path("admin/", admin.site.urls),
@@ -22,3 +24,7 @@ urlpatterns = [
     path("", include("reports.urls")),
     path("", include("dashboard.urls")),
 ]
+
+handler403 = "dashboard.views.refusals.forbidden"
+handler404 = "dashboard.views.refusals.not_found"
+handler500 = "dashboard.views.refusals.server_error"

@@ -209,8 +209,8 @@ function showPalette(dialog) {
 }
 
 const pagesLike = (text) => all("[data-go]")
-  .filter((link) => link.textContent.toLowerCase().includes(text.toLowerCase()))
-  .map((link) => ({ title: link.textContent, home: "page", url: link.href }));
+  .map((link) => ({ title: link.firstChild.textContent.trim(), home: "page", url: link.href }))
+  .filter((item) => item.title.toLowerCase().includes(text.toLowerCase()));
 
 function fillPalette(dialog, found) {
   const list = one("[role=listbox]", dialog);
