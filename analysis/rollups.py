@@ -37,7 +37,7 @@ ON CONFLICT (project_id, on_default, day, test_id) DO UPDATE SET
 
 SUMS = """count(*) FILTER (WHERE outcome = 1) AS n_passed, count(*) FILTER (WHERE outcome = 2) AS n_failed,
     count(*) FILTER (WHERE outcome = 3) AS n_error, count(*) FILTER (WHERE outcome = 4) AS n_skipped,
-    count(*) FILTER (WHERE is_flaky) AS n_flaky, coalesce(sum(seconds), 0) AS seconds"""
+    count(*) FILTER (WHERE is_flaky) AS n_flaky, coalesce(sum(seconds::float8), 0) AS seconds"""
 
 ADD_LAYER_DAYS = f"""
 INSERT INTO projects_layerday (project_id, on_default, day, layer, n_passed, n_failed, n_error, n_skipped, n_flaky, seconds)
@@ -55,7 +55,7 @@ ON CONFLICT (project_id, on_default, day, layer) DO UPDATE SET
 ADD_RUN_LAYERS = """
 INSERT INTO projects_runlayer (project_id, run_number, layer, n_tests, n_bad, n_skipped, seconds)
 SELECT %(project_id)s, %(run_number)s, layer, count(*), count(*) FILTER (WHERE outcome IN (2, 3)),
-    count(*) FILTER (WHERE outcome = 4), coalesce(sum(seconds), 0)
+    count(*) FILTER (WHERE outcome = 4), coalesce(sum(seconds::float8), 0)
 FROM incoming WHERE NOT is_merge GROUP BY layer
 ON CONFLICT (project_id, run_number, layer) DO UPDATE SET
     n_tests = projects_runlayer.n_tests + excluded.n_tests,
@@ -149,7 +149,7 @@ GROUP BY d.project_id, d.on_default, d.day, t.layer
 RUN_LAYERS_FROM_RESULTS = """
 INSERT INTO projects_runlayer (project_id, run_number, layer, n_tests, n_bad, n_skipped, seconds)
 SELECT r.project_id, r.run_number, t.layer, count(*), count(*) FILTER (WHERE r.outcome IN (2, 3)),
-    count(*) FILTER (WHERE r.outcome = 4), coalesce(sum(r.seconds), 0)
+    count(*) FILTER (WHERE r.outcome = 4), coalesce(sum(r.seconds::float8), 0)
 FROM projects_result r JOIN projects_test t ON t.project_id = r.project_id AND t.id = r.test_id
 WHERE r.project_id = %(project_id)s AND r.ran_on BETWEEN %(since)s AND %(until)s {narrow}
 GROUP BY r.project_id, r.run_number, t.layer

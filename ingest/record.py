@@ -30,7 +30,7 @@ LOCK_SPACE = 7_242  # the class of the advisory locks that keep one project's up
 COUNTS = """
 SELECT count(*), count(*) FILTER (WHERE outcome = 1), count(*) FILTER (WHERE outcome = 2),
     count(*) FILTER (WHERE outcome = 3), count(*) FILTER (WHERE outcome = 4), count(*) FILTER (WHERE is_flaky),
-    coalesce(sum(seconds), 0)
+    coalesce(sum(seconds::float8), 0)
 FROM incoming
 """
 # What this upload added to its run by layer: what its machine spent on a first attempt.

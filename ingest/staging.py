@@ -6,6 +6,7 @@ that changed, carry their words along. Nothing here touches a row that others se
 
 from __future__ import annotations
 
+import struct
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,10 +17,10 @@ from typing import Any
 import psycopg
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
-from psycopg.types.json import Jsonb
 
 from analysis import layers, refresh
 from analysis.rules import RuleSet
+from ingest import packing
 from ingest.attempts import Folded, fold
 from ingest.cases import Attempt, Case, Failure
 from ingest.identity import relative
@@ -48,12 +49,11 @@ CREATE TEMP TABLE IF NOT EXISTS trouble (
 """
 
 INCOMING = "incoming (seq, fingerprint, test_id, outcome, seconds, n_attempts, is_flaky, hint, layer, bucket)"
-INCOMING_TYPES = ["int4", "bytea", "int4", "int2", "float4", "int2", "bool", "int2", "int2", "int2"]
-NEWCOMER_TYPES = [
-    *("int4", "bytea", "int4", "bytea", "text", "text", "text", "text", "int4", "text", "text", "text"),
-    *("text[]", "jsonb", "int2", "int2", "float8", "jsonb", "text[]", "int8"),
-]
-TROUBLE_TYPES = ["int4", "int2", "bool", "int2", "float4", "text", "text", "text"]
+# A row of ten fields, each after its length; a null is a length of -1. Four shapes: known or new, timed or not.
+KNOWN_TIMED = struct.Struct(">h ii i16s ii ih if ih i? ih ih ih").pack
+KNOWN_UNTIMED = struct.Struct(">h ii i16s ii ih i ih i? ih ih ih").pack
+NEW_TIMED = struct.Struct(">h ii i16s i ih if ih i? ih i ih").pack
+NEW_UNTIMED = struct.Struct(">h ii i16s i ih i ih i? ih i ih").pack
 
 # What is known of a test comes along once, so that no later statement has to join the tests: on a table that has just
 # grown, the planner would guess too few rows and loop over all of them for each.
@@ -67,9 +67,6 @@ FROM projects_test WHERE project_id = %(project_id)s AND fingerprint = ANY(%(fin
 DUPLICATES = """
 SELECT fingerprint, array_agg(seq ORDER BY seq), count(*) FROM incoming GROUP BY fingerprint HAVING count(*) > 1
 """
-
-
-UNKNOWN_TEST = (None, None, None, TimingBucket.UNTIMED)
 
 
 class Stage:
@@ -89,6 +86,7 @@ class Stage:
         self.unseen = array("i")  # known tests that were not seen on this day yet
         self._traits: dict[tuple[str, str, str], int] = {}
         self._frameworks: dict[str, int] = {}
+        self._judged: dict[int, tuple[layers.Verdict, bytes]] = {}
         with connection.cursor() as cursor:
             cursor.execute(TABLES)
             # Empty already after a commit; not after an earlier upload in the same transaction.
@@ -104,22 +102,22 @@ class Stage:
 
     def _add_chunk(self, cursor: CursorWrapper, chunk: Sequence[Case]) -> None:
         known = self._known(chunk)
-        numbered = list(enumerate(chunk, self.n_cases))
         incoming, newcomers = [], []
-        for seq, case in numbered:
-            test_id, traits, *judged = known.get(case.fingerprint, UNKNOWN_TEST)
-            incoming.append(self._incoming(seq, case, test_id, judged))
-            if self._traits_of(case) != traits:
-                newcomers.append(self._newcomer(seq, case, test_id))
-                if test_id is None:
-                    self.n_new += 1
-                else:
-                    self.n_changed += 1
-        _copy(cursor, INCOMING, INCOMING_TYPES, incoming)
-        _copy(cursor, "newcomer", NEWCOMER_TYPES, newcomers)
-        _copy(
-            cursor, "trouble", TROUBLE_TYPES, [row for seq, case in numbered for row in _troubles(seq, case)]
-        )
+        troubles: list[bytes] = []
+        for seq, case in enumerate(chunk, self.n_cases):
+            found = known.get(case.fingerprint)
+            incoming.append(self._incoming(seq, case, found))
+            if found is None:
+                newcomers.append(self._newcomer(seq, case, None))
+                self.n_new += 1
+            elif found[1] != self._traits_of(case):
+                newcomers.append(self._newcomer(seq, case, found[0]))
+                self.n_changed += 1
+            if case.attempts or case.failure is not None or case.outcome.is_bad:
+                troubles.extend(_troubles(seq, case))
+        packing.copy(cursor, INCOMING, incoming)
+        packing.copy(cursor, "newcomer", newcomers)
+        packing.copy(cursor, "trouble", troubles)
 
     def _known(self, chunk: Sequence[Case]) -> dict[bytes, tuple[Any, ...]]:
         """Return (id, traits, layer, bucket) of the tests of the chunk that the project knows."""
@@ -131,9 +129,9 @@ class Stage:
         }
         # Django's cursor would send the fingerprints as escaped text; this one sends them as they are.
         with psycopg.Cursor(connection.connection) as cursor:
-            found = cursor.execute(KNOWN, values).fetchall()
-        self.unseen.extend(row[1] for row in found if row[-1])
-        return {bytes(row[0]): row[1:-1] for row in found}
+            found = cursor.execute(KNOWN, values, binary=True).fetchall()
+        self.unseen.extend(row[1] for row in found if row[5])
+        return {row[0]: row[1:5] for row in found}
 
     def _traits_of(self, case: Case) -> int:
         """Return a checksum of what a verdict on the layer rests on, so that a change of it is seen."""
@@ -146,38 +144,55 @@ class Stage:
             self._traits[key] = traits(case, sent=self.sent)
         return self._traits[key]
 
-    def _incoming(self, seq: int, case: Case, test_id: int | None, judged: Sequence[int]) -> tuple[Any, ...]:
+    def _incoming(self, seq: int, case: Case, known: tuple[Any, ...] | None) -> bytes:
+        """Pack the row of a case; the four shapes cost a call each, and this runs a million times a file."""
+        outcome, seconds = case.outcome, case.seconds
         n_attempts = 1 + len(case.attempts)
-        is_flaky = n_attempts > 1 and case.outcome == Outcome.PASSED
-        framework = self._frameworks.setdefault(case.framework, len(self._frameworks))
+        is_flaky = n_attempts > 1 and outcome == Outcome.PASSED
+        framework = self._frameworks.get(case.framework)
+        if framework is None:
+            framework = self._frameworks.setdefault(case.framework, len(self._frameworks))
         hint = min(framework, 500) * 64 + min(case.retry, 31) * 2 + case.may_be_rerun
-        return seq, case.fingerprint, test_id, case.outcome, case.seconds, n_attempts, is_flaky, hint, *judged
+        start = (10, 4, seq, 16, case.fingerprint)
+        end = (2, n_attempts, 1, is_flaky, 2, hint)
+        if known is None:
+            if seconds is None:
+                return NEW_UNTIMED(*start, -1, 2, outcome, -1, *end, -1, 2, TimingBucket.UNTIMED)
+            return NEW_TIMED(*start, -1, 2, outcome, 4, seconds, *end, -1, 2, TimingBucket.UNTIMED)
+        test_id, _, layer, bucket = known
+        if seconds is None:
+            return KNOWN_UNTIMED(*start, 4, test_id, 2, outcome, -1, *end, 2, layer, 2, bucket)
+        return KNOWN_TIMED(*start, 4, test_id, 2, outcome, 4, seconds, *end, 2, layer, 2, bucket)
 
-    def _newcomer(self, seq: int, case: Case, test_id: int | None) -> tuple[Any, ...]:
+    def _newcomer(self, seq: int, case: Case, test_id: int | None) -> bytes:
         case = _placed(case)
-        verdict = self._classifier.verdict(identity_of(case, sent=self.sent))
-        return (
+        shared = packing.shared_text
+        fields = (
             *(
-                seq,
-                case.fingerprint,
-                test_id,
-                case.base,
-                case.suite,
-                case.classname,
-                case.name,
-                case.file,
-                case.line,
+                packing.int4(seq),
+                packing.raw(case.fingerprint),
+                packing.int4(test_id),
+                packing.raw(case.base),
             ),
-            *(case.variant, case.framework, case.owner, list(case.markers), Jsonb(case.properties)),
-            *(
-                self.sent,
-                verdict.layer,
-                verdict.confidence,
-                Jsonb(refresh.evidence_json(verdict), dumps=str),  # it is JSON already
-                list(verdict.tags),
-            ),
-            self._traits_of(case),
+            *(shared(case.suite), shared(case.classname), packing.text(case.name), shared(case.file)),
+            *(packing.int4(case.line), shared(case.variant), shared(case.framework), shared(case.owner)),
+            *(packing.texts(case.markers), packing.pairs(case.properties), packing.int2(self.sent)),
+            *(self._verdict(case), packing.int8(self._traits_of(case))),
         )
+        return packing.row(fields, n=20)
+
+    def _verdict(self, case: Case) -> bytes:
+        """Pack layer, confidence, evidence and tags; tests of one class mostly share one verdict."""
+        verdict = self._classifier.verdict(identity_of(case, sent=self.sent))
+        known = self._judged.get(id(verdict))
+        if known is not None and known[0] is verdict:
+            return known[1]
+        if len(self._judged) > CHUNK:
+            self._judged.clear()
+        packed = packing.int2(verdict.layer) + packing.float8(verdict.confidence)
+        packed += packing.as_jsonb(refresh.evidence_json(verdict)) + packing.texts(verdict.tags)
+        self._judged[id(verdict)] = verdict, packed
+        return packed
 
     def fold_duplicates(self) -> None:
         """Make one result of each identity that the upload shows more than once."""
@@ -239,22 +254,12 @@ def identity_of(case: Case, *, sent: Layer | None) -> layers.Identity:
     )
 
 
-def _copy(cursor: CursorWrapper, table: str, types: list[str], rows: Sequence[tuple[Any, ...]]) -> None:
-    if not rows:
-        return
-    with cursor.copy(f"COPY {table} FROM STDIN (FORMAT BINARY)") as copy:
-        copy.set_types(types)
-        write = copy.write_row
-        for row in rows:
-            write(row)
-
-
 def _hint_words(hint: int) -> tuple[int, int, bool]:
     """Return the number of the framework, the retry and whether the case may be a rerun."""
     return hint // 64, hint % 64 // 2, bool(hint % 2)
 
 
-def _troubles(seq: int, case: Case) -> Iterator[tuple[Any, ...]]:
+def _troubles(seq: int, case: Case) -> Iterator[bytes]:
     for number, attempt in enumerate(case.attempts, 1):
         if attempt.outcome.is_bad:
             yield _trouble(seq, number, attempt, is_final=False)
@@ -263,12 +268,14 @@ def _troubles(seq: int, case: Case) -> Iterator[tuple[Any, ...]]:
         yield _trouble(seq, len(case.attempts) + 1, last, is_final=True)
 
 
-def _trouble(seq: int, number: int, attempt: Attempt, *, is_final: bool) -> tuple[Any, ...]:
+def _trouble(seq: int, number: int, attempt: Attempt, *, is_final: bool) -> bytes:
     failure = attempt.failure or Failure("", "", "")
-    return (
-        *(seq, number, is_final, attempt.outcome, attempt.seconds),
-        *(_storable(failure.kind), _storable(failure.message), _storable(failure.text)),
+    fields = (
+        *(packing.int4(seq), packing.int2(number), packing.flag(is_final)),
+        *(packing.int2(attempt.outcome), packing.float4(attempt.seconds)),
+        *(packing.text(_storable(words)) for words in failure),
     )
+    return packing.row(fields, n=8)
 
 
 def _storable(words: str) -> str:
@@ -328,12 +335,7 @@ def _fold(
     )
     rows = [_folded_row(seq, folded) for seq, folded in kept]
     cursor.execute(KEEP_FOLDED, [list(column) for column in zip(*rows, strict=True)])
-    _copy(
-        cursor,
-        "trouble",
-        TROUBLE_TYPES,
-        [row for seq, folded in kept for row in _folded_troubles(seq, folded)],
-    )
+    packing.copy(cursor, "trouble", [row for seq, folded in kept for row in _folded_troubles(seq, folded)])
 
 
 def _folded_row(seq: int, folded: Folded) -> tuple[Any, ...]:
@@ -342,7 +344,7 @@ def _folded_row(seq: int, folded: Folded) -> tuple[Any, ...]:
     return seq, int(folded.outcome), folded.seconds, n_attempts, is_flaky
 
 
-def _folded_troubles(seq: int, folded: Folded) -> Iterator[tuple[Any, ...]]:
+def _folded_troubles(seq: int, folded: Folded) -> Iterator[bytes]:
     if not folded.is_retry:
         if folded.outcome.is_bad:
             yield _trouble(seq, 1, Attempt(folded.outcome, folded.seconds, folded.failure), is_final=True)

@@ -97,7 +97,8 @@ def report(n_cases: int, *, run: int) -> bytes:
         module = f"tests.{WORDS[home % 12]}.test_{WORDS[home // 12 % 12]}_{home}"
         name = f"test_{VERBS[place % 11]}_{WORDS[(home + place) % 12]}_{place}[{place % 3}-case]"
         out.write(f'<testcase classname="{module}.Test{WORDS[home % 7].title()}" name={quoteattr(name)}')
-        out.write(f' time="{chance.expovariate(8):.3f}"')
+        usual_s = character.lognormvariate(-4, 1.5)  # some 20 ms; a few take seconds
+        out.write(f' time="{usual_s * chance.lognormvariate(0, 0.2):.3f}"')
         kind = character.random()
         if kind < BROKEN or (kind < BROKEN + WAVERING and chance.random() < 0.5):
             trace = "\n".join(

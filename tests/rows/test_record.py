@@ -250,6 +250,16 @@ def test_every_sum_equals_a_rebuild_from_the_record() -> None:
     assert len(before["days"]) > 100
 
 
+def test_short_tests_are_not_lost_beside_a_long_one_when_times_are_summed() -> None:
+    shop = a_shop()
+    short = [passed(f"short {number}", seconds=0.001) for number in range(1_000)]
+
+    upload = record(shop, report(passed("long", seconds=65_536.0), *short), run="r1")
+
+    assert run_of(upload).seconds == pytest.approx(65_537.0, abs=0.001)
+    assert sum(LayerDay.objects.values_list("seconds", flat=True)) == pytest.approx(65_537.0, abs=0.001)
+
+
 def test_results_land_in_the_month_they_ran_in() -> None:
     shop = a_shop()
 
