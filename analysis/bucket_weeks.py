@@ -38,7 +38,12 @@ GROUP BY t.layer, t.id
 Counts = tuple[Counter[tuple[Layer, TimingBucket]], Counter[tuple[Layer, TimingBucket]]]
 
 
-def judge_weeks(project: Project, *, today: date, all_weeks: bool = False) -> int:
+def forget(project_id: int) -> None:
+    """Drop the weeks, so that each is judged again."""
+    BucketWeek.objects.filter(project_id=project_id).delete()
+
+
+def judge_weeks(project: Project, *, today: date) -> int:
     """Judge the weeks that want it and keep them; return how many were judged."""
     this_week = today - timedelta(days=today.weekday())
     since = this_week - timedelta(weeks=N_WEEKS - 1)
@@ -51,7 +56,7 @@ def judge_weeks(project: Project, *, today: date, all_weeks: bool = False) -> in
     wanted = [
         monday
         for monday in _weeks_with_runs(project.pk, since, today)
-        if all_weeks or monday >= young or monday not in known
+        if monday >= young or monday not in known
     ]
     limits = wishes.limits(project.timing_limits)
     for monday in wanted:

@@ -26,6 +26,23 @@ BATCH = 5_000  # tests weighed at once
 WORTH_HISTORY = 0.01  # of the tests in another layer, from which the weeks before are judged again
 DAYS_OF_TIMINGS = 45  # the last ten passes of a weekly test lie within
 
+# What a verdict rests on, and what it is compared with: half of the columns, and making an object of a row is what takes long.
+WEIGHED = (
+    *(
+        "project_id",
+        "id",
+        "suite",
+        "classname",
+        "name",
+        "file",
+        "variant",
+        "framework",
+        "markers",
+        "properties",
+    ),
+    *("sent_layer", "layer", "confidence", "evidence", "tags", "bucket", "median_s"),
+)
+
 # Timed passes that speak for another bucket than the test has; a new test has none and is asked for until it has passed
 # often enough.
 WAITING_BUCKETS = """
@@ -39,11 +56,15 @@ WHERE i.outcome = 1 AND i.seconds > 0 AND i.bucket <> CASE
 ORDER BY 1
 """
 
+# The newest passes of a test stand last, those of the default branch after all others. Cut down here, a test is one short
+# row instead of a row a day.
 LAST_TIMINGS = """
-SELECT test_id, timings FROM projects_testday
-WHERE project_id = %(project_id)s AND on_default IN (false, true) AND day BETWEEN %(since)s AND %(until)s
-    AND test_id = ANY(%(test_ids)s) AND timings <> ''
-ORDER BY test_id, on_default DESC, day DESC
+SELECT test_id, substr(timings, greatest(1, length(timings) - 2 * %(n)s + 1)) FROM (
+    SELECT test_id, string_agg(timings, ''::bytea ORDER BY on_default, day) AS timings FROM projects_testday
+    WHERE project_id = %(project_id)s AND on_default IN (false, true) AND day BETWEEN %(since)s AND %(until)s
+        AND test_id = ANY(%(test_ids)s) AND timings <> ''
+    GROUP BY test_id
+) last
 """
 
 KEEP_BUCKETS = """
@@ -163,16 +184,11 @@ def _last_bins(project_id: int, test_ids: list[int], *, until: date) -> dict[int
         "test_ids": test_ids,
         "since": until - timedelta(days=DAYS_OF_TIMINGS),
         "until": until + timedelta(days=DAYS_OF_TIMINGS),
+        "n": timing.LAST_PASSES,
     }
-    last: dict[int, list[int]] = {}
     with connection.cursor() as cursor:
         cursor.execute(LAST_TIMINGS, values)
-        for test_id, timings in cursor.fetchall():
-            found = last.setdefault(test_id, [])
-            missing = timing.LAST_PASSES - len(found)
-            if missing > 0:
-                found += bins_of(bytes(timings)[-2 * missing :])
-    return last
+        return {test_id: bins_of(bytes(timings)) for test_id, timings in cursor.fetchall()}
 
 
 def bins_of(timings: bytes) -> list[int]:
@@ -209,8 +225,8 @@ def reclassify(project: Project, *, now: datetime) -> int:
     _sum_again(project.pk)
     mine.update(reclassified_at=now, n_reclassified=0, judged_limits=project.timing_limits)
     mine.filter(reclassify_wanted_at=wanted_at).update(reclassify_wanted_at=None, sums_are_stale=False)
-    is_history_old = is_afresh or n_moved > WORTH_HISTORY * n_done
-    bucket_weeks.judge_weeks(project, today=now.date(), all_weeks=is_history_old)
+    if is_afresh or n_moved > WORTH_HISTORY * n_done:
+        bucket_weeks.forget(project.pk)
     return n_moved
 
 
@@ -326,7 +342,7 @@ def evidence_of(rows: Iterable[Sequence[Any]]) -> tuple[layers.Evidence, ...]:
 
 def _batches(project_id: int) -> Iterator[list[Test]]:
     """Yield the tests of the project in the order of their ids, BATCH at a time."""
-    last = 0
-    while batch := list(Test.objects.filter(project_id=project_id, id__gt=last).order_by("id")[:BATCH]):
+    last, tests = 0, Test.objects.filter(project_id=project_id).only(*WEIGHED).order_by("id")
+    while batch := list(tests.filter(id__gt=last)[:BATCH]):
         last = batch[-1].id
         yield batch

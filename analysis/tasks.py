@@ -8,7 +8,7 @@ from celery import shared_task
 from django.db import connection, transaction
 from django.utils import timezone
 
-from analysis import flaking, refresh
+from analysis import bucket_weeks, flaking, refresh
 from projects.models import Project
 from projects.partitions import ensure_months
 
@@ -25,7 +25,9 @@ def reclassify_project(*, project_id: int, **_: object) -> None:
         try:
             project = Project.objects.exclude(reclassify_wanted_at=None).filter(pk=project_id).first()
             if project is not None:
-                refresh.reclassify(project, now=timezone.now())
+                now = timezone.now()
+                refresh.reclassify(project, now=now)
+                bucket_weeks.judge_weeks(project, today=now.date())
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK_SPACE, project_id])
 

@@ -85,3 +85,8 @@ def _checked(row: Row, *, position: int) -> tuple[Row, Rule | None]:
 def stamp(found: Sequence[Rule]) -> str:
     """Return a name for exactly this list of rules."""
     return hashlib.sha256(rules.to_toml(found).encode()).hexdigest()[:16]
+
+
+def progress(n_done: int, n_all: int) -> int:
+    """Return how far the background work is, from 0 to 100."""
+    return min(100, round(100 * n_done / n_all)) if n_all else 0

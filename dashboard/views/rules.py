@@ -14,6 +14,7 @@ from analysis.refresh import Moves
 from analysis.rules import BadPattern, BadRules, Rule
 from dashboard import drafts, page
 from dashboard.drafts import Row
+from dashboard.format import size
 from dashboard.page import ProjectRequest
 from dashboard.views.settings import refused, said, show
 from projects import changes
@@ -22,6 +23,7 @@ from projects.vocabulary import Layer, Role, RuleField, RuleSyntax
 
 BLANK_ROWS = 1  # at the end of the form, to write the next rule into
 ENDS = ("save", "preview", "text")
+MOST_BYTES = 256 * 1024  # 200 rules of 300 letters are a quarter of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Numbered:
 def settings_rules(request: ProjectRequest) -> HttpResponseBase:
     """Show the rules; on POST show a draft with what it would change, or keep one that was seen."""
     kept = _kept(request)
+    if request.method != "POST" and request.GET.get("format") == "toml":
+        return _file(request, kept)
     if request.method != "POST":
         return _show(request, drafts.of_rules(kept), kept=kept)
     if not request.access.may_edit:
@@ -64,10 +68,31 @@ def _sent(request: ProjectRequest) -> list[Row]:
     return drafts.read(*(post.getlist(name) for name in ("field", "syntax", "pattern", "layer")))
 
 
+def _file(request: ProjectRequest, kept: Sequence[Rule]) -> HttpResponse:
+    """Return the rules as a file, to keep beside the code."""
+    response = HttpResponse(rules.to_toml(kept), content_type="application/toml; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{request.project.slug}-rules.toml"'
+    return response
+
+
+def _sent_text(request: ProjectRequest) -> str:
+    """Return the TOML that was sent, as a file or in the box; raise BadRules for a file that is none."""
+    file = request.FILES.get("file")
+    if file is None:
+        return request.POST.get("toml", "")
+    if (file.size or 0) > MOST_BYTES:
+        raise BadRules(f"The file has {size(file.size or 0)}; rules have at most {size(MOST_BYTES)}.")
+    try:
+        return str(file.read(), "utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadRules("The file is not text in UTF-8.") from None
+
+
 def _text(request: ProjectRequest, *, kept: Sequence[Rule]) -> HttpResponse:
     """Take rules written as TOML for the draft."""
-    text = request.POST.get("toml", "")
+    text = ""
     try:
+        text = _sent_text(request)
         found = rules.from_toml(text)
     except (BadRules, BadPattern) as problem:
         return _show(request, drafts.of_rules(kept), kept=kept, toml=text, problem=str(problem), status=422)
@@ -121,5 +146,6 @@ def _show(
         "toml": toml or rules.to_toml(found if found is not None else kept),
         "problem": problem,
         "is_running": request.project.reclassify_wanted_at is not None,
+        "share_done": drafts.progress(request.project.n_reclassified, request.project.n_tests),
     }
     return show(request, "settings-rules", context, status=status)

@@ -25,7 +25,7 @@ from analysis import queries, timing, wishes
 from analysis import tasks as queue
 from analysis.shape import Shape, judge
 from analysis.targets import BUILT_IN, CORE
-from dashboard import page
+from dashboard import drafts, page
 from dashboard.forms import (
     DeleteForm,
     InviteForm,
@@ -131,7 +131,13 @@ def limits(request: ProjectRequest) -> HttpResponseBase:
     rows = [(layer, form[f"{layer.word}_fast_s"], form[f"{layer.word}_slow_s"]) for layer in timing.DEFAULTS]
     spent = {answer.layer: answer for answer in queries.budgets(request.project, request.window)}
     budgets = [(layer, form[f"{layer.word}_budget_s"], spent.get(layer)) for layer in CORE]
-    context = {"form": form, "rows": rows, "budgets": budgets}
+    context = {
+        "form": form,
+        "rows": rows,
+        "budgets": budgets,
+        "is_running": request.project.reclassify_wanted_at is not None,
+        "share_done": drafts.progress(request.project.n_reclassified, request.project.n_tests),
+    }
     return show(request, "settings-limits", context, status=422 if form.errors else 200)
 
 

@@ -89,10 +89,11 @@ WHERE f.project_id = %(project_id)s AND t.flake_status = 2
 """
 UPLOADS = """
 INSERT INTO projects_upload (project_id, id, state, received_at, finished_at, n_tries, n_bytes, digest, run_key, branch, commit,
-    shard, attempt, job, environment, url, pull_request, started_at, run_number, n_tests, n_passed, n_failed, n_error, n_skipped)
+    shard, attempt, job, environment, url, pull_request, started_at, run_number, n_tests, n_passed, n_failed, n_error, n_skipped,
+    layer_seconds)
 SELECT project_id, md5('upload ' || number)::uuid, 3, started_at, started_at + interval '3 seconds', 1, 200000,
     decode(md5('upload ' || number), 'hex'), key, branch, commit, '', 1, 'tests', '', '', '', started_at, number, n_tests, n_passed,
-    n_failed, n_error, n_skipped FROM projects_run WHERE project_id = %(project_id)s
+    n_failed, n_error, n_skipped, '{}' FROM projects_run WHERE project_id = %(project_id)s
 """
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 
 from projects.models import LayerRule, Membership, Project, Result, Token
-from projects.vocabulary import Layer, Role, TargetKind
+from projects.vocabulary import Layer, Role, RuleField, TargetKind
 from tests.factories import Shop, a_person, a_shop, a_test_named, passed, record, report
 
 pytestmark = pytest.mark.django_db
@@ -136,6 +138,51 @@ def test_rules_are_taken_as_text(shop: Shop) -> None:
 
     assert 'value="it_*"' in answer.content.decode()
     assert bad.status_code == 422
+
+
+def test_rules_go_out_as_a_file_and_come_back_as_one(shop: Shop) -> None:
+    browser = shop.browser()
+    a_kept_rule(shop)
+    sent = browser.get(url("rules") + "?format=toml")
+
+    answer = browser.post(
+        url("rules"), {"do": "text", "file": SimpleUploadedFile("rules.toml", sent.content)}
+    )
+
+    assert sent["Content-Disposition"].startswith("attachment")
+    assert 'value="it_*"' in answer.content.decode()
+    assert "The kept rules say the same." in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xff\xfe\x00", "The file is not text in UTF-8."),
+        (b"x" * 300_000, "rules have at most"),
+        (b'[[rule]]\nfield = "nowhere"\npattern = "x"\nlayer = "unit"\n', "Rule 1"),
+        (b'[[rule]]\nfield = "name"\nsyntax = "regex"\npattern = "("\nlayer = "unit"\n', "Rule 1"),
+    ],
+)
+def test_a_file_that_holds_no_rules_is_refused_with_the_reason(shop: Shop, content: bytes, said: str) -> None:
+    answer = shop.browser().post(url("rules"), {"do": "text", "file": SimpleUploadedFile("r.toml", content)})
+
+    assert answer.status_code == 422
+    assert said in answer.content.decode()
+
+
+def test_how_far_the_weighing_is_can_be_seen(shop: Shop) -> None:
+    Project.objects.filter(pk=shop.project.pk).update(
+        reclassify_wanted_at=timezone.now(), n_tests=2000, n_reclassified=500
+    )
+
+    for name in ("rules", "limits"):
+        assert 'aria-label="25 % done"' in shop.browser().get(url(name)).content.decode()
+
+
+def a_kept_rule(shop: Shop) -> None:
+    LayerRule.objects.create(
+        project=shop.project, position=1, field=RuleField.NAME, pattern="it_*", layer=Layer.INTEGRATION
+    )
 
 
 def test_a_built_in_target_is_kept(shop: Shop) -> None:

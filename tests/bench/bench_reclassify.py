@@ -1,0 +1,50 @@
+"""How long a change of rules takes in a large project: 100,000 tests weighed again, and every sum by layer made anew."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from analysis import refresh
+from projects.models import LayerRule, Project
+from projects.vocabulary import Layer, RuleField
+from tests.bench import large_project
+from tests.factories import a_shop
+
+N_TESTS, N_RUNS = 100_000, 60  # each run executes a tenth of the tests
+MOST_SECONDS = 10
+
+
+@pytest.mark.bench
+@pytest.mark.django_db
+@pytest.mark.timeout(600)
+def test_a_change_of_rules_is_through_in_ten_seconds() -> None:
+    project = a_shop("Large").project
+    n_results = large_project.fill(project, n_tests=N_TESTS, n_runs=N_RUNS, last=timezone.now().date())
+    print(f"\n{N_TESTS:,} tests, {n_results:,} results")
+
+    first = _timed(project, "the first look")
+    second = _timed(project, "a second look, which finds nothing to change")
+    LayerRule.objects.create(
+        project=project, position=1, field=RuleField.PATH, pattern="tests/integration/**", layer=Layer.E2E
+    )
+    changed = _timed(project, "after a rule that moves a fifth of the tests")
+
+    assert max(first, second, changed) < MOST_SECONDS
+
+
+def _timed(project: Project, words: str) -> float:
+    """Reclassify the project, and print how long that took and what took longest."""
+    with CaptureQueriesContext(connection) as captured:
+        began = time.perf_counter()
+        n_moved = refresh.reclassify(Project.objects.get(pk=project.pk), now=timezone.now())
+        seconds = time.perf_counter() - began
+    slowest = max(captured.captured_queries, key=lambda query: float(query["time"]))
+    in_database = sum(float(query["time"]) for query in captured.captured_queries)
+    print(f"{seconds:.1f} s ({in_database:.1f} s of it in the database), {n_moved:,} moved: {words}")
+    print(f"    the slowest statement took {slowest['time']} s: {' '.join(slowest['sql'].split())[:90]}")
+    return seconds
