@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import median
 
 from analysis.answers import (
     FailureVerdict,
@@ -26,7 +27,8 @@ from projects.vocabulary import Blame, Layer
 MOST_LINES = 10  # a comment is read in passing; the page behind the link has the rest
 LONGEST_NAME = 160
 NEAR_BUDGET = 0.8
-WHOLE_SUITE = 0.8  # of the usual tests; a job that runs a part of them says nothing about the balance
+ALIKE = 0.8  # of two runs, the smaller has this much of the larger's tests; a part of the suite has another balance
+MOVED = 1.0  # points of a hundred
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,13 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Everything that a summary is made of; `budgets` are seconds a run."""
+    """Everything that a summary is made of; `last_runs` are the newest first, `budgets` seconds a run."""
 
     answer: RunAnswer
     verdicts: RunVerdicts
     slower: tuple[SlowerTest, ...]
+    last_runs: tuple[tuple[LayerAmount, ...], ...]
+    new_by_layer: Mapping[Layer, int]
     budgets: Mapping[Layer, float]
     links: Links
 
@@ -64,7 +68,7 @@ def _news(summary: Summary) -> Iterable[str]:
         yield "many tests failed at once"
     yield _count(_blamed(summary, *NEW), "new failure")
     yield _count(_blamed(summary, Blame.FAILING_BEFORE), "failure from before", "failures from before")
-    n_flaky = len(_blamed(summary, Blame.KNOWN_FLAKY)) + len(answer.flaky)
+    n_flaky = len(_blamed(summary, Blame.KNOWN_FLAKY)) + len(_retried(summary))
     yield f"{n_flaky} known flaky" if n_flaky else ""
     yield _count(summary.slower, "slower test")
     yield _count(answer.new_tests, "new test")
@@ -79,6 +83,11 @@ NEW = (Blame.LIKELY_YOURS, Blame.LIKELY_FLAKY)
 def _blamed(summary: Summary, *blames: Blame) -> list[FailureVerdict]:
     failures = summary.verdicts.failures
     return [one for one in failures if one.blame in blames and not one.in_incident]
+
+
+def _retried(summary: Summary) -> tuple[RunFailure, ...]:
+    """Return the tests that a retry saved; while everything fails that says nothing about them."""
+    return () if summary.answer.run.is_incident else summary.answer.flaky
 
 
 def _scope(summary: Summary) -> str:
@@ -98,7 +107,7 @@ def _blocks(summary: Summary) -> Iterable[str]:
     yield _failures("New failures", _blamed(summary, *NEW), links)
     yield _failures("Failing before this run", _blamed(summary, Blame.FAILING_BEFORE), links)
     yield _failures("Known flaky, failed", _blamed(summary, Blame.KNOWN_FLAKY), links)
-    yield _list("Passed when retried", [_line(one, "", links) for one in answer.flaky], links)
+    yield _list("Passed when retried", [_line(one, "", links) for one in _retried(summary)], links)
     yield _list("Slower", [_slower(one, links) for one in summary.slower], links)
     yield _list("New tests", [_new(one, links) for one in answer.new_tests], links)
     yield _balance(summary)
@@ -137,37 +146,53 @@ def _item(test_id: int, title: str, detail: str, links: Links) -> str:
 # --- balance and budget
 
 
-def _is_whole(answer: RunAnswer) -> bool:
-    """True when the run had about the tests that runs usually have."""
-    usual = sum(amount.n_tests for amount in answer.usual)
-    return bool(usual) and not answer.run.is_incomplete and answer.run.n_tests >= WHOLE_SUITE * usual
+def _alike(summary: Summary) -> list[tuple[LayerAmount, ...]]:
+    """Return the last runs that had about as many tests as this one; none for a run that is not whole."""
+    answer = summary.answer
+    if answer.run.is_incomplete or answer.run.is_incident:
+        return []
+    n_tests = _n_tests(answer.layers)
+    return [run for run in summary.last_runs if _is_alike(n_tests, _n_tests(run))]
+
+
+def _n_tests(layers: Iterable[LayerAmount]) -> int:
+    return sum(amount.n_tests for amount in layers)
+
+
+def _is_alike(one: int, other: int) -> bool:
+    return bool(one and other) and min(one, other) >= ALIKE * max(one, other)
 
 
 def _balance(summary: Summary) -> str:
-    """Say which shares moved by a point or more against what runs usually have."""
-    if not _is_whole(summary.answer):
+    """Say which shares the run's new tests moved by a point or more: what else differs, differs from run to run."""
+    if not _alike(summary):
         return ""
-    now, usual = _points(summary.answer.layers), _points(summary.answer.usual)
-    if not sum(now.values()) or not sum(usual.values()) or now == usual:
+    layers = summary.answer.layers
+    new = summary.new_by_layer
+    before = [replace(one, n_tests=max(0, one.n_tests - new.get(one.layer, 0))) for one in layers]
+    then, now = _points(before), _points(layers)
+    moved = [layer for layer in CORE if abs(now[layer] - then[layer]) >= MOVED]
+    if not moved or not sum(then.values()):
         return ""
-    moved = [
-        f"{layer.word} {usual[layer]} % → {now[layer]} %" for layer in CORE if now[layer] != usual[layer]
-    ]
-    return f"**Balance**: {', '.join(moved)} of the tests."
+    said = [f"{layer.word} {then[layer]:.0f} % → {now[layer]:.0f} %" for layer in moved]
+    return f"**Balance**: {', '.join(said)} of the tests."
 
 
-def _points(layers: Iterable[LayerAmount]) -> dict[Layer, int]:
+def _points(layers: Iterable[LayerAmount]) -> dict[Layer, float]:
     shares = Shape({amount.layer: amount.n_tests for amount in layers}).shares
-    return {layer: round(100 * share) for layer, share in shares.items()}
+    return {layer: 100 * share for layer, share in shares.items()}
 
 
 def _spent(summary: Summary) -> dict[Layer, tuple[float, float]]:
-    """Return, for each layer with a budget, the seconds of this run and of a usual one."""
-    if not _is_whole(summary.answer):
+    """Return, for each layer with a budget, the seconds of this run and the median of the last ones alike."""
+    alike = [{amount.layer: amount.seconds for amount in run} for run in _alike(summary)]
+    if not alike:
         return {}
     now = {amount.layer: amount.seconds for amount in summary.answer.layers}
-    usual = {amount.layer: amount.seconds for amount in summary.answer.usual}
-    return {layer: (now.get(layer, 0.0), usual.get(layer, 0.0)) for layer in summary.budgets}
+    return {
+        layer: (now.get(layer, 0.0), median(run.get(layer, 0.0) for run in alike))
+        for layer in summary.budgets
+    }
 
 
 def _crossed(summary: Summary) -> list[Layer]:

@@ -57,6 +57,8 @@ def _text(project: Project, key: str) -> str:
             answer=answer,
             verdicts=verdicts,
             slower=queries.slower_in_run(project, verdicts.number),
+            last_runs=queries.last_runs(project, verdicts.number),
+            new_by_layer=queries.new_by_layer(project, verdicts.number),
             budgets=wishes.budgets(project.budgets),
             links=_links(project, verdicts.number),
         )

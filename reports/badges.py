@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape, quoteattr
 
-NARROW, WIDE = frozenset("fijlrtI1.,:;|!'() "), frozenset("mwMW%@")
+NARROW, WIDE = frozenset("fijlrtI.,:;|!'() "), frozenset("mwMW%@")
 PADDING = 6
 GOOD, FAIR, BAD, NONE = (
     "#2b7a3d",

@@ -23,7 +23,7 @@ from analysis.queries.of_suite import (
     totals,
     trend,
 )
-from analysis.queries.of_summaries import slower_in_run
+from analysis.queries.of_summaries import last_runs, new_by_layer, slower_in_run
 from analysis.queries.of_tests import results_of_test, test, tests
 from analysis.queries.of_time import budgets, slow, slow_totals
 from analysis.queries.of_uploads import problem_groups, upload, upload_days, uploads
@@ -42,9 +42,11 @@ __all__ = [
     "flake_weeks",
     "flakes",
     "frame",
+    "last_runs",
     "layer_amounts",
     "machine",
     "misfits",
+    "new_by_layer",
     "problem_groups",
     "projects",
     "results_of_run",
