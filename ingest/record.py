@@ -17,7 +17,7 @@ from django.db.models import F
 
 from analysis import refresh, rollups
 from analysis.flaking import Part
-from ingest import bodies, failing, junit, results
+from ingest import bodies, failing, junit, readers, results
 from ingest.cases import Limits, Refused
 from ingest.cases import Problem as ReportProblem
 from ingest.staging import Stage
@@ -130,7 +130,7 @@ def _readings(
             for inner, part in bodies.open_body(
                 stream, file_name=name, content_encoding=encoding, limits=limits
             ):
-                yield junit.read(part, file_name=inner, limits=limits, environment=upload.environment)
+                yield readers.read(part, file_name=inner, limits=limits, environment=upload.environment)
         except Refused as refusal:
             problems.append(refusal.problem)
 
