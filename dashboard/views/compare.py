@@ -107,7 +107,10 @@ def sentence(comparison: Comparison) -> str:
 
 def _section(comparison: Comparison, kind: Difference) -> Section:
     found = comparison.differences[kind]
-    lines = tuple(Line(test, time_delta(test.earlier_s, test.later_s)) for test in found.tests)
+    is_timed = kind in (Difference.SLOWER, Difference.FASTER)
+    lines = tuple(
+        Line(test, time_delta(test.earlier_s, test.later_s) if is_timed else None) for test in found.tests
+    )
     return Section(kind.value, WORDS[kind], found.n, lines, kind in OPEN)
 
 
