@@ -9,7 +9,8 @@ from math import exp, lgamma, log
 
 TINY = 1e-300
 PRECISION = 1e-12
-HALVINGS = 28  # seven digits of a rate
+MOST_STEPS = 60  # some six are taken, and halving alone would be done by then
+CLOSE = 1e-8  # seven digits of a rate
 STEPS = 400  # the fraction needs about sqrt(max(a, b)) steps; states stay far below 10,000
 
 
@@ -32,15 +33,21 @@ def beta_cdf(x: float, *, a: float, b: float) -> float:
 
 
 def beta_quantile(q: float, *, a: float, b: float) -> float:
-    """Return the x with P(p <= x) = q, by halving on a logarithmic scale: rates are small."""
+    """Return the x with P(p <= x) = q: Newton's steps on a logarithmic scale, since rates are small, kept between bounds."""
     low, high = log(1e-12), 0.0
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        if beta_cdf(exp(middle), a=a, b=b) < q:
-            low = middle
-        else:
-            high = middle
-    return exp((low + high) / 2)
+    at, scale = log(a / (a + b)), ln_beta(a, b)
+    for _ in range(MOST_STEPS):
+        x = exp(at)
+        error = beta_cdf(x, a=a, b=b) - q
+        low, high = (at, high) if error < 0.0 else (low, at)
+        slope = exp(a * at + (b - 1.0) * log(1.0 - x or PRECISION) - scale)
+        after = at - error / _away_from_zero(slope)
+        if not low < after < high:
+            after = (low + high) / 2
+        if abs(after - at) < CLOSE:
+            return exp(after)
+        at = after
+    return exp(at)
 
 
 def quiet_chance(n: int, *, a: float, b: float) -> float:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import psycopg
 from django.db import connection
 
 from analysis import incidents, mass_failures
@@ -91,10 +92,32 @@ SELECT test_id, count(*)::int, bool_or(is_final) FROM projects_failure
 WHERE project_id = %(project_id)s AND run_number = %(run_number)s AND in_incident GROUP BY test_id
 """
 
-FLAKE_FIELDS = [
-    *("status", "sentence", "since_on", "last_on", "n_flakes", "rate", "rate_low", "rate_high", "few_runs"),
-    *("n_passes_needed", "n_quiet", "p_unfixed", "proof_runs", "state", "awake_until"),
-]
+FLAKE_FIELDS = {
+    "status": "smallint",
+    "sentence": "text",
+    "since_on": "date",
+    "last_on": "date",
+    "n_flakes": "int",
+    "rate": "float8",
+    "rate_low": "float8",
+    "rate_high": "float8",
+    "few_runs": "boolean",
+    "n_passes_needed": "int",
+    "n_quiet": "int",
+    "p_unfixed": "float8",
+    "proof_runs": "text",
+    "state": "bytea",
+    "awake_until": "float8",
+}
+# An array a column: a placeholder a value takes longer to write out than to keep. The runs of a proof come as text, since
+# unnest would flatten arrays of arrays.
+KEEP_FLAKES = f"""
+INSERT INTO projects_flake (project_id, test_id, note, fixed_commit, {", ".join(FLAKE_FIELDS)})
+SELECT %(project_id)s, test_id, '', '', {", ".join(FLAKE_FIELDS).replace("proof_runs", "proof_runs::int[]")}
+FROM unnest(%(test_ids)s::int[], {", ".join(f"%({name})s::{kind}[]" for name, kind in FLAKE_FIELDS.items())})
+    AS f (test_id, {", ".join(FLAKE_FIELDS)})
+ON CONFLICT (project_id, test_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in FLAKE_FIELDS)}
+"""  # noqa: S608 - names of our own
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,9 +306,7 @@ def _keep(
 ) -> None:
     judged = {test_id: verdict(state, now_day=max(at, state.at)) for test_id, state in states.items()}
     rows = [_flake(project.pk, test_id, states[test_id], judged[test_id]) for test_id in judged]
-    Flake.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["project", "test_id"], update_fields=FLAKE_FIELDS
-    )
+    _keep_flakes(project.pk, rows)
     FlakeProof.objects.bulk_create(
         [
             proof
@@ -300,6 +321,14 @@ def _keep(
         if update.event is not None and test_id in judged
     )
     _keep_numbers(project.pk, run.number, judged, told)
+
+
+def _keep_flakes(project_id: int, rows: Sequence[Flake]) -> None:
+    values: dict[str, Any] = {name: [getattr(row, name) for row in rows] for name in FLAKE_FIELDS}
+    values["proof_runs"] = ["{" + ",".join(map(str, runs)) + "}" for runs in values["proof_runs"]]
+    values |= {"project_id": project_id, "test_ids": [row.test_id for row in rows]}
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(KEEP_FLAKES, values)
 
 
 def _keep_numbers(

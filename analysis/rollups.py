@@ -39,24 +39,22 @@ SUMS = """count(*) FILTER (WHERE outcome = 1) AS n_passed, count(*) FILTER (WHER
     count(*) FILTER (WHERE outcome = 3) AS n_error, count(*) FILTER (WHERE outcome = 4) AS n_skipped,
     count(*) FILTER (WHERE is_flaky) AS n_flaky, coalesce(sum(seconds::float8), 0) AS seconds"""
 
-ADD_LAYER_DAYS = f"""
-INSERT INTO projects_layerday (project_id, on_default, day, layer, n_passed, n_failed, n_error, n_skipped, n_flaky, seconds)
-SELECT %(project_id)s, %(on_default)s, %(day)s, layer, {SUMS}
-FROM incoming WHERE NOT is_merge GROUP BY layer
-ON CONFLICT (project_id, on_default, day, layer) DO UPDATE SET
-    n_passed = projects_layerday.n_passed + excluded.n_passed,
-    n_failed = projects_layerday.n_failed + excluded.n_failed,
-    n_error = projects_layerday.n_error + excluded.n_error,
-    n_skipped = projects_layerday.n_skipped + excluded.n_skipped,
-    n_flaky = projects_layerday.n_flaky + excluded.n_flaky,
-    seconds = projects_layerday.seconds + excluded.seconds
-"""
-
-ADD_RUN_LAYERS = """
+# One pass over the staged results for both sums by layer.
+ADD_LAYERS = f"""
+WITH s AS MATERIALIZED (SELECT layer, count(*) AS n_tests, {SUMS} FROM incoming WHERE NOT is_merge GROUP BY layer), days AS (
+    INSERT INTO projects_layerday
+        (project_id, on_default, day, layer, n_passed, n_failed, n_error, n_skipped, n_flaky, seconds)
+    SELECT %(project_id)s, %(on_default)s, %(day)s, layer, n_passed, n_failed, n_error, n_skipped, n_flaky, seconds FROM s
+    ON CONFLICT (project_id, on_default, day, layer) DO UPDATE SET
+        n_passed = projects_layerday.n_passed + excluded.n_passed,
+        n_failed = projects_layerday.n_failed + excluded.n_failed,
+        n_error = projects_layerday.n_error + excluded.n_error,
+        n_skipped = projects_layerday.n_skipped + excluded.n_skipped,
+        n_flaky = projects_layerday.n_flaky + excluded.n_flaky,
+        seconds = projects_layerday.seconds + excluded.seconds
+)
 INSERT INTO projects_runlayer (project_id, run_number, layer, n_tests, n_bad, n_skipped, seconds)
-SELECT %(project_id)s, %(run_number)s, layer, count(*), count(*) FILTER (WHERE outcome IN (2, 3)),
-    count(*) FILTER (WHERE outcome = 4), coalesce(sum(seconds::float8), 0)
-FROM incoming WHERE NOT is_merge GROUP BY layer
+SELECT %(project_id)s, %(run_number)s, layer, n_tests, n_failed + n_error, n_skipped, seconds FROM s
 ON CONFLICT (project_id, run_number, layer) DO UPDATE SET
     n_tests = projects_runlayer.n_tests + excluded.n_tests,
     n_bad = projects_runlayer.n_bad + excluded.n_bad,
@@ -198,7 +196,7 @@ def add(place: Place) -> None:
     """Count the staged results that are new, in one statement a table."""
     values = _values(place)
     with connection.cursor() as cursor:
-        for statement in (ADD_DAYS, ADD_LAYER_DAYS, ADD_RUN_LAYERS):
+        for statement in (ADD_DAYS, ADD_LAYERS):
             cursor.execute(statement, values)
 
 

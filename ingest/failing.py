@@ -5,14 +5,16 @@ Reads the staged troubles in batches, so that an outage of a large suite does no
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import psycopg
 from django.db import connection
 
 from analysis import failures
 from analysis.rollups import Place
-from projects.models import Failure, FailureSample, Signature
+from projects.models import Signature
 from projects.vocabulary import Outcome
 
 BATCH = 500  # failures held at once, 16 KB of words each at most
@@ -37,6 +39,24 @@ WHERE i.is_merge AND f.project_id = %(project_id)s AND f.run_number = %(run_numb
     AND NOT EXISTS (SELECT FROM projects_result r WHERE r.project_id = f.project_id AND r.run_number = f.run_number
         AND r.ran_on = %(day)s AND r.test_id = f.test_id AND r.outcome IN (2, 3)
         AND NOT EXISTS (SELECT FROM trouble t WHERE t.seq = i.seq AND t.is_final))
+"""
+
+FAILURE_COLUMNS = ("test_ids", "attempts", "outcomes", "finals", "seconds", "signatures")
+KEEP_FAILURES = """
+INSERT INTO projects_failure (project_id, test_id, run_number, attempt, day, on_default, outcome, is_final, seconds,
+    signature, in_incident)
+SELECT %(project_id)s, test_id, %(run_number)s, attempt, %(day)s, %(on_default)s, outcome, is_final, seconds, signature, false
+FROM unnest(%(test_ids)s::int[], %(attempts)s::smallint[], %(outcomes)s::smallint[], %(finals)s::boolean[],
+    %(seconds)s::float8[], %(signatures)s::bytea[]) AS f (test_id, attempt, outcome, is_final, seconds, signature)
+"""
+SAMPLE_COLUMNS = ("test_ids", "signatures", "kinds", "messages", "texts")
+KEEP_SAMPLES = """
+INSERT INTO projects_failuresample (project_id, test_id, signature, slot, run_number, kind, message, text)
+SELECT %(project_id)s, test_id, signature, %(slot)s, %(run_number)s, kind, message, words
+FROM unnest(%(test_ids)s::int[], %(signatures)s::bytea[], %(kinds)s::text[], %(messages)s::text[], %(texts)s::text[])
+    AS s (test_id, signature, kind, message, words)
+ON CONFLICT (project_id, test_id, signature, slot) DO UPDATE SET run_number = excluded.run_number, kind = excluded.kind,
+    message = excluded.message, text = excluded.text
 """
 
 
@@ -77,32 +97,43 @@ def _batches(place: Place) -> Iterator[list[Trouble]]:
 
 def _keep(place: Place, batch: list[Trouble], *, is_overruled: bool) -> None:
     signatures = [failures.signature(kind=t.kind, message=t.message, text=t.text) for t in batch]
-    new = {s.digest: (s, t) for s, t in zip(signatures, batch, strict=True)}
+    named = list(zip(signatures, batch, strict=True))
+    _keep_signatures(place, {s.digest: (s, t) for s, t in named})
+    failed = [
+        (t.test_id, t.attempt, t.outcome, t.is_final and not is_overruled, t.seconds, s.digest)
+        for s, t in named
+    ]
+    samples = {(t.test_id, s.digest): (t.test_id, s.digest, t.kind, t.message, t.text) for s, t in named}
+    _write(KEEP_FAILURES, place, FAILURE_COLUMNS, failed)
+    _write(KEEP_SAMPLES, place, SAMPLE_COLUMNS, list(samples.values()))
+
+
+def _keep_signatures(place: Place, seen: dict[bytes, tuple[failures.Signature, Trouble]]) -> None:
+    """Keep the signatures that are new; what failed yesterday mostly fails today, and its boundary is known."""
+    known = Signature.objects.filter(project_id=place.project_id, digest__in=list(seen))
+    old = {bytes(digest) for digest in known.values_list("digest", flat=True)}
     Signature.objects.bulk_create(
-        [_signature(place, signature, trouble) for signature, trouble in new.values()], ignore_conflicts=True
+        [
+            _signature(place, signature, trouble)
+            for digest, (signature, trouble) in seen.items()
+            if digest not in old
+        ],
+        ignore_conflicts=True,
     )
-    Failure.objects.bulk_create(
-        Failure(
-            project_id=place.project_id,
-            test_id=trouble.test_id,
-            run_number=place.run_number,
-            attempt=trouble.attempt,
-            day=place.day,
-            on_default=place.on_default,
-            outcome=trouble.outcome,
-            is_final=trouble.is_final and not is_overruled,
-            seconds=trouble.seconds,
-            signature=signature.digest,
-        )
-        for signature, trouble in zip(signatures, batch, strict=True)
-    )
-    samples = {(t.test_id, s.digest): _sample(place, s, t) for s, t in zip(signatures, batch, strict=True)}
-    FailureSample.objects.bulk_create(
-        samples.values(),
-        update_conflicts=True,
-        unique_fields=["project", "test_id", "signature", "slot"],
-        update_fields=["run_number", "kind", "message", "text"],
-    )
+
+
+def _write(statement: str, place: Place, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Write rows by one statement over an array a column; a placeholder a value takes longer to write out than to keep."""
+    values: dict[str, Any] = dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
+    values |= {
+        "project_id": place.project_id,
+        "run_number": place.run_number,
+        "day": place.day,
+        "on_default": place.on_default,
+        "slot": place.run_number % SAMPLES,
+    }
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(statement, values)
 
 
 def _signature(place: Place, signature: failures.Signature, trouble: Trouble) -> Signature:
@@ -117,17 +148,4 @@ def _signature(place: Place, signature: failures.Signature, trouble: Trouble) ->
         matched=match.matched,
         is_infrastructure=failures.is_infrastructure(**words) is not None,
         first_on=place.day,
-    )
-
-
-def _sample(place: Place, signature: failures.Signature, trouble: Trouble) -> FailureSample:
-    return FailureSample(
-        project_id=place.project_id,
-        test_id=trouble.test_id,
-        signature=signature.digest,
-        slot=place.run_number % SAMPLES,
-        run_number=place.run_number,
-        kind=trouble.kind,
-        message=trouble.message,
-        text=trouble.text,
     )

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no header extension
@@ -30,7 +31,8 @@ _float8 = struct.Struct(">id").pack
 def copy(cursor: CursorWrapper, table: str, rows: Sequence[bytes]) -> None:
     """Send the packed rows to a table."""
     if rows:
-        with cursor.copy(f"COPY {table} FROM STDIN (FORMAT BINARY)") as sent:
+        statement = f"COPY {table} FROM STDIN (FORMAT BINARY)"
+        with connection.wrap_database_errors, cursor.copy(statement) as sent:
             sent.write(b"".join((SIGNATURE, *rows, TRAILER)))
 
 

@@ -202,7 +202,7 @@ def _record_results(
     failing.record(place, kind=kind, has_merges=bool(merged))
     rollups.add(place)
     passes_changed = rollups.change(place) if merged else False
-    _count(run, rollups.run_change())
+    _count(run, rollups.run_change() if merged else arrived)
     if passes_changed:
         run.n_flaky = rollups.n_flaky(place)
 
@@ -236,7 +236,7 @@ def _part(upload: Upload, arrived: Arrived) -> Part:
     return Part(environment=environment, attempt=upload.attempt, n_tests=arrived.n_tests)
 
 
-def _count(run: Run, change: rollups.RunChange) -> None:
+def _count(run: Run, change: rollups.RunChange | Arrived) -> None:
     run.n_tests += change.n_tests
     run.n_passed += change.n_passed
     run.n_failed += change.n_failed

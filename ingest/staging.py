@@ -128,7 +128,7 @@ class Stage:
             "on_default": self.on_default,
         }
         # Django's cursor would send the fingerprints as escaped text; this one sends them as they are.
-        with psycopg.Cursor(connection.connection) as cursor:
+        with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
             found = cursor.execute(KNOWN, values, binary=True).fetchall()
         self.unseen.extend(row[1] for row in found if row[5])
         return {row[0]: row[1:5] for row in found}
