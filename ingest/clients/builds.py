@@ -35,6 +35,7 @@ SYSTEMS = {
 
 def build(*, url: str, system: str = "", id: str = "") -> dict[str, str]:
     """Return `run`, and `attempt` where the address tells it, of a build known by its address, or by system and id."""
+    url = url[:LONGEST_URL]
     if found := GITHUB.search(url):
         return {"run": f"github-{found[1]}", "attempt": found[2] or ""}
     for name, pattern in (("gitlab", GITLAB), ("azure", AZURE)):

@@ -63,10 +63,10 @@ def events(request: HttpRequest, organization: str, workspace: str, build: str, 
     return JsonResponse({"build": {"build": name}, "testSession": {"id": number, "isObservation": False}})
 
 
-def _session(build: str, session: str, content: bytes) -> tuple[str, int]:
+def _session(build: str, session: str, content: bytes) -> tuple[str, int | str]:
     """Return the build and session of a chunk; the first chunk without a build names them for those after it."""
     if build != NO_BUILD:
-        return build, int(session) if session.isdigit() else 0
+        return build, session
     number = int.from_bytes(hashlib.sha256(content).digest()[:4], "big")
     return f"nobuild-{number}", number
 

@@ -43,7 +43,7 @@ def _told(one: Mapping[str, Any], *, is_pytest: bool) -> Told:
         line=int(line[1]) if line else None,
         seconds=loose.seconds(loose.entry(one.get("history"), "duration")),
         said=_said(one) if outcome else Said(message=NO_RESULT),
-        properties=tuple((name, loose.text(value)) for name, value in _tags(one)),
+        properties=tuple(loose.words(one.get("tags")).items()),
     )
 
 
@@ -61,8 +61,3 @@ def _said(one: Mapping[str, Any]) -> Said:
         for line in loose.texts(part.get("expanded")) or loose.texts(part.get("backtrace"))
     ]
     return Said(message=reason, text="\n".join(expanded))
-
-
-def _tags(one: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    tags = one.get("tags")
-    yield from tags.items() if isinstance(tags, Mapping) else ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ingest.formats import loose
@@ -31,6 +32,20 @@ PROPERTIES = (("go.version", "go"),)  # by which a report is known to be Go's
 WHOLE = "TestMain"
 
 
+@dataclass(slots=True)
+class Output:
+    """What a test printed, as far as it is kept, without the frames that the tool puts around it."""
+
+    pieces: list[str] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, text: str) -> None:
+        """Take a further piece."""
+        if self.size < KEPT_CHARS and not text.lstrip().startswith(FRAMES):
+            self.pieces.append(text[:KEPT_CHARS])
+            self.size += len(text)
+
+
 def is_event(line: bytes) -> bool:
     """True for a line that `go test -json` wrote."""
     found = _event(line)
@@ -39,16 +54,16 @@ def is_event(line: bytes) -> bool:
 
 def results(lines: Iterable[bytes]) -> Iterator[Told]:
     """Yield the results as their tests end; lines that are no events are passed over."""
-    output: dict[tuple[str, str], list[str]] = {}
+    output: dict[tuple[str, str], Output] = {}
     failing: set[str] = set()
     for line in lines:
         event = _event(line)
         package, name = loose.text(event.get("Package")), loose.text(event.get("Test"))
         action = loose.text(event.get("Action"))
         if action == "output":
-            _keep(output.setdefault((package, name), []), loose.text(event.get("Output")))
+            output.setdefault((package, name), Output()).add(loose.text(event.get("Output")))
         elif outcome := OUTCOMES.get(action):
-            text = "".join(output.pop((package, name), ()))
+            text = "".join(output.pop((package, name), Output()).pieces)
             if name:
                 failing |= {package} if outcome is Outcome.FAILED else set()
                 yield _told(package, name, outcome, event, text)
@@ -64,11 +79,6 @@ def _event(line: bytes) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _keep(kept: list[str], text: str) -> None:
-    if not text.lstrip().startswith(FRAMES) and sum(map(len, kept)) < KEPT_CHARS:
-        kept.append(text)
 
 
 def _told(package: str, name: str, outcome: Outcome, event: Mapping[str, Any], text: str) -> Told:

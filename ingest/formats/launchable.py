@@ -9,7 +9,7 @@ from ingest.formats import loose
 from ingest.twin import Said, Told
 from projects.vocabulary import Outcome
 
-OUTCOMES = {0: Outcome.FAILED, 1: Outcome.PASSED, 2: Outcome.SKIPPED}
+OUTCOMES = {"0": Outcome.FAILED, "1": Outcome.PASSED, "2": Outcome.SKIPPED}
 SUITES = {"pytest": ("pytest",)}  # what the runner's own JUnit report calls its suite
 CLASSES = frozenset({"class", "testsuite", "suite", "package"})
 
@@ -26,7 +26,7 @@ def results(events: object, *, runner: str) -> Iterator[Told]:
 
 
 def _told(event: Mapping[str, Any], path: list[tuple[str, str]], *, runner: str) -> Told:
-    outcome = OUTCOMES.get(event.get("status", -1), Outcome.SKIPPED)
+    outcome = OUTCOMES.get(loose.text(event.get("status")), Outcome.SKIPPED)
     words = loose.text(event.get("stderr")) if outcome is not Outcome.PASSED else ""
     return Told(
         name=path[-1][1],

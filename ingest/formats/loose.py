@@ -8,9 +8,9 @@ from typing import Any
 
 
 def text(value: object) -> str:
-    """Return a text; a number as its digits, anything else as nothing."""
+    """Return a text without halves of characters, which JSON can spell; a number as its digits, anything else as nothing."""
     if isinstance(value, str):
-        return value
+        return value if value.isascii() else value.encode(errors="replace").decode()
     return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else ""
 
 
@@ -27,19 +27,22 @@ def mappings(value: object) -> Iterator[Mapping[str, Any]]:
 
 def texts(value: object) -> list[str]:
     """Return the texts of a list; nothing for what is no list."""
-    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+    return [text(one) for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
 def words(value: object) -> dict[str, str]:
     """Return the texts of a mapping by their names; nothing for what is none."""
-    return {str(name): text(one) for name, one in value.items()} if isinstance(value, Mapping) else {}
+    return {text(name): text(one) for name, one in value.items()} if isinstance(value, Mapping) else {}
 
 
 def seconds(value: object, *, per_second: float = 1.0) -> float | None:
     """Return a duration in seconds; None for what is none."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    number = value / per_second
+    try:
+        number = value / per_second
+    except OverflowError:
+        return None
     return number if math.isfinite(number) and number >= 0 else None
 
 

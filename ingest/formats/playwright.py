@@ -15,6 +15,7 @@ from ingest.twin import Said, Told, plain
 from projects.vocabulary import Outcome
 
 MILLISECONDS = 1000.0
+DEEPEST = 50  # suites in suites; what nests deeper was not written by a person
 EXPECTATION = re.compile(r"expect\([^)]*\)\.(?:not\.)?(\w+)\(")
 OUTCOMES = {"expected": Outcome.PASSED, "flaky": Outcome.PASSED, "skipped": Outcome.SKIPPED}
 FAILED = frozenset({"failed", "timedOut", "interrupted"})
@@ -42,6 +43,8 @@ def _suite(suite: Mapping[str, Any], titles: tuple[str, ...], *, file: str) -> I
         name = " › ".join([*titles, loose.text(spec.get("title"))])
         for test in loose.mappings(spec.get("tests")):
             yield _told(spec, test, name=name, file=file)
+    if len(titles) > DEEPEST:
+        return
     for inner in loose.mappings(suite.get("suites")):
         yield from _suite(inner, (*titles, loose.text(inner.get("title"))), file=file)
 
@@ -68,7 +71,9 @@ def _told(spec: Mapping[str, Any], test: Mapping[str, Any], *, name: str, file: 
 
 def _earlier(tries: Sequence[Mapping[str, Any]], *, expected: str) -> tuple[Said, ...]:
     return tuple(
-        _said([one]) for one in tries if one.get("status") in FAILED and one.get("status") != expected
+        _said([one])
+        for one in tries
+        if (status := loose.text(one.get("status"))) in FAILED and status != expected
     )
 
 

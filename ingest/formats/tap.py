@@ -22,6 +22,7 @@ PLAN = re.compile(r"1\.\.\d+")
 BAIL = re.compile(r"\s*Bail out!\s*(.*)")
 START = re.compile(r"\s*(?:TAP version \d+|1\.\.\d+|(?:not )?ok\b(?: \d+| -|$))")
 STEP = 4  # spaces that a subtest is indented by
+LONGEST_LINE = 4_000  # characters; a name has a thousand
 KEPT_LINES = 400  # of what a failure says
 
 
@@ -45,7 +46,7 @@ def results(lines: Iterable[str]) -> Iterator[Told]:
     levels: list[list[Told]] = [[]]  # finished results by depth
     open_point: Point | None = None
     for raw in lines:
-        line = raw.rstrip("\r\n")
+        line = raw.rstrip("\r\n")[:LONGEST_LINE]
         if bail := BAIL.match(line):
             _close(open_point, levels)
             open_point = None

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ingest import readers
+from ingest import junit, readers
 from ingest.cases import Case, Limits, Refused
+from ingest.formats import buildkite, launchable, mergify, otlp
 from ingest.twin import Said, Told, written
 from projects.vocabulary import Outcome
 
@@ -29,6 +33,34 @@ def of_file(name: str) -> dict[bytes, Case]:
     return by_identity
 
 
+NAMES = (
+    *(
+        "name",
+        "status",
+        "duration",
+        "suite",
+        "suites",
+        "specs",
+        "tests",
+        "results",
+        "retries",
+        "flaky",
+        "title",
+    ),
+    *(
+        "outcome",
+        "nodeid",
+        "call",
+        "crash",
+        "message",
+        "longrepr",
+        "retryAttempts",
+        "error",
+        "errors",
+        "tags",
+    ),
+    *("scope", "result", "history", "failure_expanded", "testPath", "type", "stderr", "location", "line"),
+)
 TWINS = [
     ("pytest.json", "pytest.xml"),
     ("playwright.json", "playwright.xml"),
@@ -185,6 +217,44 @@ def test_a_trx_expands_no_entities() -> None:
 
     with pytest.raises(Refused):
         cases(bomb)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=6),
+    max_leaves=30,
+)
+
+
+@given(document=JSON)
+def test_no_document_is_more_than_a_reader_can_take(document: object) -> None:
+    whole = {"results": {"tool": {}, "tests": document}, "reportFormat": "CTRF"}
+    suites = {"config": {}, "suites": document}
+    told = {"exitcode": 0, "summary": {}, "root": "", "tests": document, "collectors": document}
+
+    for one in (whole, suites, told, {"Action": "fail", "Package": document, "Test": document}):
+        with contextlib.suppress(Refused):
+            cases(json.dumps(one).encode())
+
+
+@given(text=st.text(alphabet="ok not1-# \\\n.SKIPTODO:", max_size=200))
+def test_no_line_is_more_than_the_reader_of_tap_can_take(text: str) -> None:
+    with contextlib.suppress(Refused):
+        cases(f"TAP version 13\n{text}".encode())
+
+
+@given(document=JSON)
+def test_no_message_is_more_than_the_readers_of_clients_can_take(document: object) -> None:
+    told = [*buildkite.results(document, runner="pytest"), *launchable.results(document, runner="x")]
+
+    list(junit.read(written(told), file_name="r").cases())
+
+
+@given(message=st.binary(max_size=200))
+def test_no_bytes_are_more_than_the_reader_of_traces_can_take(message: bytes) -> None:
+    with contextlib.suppress(otlp.Undecodable):
+        for trace in otlp.traces(message):
+            list(mergify.results(trace.spans))
 
 
 def test_a_twin_holds_whatever_was_said() -> None:
