@@ -6,9 +6,10 @@ access.py; whether the values make sense, in the forms. Derived rows are made an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models import F, QuerySet
 
-from projects.models import LayerRule, Letter, LetterDelivery, Membership, Project, Test, Token, Upload
+from projects.models import LayerRule, Letter, Membership, Project, Reader, Test, Token, Upload
 from projects.vocabulary import Layer, Role, RuleField, RuleSyntax, UploadState
 
 UNMANAGED = ("projects_result", "projects_testday")  # partitioned by hand, so no cascade reaches them
@@ -119,10 +120,9 @@ def letters(project: Project, *, most: int = 26) -> tuple[Letter, ...]:
 
 
 def refused_addresses(project: Project) -> dict[int, str]:
-    """Return, by user, what the mail server said when it refused the reader's latest letter for good."""
-    rows = LetterDelivery.objects.filter(letter__project=project).order_by("letter__week_on", "id")
-    latest = dict(rows.values_list("user_id", "refused"))
-    return {user_id: refused for user_id, refused in latest.items() if refused}
+    """Return, by user, what the mail server said of the address that they still have."""
+    rows = Reader.objects.filter(user__memberships__project=project).exclude(refused_address="")
+    return dict(rows.filter(refused_address=F("user__email")).values_list("user_id", "refused"))
 
 
 def read_again(project: Project, upload_id: UUID) -> bool:
@@ -175,12 +175,32 @@ def memberships(user: User) -> QuerySet[Membership]:
     )
 
 
+class LetterWish(Enum):
+    """Which weekly letters of a project a person wants."""
+
+    OFF = "off"
+    WEEKLY = "weekly"
+    CHANGES = "changes"
+
+
 @transaction.atomic
-def set_wanted_letters(user: User, membership_ids: set[int]) -> None:
-    """Keep from which of their projects a person wants the letter."""
-    mine = Membership.objects.filter(user=user)
-    mine.filter(pk__in=membership_ids).update(wants_letter=True)
-    mine.exclude(pk__in=membership_ids).update(wants_letter=False)
+def set_letters(user: User, wishes: Mapping[int, LetterWish], *, time_zone: str) -> None:
+    """Keep which letters a person wants of their projects, and in which time zone; "" is each project's own."""
+    for membership_id, wish in wishes.items():
+        Membership.objects.filter(user=user, pk=membership_id).update(
+            wants_letter=wish is not LetterWish.OFF, only_changes=wish is LetterWish.CHANGES
+        )
+    Reader.objects.update_or_create(user=user, defaults={"time_zone": time_zone})
+
+
+def reader(user: User) -> Reader:
+    """Return what a person asks of all their letters."""
+    return Reader.objects.filter(user=user).first() or Reader(user=user)
+
+
+def confirm_address(user: User) -> None:
+    """Believe a person that their address works, whatever a mail server said."""
+    Reader.objects.filter(user=user).update(refused_address="", refused="", refused_at=None)
 
 
 @transaction.atomic

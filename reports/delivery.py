@@ -6,59 +6,99 @@ delivery, and a server that is busy is asked again later and later. Which letter
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from email.utils import make_msgid, parseaddr
 
 from django.conf import settings
-from django.core import signing
+from django.core import mail, signing
 from django.core.mail import EmailMultiAlternatives
-from django.db.models import F
+from django.core.mail.backends.base import BaseEmailBackend
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
 from django.urls import reverse
 
-from projects.models import Letter, LetterDelivery, Membership, Project
+from projects.models import Letter, LetterDelivery, Membership, Project, Reader
 from reports import look, refusals, schedule
 
 MOST_TRIES = 9  # about sixteen hours, pauses included
 KEEPS_TRYING = timedelta(days=2)  # after that the letter would cross the next one
+AT_ONCE = 50  # deliveries over one connection; a task that dies leaves no more than these to their pause
 SALT = "reports.letter.stop"
 
 logger = logging.getLogger(__name__)
 
 
 def waiting(*, now: datetime) -> list[int]:
-    """Return the deliveries to try now, oldest first: new ones and those whose pause is over."""
-    rows = LetterDelivery.objects.filter(
-        sent_at=None, refused="", n_tries__lt=MOST_TRIES, letter__built_at__gt=now - KEEPS_TRYING
+    """Return the letters with deliveries to try now, oldest first: new ones and those whose pause is over."""
+    rows = _open(now=now).filter(letter__built_at__gt=now - KEEPS_TRYING).order_by("letter_id", "id")
+    tried = rows.values_list("letter_id", "n_tries", "claimed_at").iterator()
+    found = (letter_id for letter_id, n_tries, claimed_at in tried if _may_try(n_tries, claimed_at, now=now))
+    return list(dict.fromkeys(found))
+
+
+def _open(*, now: datetime) -> QuerySet[LetterDelivery]:
+    is_due = Q(due_at=None) | Q(due_at__lte=now)
+    return LetterDelivery.objects.filter(is_due, sent_at=None, refused="", n_tries__lt=MOST_TRIES)
+
+
+@transaction.atomic
+def claim(letter_id: int, *, now: datetime) -> list[LetterDelivery]:
+    """Take deliveries of a letter for a try; those that somebody else takes at this moment are left to them."""
+    rows = (
+        _open(now=now)
+        .filter(letter=letter_id)
+        .order_by("id")
+        .select_for_update(skip_locked=True, of=("self",))
     )
-    tried = rows.order_by("id").values_list("id", "n_tries", "claimed_at")
-    return [row_id for row_id, n_tries, claimed_at in tried if _may_try(n_tries, claimed_at, now=now)]
+    found = rows.select_related("letter__project", "user")
+    taken = [row for row in found if _may_try(row.n_tries, row.claimed_at, now=now)][:AT_ONCE]
+    mine = LetterDelivery.objects.filter(pk__in=[row.pk for row in taken])
+    mine.update(n_tries=F("n_tries") + 1, claimed_at=now)
+    for row in taken:
+        row.n_tries, row.claimed_at = row.n_tries + 1, now
+    return taken
 
 
-def claim(delivery_id: int, *, now: datetime) -> LetterDelivery | None:
-    """Take one delivery for a try; None when it is done, refused, or somebody else has it."""
-    row = LetterDelivery.objects.filter(pk=delivery_id, sent_at=None, refused="").first()
-    if row is None or row.n_tries >= MOST_TRIES or not _may_try(row.n_tries, row.claimed_at, now=now):
-        return None
-    # The count of tries is the lock: of two claims that read the same count, one finds it changed.
-    same = LetterDelivery.objects.filter(pk=row.pk, n_tries=row.n_tries, sent_at=None, refused="")
-    if not same.update(n_tries=F("n_tries") + 1, claimed_at=now):
-        return None
-    return LetterDelivery.objects.select_related("letter__project", "user").get(pk=row.pk)
+def send(deliveries: Sequence[LetterDelivery], *, now: datetime) -> None:
+    """Hand claimed deliveries of one letter to the mail server; keep refusals, leave the rest for the next try."""
+    memberships = _memberships(deliveries)
+    connection = mail.get_connection()
+    for place, delivery in enumerate(deliveries):
+        membership = memberships.get(delivery.user_id)
+        if membership is None or not membership.wants_letter:
+            _end(delivery, refused="The reader left or stopped the letter before it was sent.")
+            continue
+        try:
+            connection.open()
+            letter = message(delivery.letter, to=delivery.user.email, membership=membership)
+            connection.send_messages([letter])
+        except refusals.MAIL_TROUBLE as problem:
+            _note(delivery, problem)
+            _hang_up(connection)
+            if refusals.is_about_the_server(
+                problem
+            ):  # it would fail for the others as it failed for this one
+                for rest in deliveries[place + 1 :]:
+                    _note(rest, problem)
+                return
+            continue
+        LetterDelivery.objects.filter(pk=delivery.pk).update(sent_at=now)
+    _hang_up(connection)
 
 
-def send(delivery: LetterDelivery, *, now: datetime) -> None:
-    """Hand a claimed delivery to the mail server; keep a refusal, leave the rest for the next try."""
-    membership = Membership.objects.filter(project=delivery.letter.project_id, user=delivery.user_id).first()
-    if membership is None or not membership.wants_letter:
-        _end(delivery, refused="The reader left or stopped the letter before it was sent.")
-        return
-    try:
-        message(delivery.letter, to=delivery.user.email, membership=membership).send()
-    except refusals.MAIL_TROUBLE as problem:
-        _note(delivery, problem)
-        return
-    LetterDelivery.objects.filter(pk=delivery.pk).update(sent_at=now)
+def _memberships(deliveries: Sequence[LetterDelivery]) -> dict[int, Membership]:
+    users = [delivery.user_id for delivery in deliveries]
+    projects = {delivery.letter.project_id for delivery in deliveries}
+    rows = Membership.objects.filter(project__in=projects, user__in=users)
+    return {membership.user_id: membership for membership in rows}
+
+
+def _hang_up(connection: BaseEmailBackend) -> None:
+    with contextlib.suppress(*refusals.MAIL_TROUBLE):
+        connection.close()
 
 
 def message(letter: Letter, *, to: str, membership: Membership) -> EmailMultiAlternatives:
@@ -123,8 +163,22 @@ def _note(delivery: LetterDelivery, problem: Exception) -> None:
     )
     if refusals.is_permanent(problem):
         _end(delivery, refused=said)
+        if refusals.is_about_the_address(problem):
+            _mark(delivery, said)
     elif delivery.n_tries >= MOST_TRIES:
         _end(delivery, refused=f"Given up after {MOST_TRIES} tries: {said}")
+
+
+def _mark(delivery: LetterDelivery, said: str) -> None:
+    """Remember that the reader's address was refused for good, until they confirm it or give another."""
+    Reader.objects.update_or_create(
+        user_id=delivery.user_id,
+        defaults={
+            "refused_address": delivery.user.email,
+            "refused": said[:500],
+            "refused_at": delivery.claimed_at,
+        },
+    )
 
 
 def _end(delivery: LetterDelivery, *, refused: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 PERMANENT = range(500, 600)
 MAIL_TROUBLE = (smtplib.SMTPException, OSError)  # a dropped connection, a refused one, a slow answer
+SERVER_TROUBLE = (smtplib.SMTPConnectError, smtplib.SMTPHeloError, smtplib.SMTPAuthenticationError)
 
 
 def is_permanent(problem: Exception) -> bool:
@@ -19,6 +20,13 @@ def is_permanent(problem: Exception) -> bool:
 def is_about_the_address(problem: Exception) -> bool:
     """True when the server refused the reader's address for good, rather than the letter."""
     return isinstance(problem, smtplib.SMTPRecipientsRefused) and is_permanent(problem)
+
+
+def is_about_the_server(problem: Exception) -> bool:
+    """True when nothing can be handed over now, to whomever: nobody answers, or the login is not taken."""
+    if isinstance(problem, smtplib.SMTPException):
+        return isinstance(problem, SERVER_TROUBLE)
+    return isinstance(problem, OSError)
 
 
 def words_of(problem: Exception) -> str:

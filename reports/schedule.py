@@ -30,6 +30,11 @@ def due(now: datetime, *, weekday: int, hour: int, zone: str) -> Days | None:
     return days_before(sending_day) if moment <= now < moment + GRACE else None
 
 
+def moment_of(days: Days, *, hour: int, zone: str) -> datetime:
+    """Return when the letter about these days is due in a zone: its hour on the day after them."""
+    return datetime.combine(days.until + timedelta(days=1), time(hour), tzinfo=ZoneInfo(zone))
+
+
 def overlaps(days: Days, told_on: date | None) -> bool:
     """True when the last letter, about the week from `told_on`, told one of these days already."""
     return told_on is not None and told_on + timedelta(days=N_DAYS) > days.since

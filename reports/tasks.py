@@ -26,8 +26,8 @@ def send_due_letters(**_: Any) -> None:
         days = schedule.due(now, weekday=weekday, hour=hour, zone=zone)
         if days is not None and not schedule.overlaps(days, told_on):
             build_letter.delay_on_commit(project_id=project_id)
-    for delivery_id in delivery.waiting(now=now):
-        deliver_letter.delay_on_commit(delivery_id=delivery_id)
+    for letter_id in delivery.waiting(now=now):
+        deliver_letter.delay_on_commit(letter_id=letter_id)
 
 
 @shared_task
@@ -35,19 +35,18 @@ def build_letter(*, project_id: int, **_: Any) -> None:
     """Build the project's due letter and wake its deliveries; a second call finds it built."""
     project = Project.objects.get(pk=project_id)
     letter = weekly.due_letter(project, now=timezone.now())
-    if letter is None:
-        return
-    for delivery_id in letter.deliveries.order_by("id").values_list("id", flat=True):
-        deliver_letter.delay_on_commit(delivery_id=delivery_id)
+    if letter is not None:
+        deliver_letter.delay_on_commit(letter_id=letter.pk)
 
 
 @shared_task
-def deliver_letter(*, delivery_id: int, **_: Any) -> None:
-    """Claim one delivery and send it."""
+def deliver_letter(*, letter_id: int, **_: Any) -> None:
+    """Claim deliveries of one letter and send them, and ring again while there are more."""
     now = timezone.now()
-    claimed = delivery.claim(delivery_id, now=now)
-    if claimed is not None:
-        delivery.send(claimed, now=now)
+    claimed = delivery.claim(letter_id, now=now)
+    delivery.send(claimed, now=now)
+    if len(claimed) == delivery.AT_ONCE:
+        deliver_letter.delay_on_commit(letter_id=letter_id)
 
 
 @shared_task

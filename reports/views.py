@@ -150,10 +150,16 @@ def stop(request: HttpRequest, token: str) -> HttpResponse:
     membership = delivery.membership_to_stop(token)
     if membership is None:
         raise Http404("This link names no reader.")
+    is_less = request.POST.get("do") == "changes"
     if request.method == "POST":
-        Membership.objects.filter(pk=membership.pk).update(wants_letter=False)
-        membership.wants_letter = False
-    context = {"named": membership.project.name, "wants_letter": membership.wants_letter}
+        membership.wants_letter, membership.only_changes = is_less, is_less or membership.only_changes
+        membership.save(update_fields=["wants_letter", "only_changes"])
+    context = {
+        "named": membership.project.name,
+        "wants_letter": membership.wants_letter,
+        "only_changes": membership.only_changes,
+        "is_saved": is_less,
+    }
     return render(request, "reports/stop.html", context)
 
 

@@ -12,7 +12,7 @@ from datetime import date, datetime
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Exists, Max, OuterRef
 from django.urls import reverse
 
 from analysis import queries, shape, wishes
@@ -61,12 +61,26 @@ def keep(project: models.Project, letter: Letter, *, days: Days, now: datetime) 
     )
     if not is_first:
         return None
-    readers = models.Membership.objects.filter(project=project, wants_letter=True, user__is_active=True)
     models.LetterDelivery.objects.bulk_create(
-        models.LetterDelivery(letter=kept, user_id=user_id)
-        for user_id in readers.exclude(user__email="").order_by("user_id").values_list("user_id", flat=True)
+        models.LetterDelivery(letter=kept, user_id=user_id, due_at=_due(project, days, zone=zone))
+        for user_id, zone in _readers(project, is_calm=letter.is_calm)
     )
     return kept
+
+
+def _readers(project: models.Project, *, is_calm: bool) -> list[tuple[int, str]]:
+    """Return who gets the letter, with their time zone; an address that was refused waits for its reader's word."""
+    members = models.Membership.objects.filter(project=project, wants_letter=True, user__is_active=True)
+    if is_calm:
+        members = members.filter(only_changes=False)
+    refused = models.Reader.objects.filter(user=OuterRef("user"), refused_address=OuterRef("user__email"))
+    rows = members.exclude(user__email="").exclude(Exists(refused)).order_by("user_id")
+    return [(user_id, zone or "") for user_id, zone in rows.values_list("user_id", "user__reader__time_zone")]
+
+
+def _due(project: models.Project, days: Days, *, zone: str) -> datetime | None:
+    """Return when a reader with a time zone of their own gets the letter; None is as soon as it is built."""
+    return schedule.moment_of(days, hour=project.letter_hour, zone=zone) if zone else None
 
 
 def _was_told(project: models.Project, days: Days) -> bool:

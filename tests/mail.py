@@ -23,6 +23,7 @@ class Mailbox:
     port: int = 0
     to_recipient: str = TAKEN
     to_message: str = TAKEN
+    refused: str = ""  # an address that is told 550
     hangs_up: bool = False
     n_connections: int = 0
     taken: list[tuple[str, EmailMessage]] = field(default_factory=list)
@@ -39,6 +40,8 @@ class Mailbox:
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         """Take the recipient, or answer as told."""
+        if address == self.refused:
+            return "550 5.1.1 no such user"
         if self.to_recipient == TAKEN:
             envelope.rcpt_tos.append(address)
         return self.to_recipient

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+from zoneinfo import available_timezones
+
 from django.contrib import messages
 from django.contrib.auth import login as log_in
 from django.contrib.auth import logout as log_out
@@ -20,6 +24,7 @@ from dashboard import page
 from dashboard.forms import AccountForm, ChangePasswordForm, FirstAccountForm, LoginForm, PasswordForm
 from dashboard.page import MemberRequest
 from projects import access, changes
+from projects.changes import LetterWish
 from projects.models import Project
 
 FIRST_ACCOUNT_LOCK = 7_301  # of two people who open an empty server at once, one becomes its first
@@ -127,7 +132,13 @@ def account(request: MemberRequest) -> HttpResponseBase:
         request.user.save(update_fields=["password"])
         update_session_auth_hash(request, request.user)
         return _said(request, "Your password is changed. Other devices are logged out.")
-    context = {"address": address, "password": password, "memberships": changes.memberships(request.user)}
+    context = {
+        "address": address,
+        "password": password,
+        "memberships": changes.memberships(request.user),
+        "reader": changes.reader(request.user),
+        "zones": sorted(available_timezones() - {"localtime"}),
+    }
     return page.render(
         request, "account.html", context, status=422 if address.errors or password.errors else 200
     )
@@ -136,11 +147,23 @@ def account(request: MemberRequest) -> HttpResponseBase:
 @require_POST
 @page.member_page
 def letters(request: MemberRequest) -> HttpResponseBase:
-    """Keep from which projects one gets the weekly letter."""
-    changes.set_wanted_letters(
-        request.user, {int(pk) for pk in request.POST.getlist("letter") if pk.isdigit()}
+    """Keep which weekly letters one gets and in which time zone, or that the address works after all."""
+    if request.POST.get("do") == "confirm":
+        changes.confirm_address(request.user)
+        return _said(request, f"The next letter is sent to {request.user.email} again.")
+    zone = request.POST.get("time_zone", "")
+    changes.set_letters(
+        request.user, dict(_wishes(request.POST)), time_zone=zone if zone in available_timezones() else ""
     )
     return _said(request, "Your letters are saved.")
+
+
+def _wishes(sent: Mapping[str, Any]) -> Iterator[tuple[int, LetterWish]]:
+    """Yield what was chosen for each membership; a field of another name or value changes nothing."""
+    for name, value in sent.items():
+        number = name.removeprefix("letter-")
+        if name != number and number.isdigit() and value in {wish.value for wish in LetterWish}:
+            yield int(number), LetterWish(value)
 
 
 def _said(request: HttpRequest, sentence: str) -> HttpResponse:

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from projects.models import Membership, Project
+from projects.models import Membership, Project, Reader
 from projects.vocabulary import Role
 from tests.factories import a_person, a_shop, failed, passed, record, report
 
@@ -99,10 +99,31 @@ def test_a_person_chooses_their_letters_and_nobody_elses() -> None:
     shop = a_shop()
     other = Membership.objects.get(user=a_shop("Other").owner)
 
-    shop.browser().post("/account/letters", {"letter": [str(other.pk)]})
+    mine = Membership.objects.get(user=shop.owner)
 
-    assert not Membership.objects.get(user=shop.owner).wants_letter
+    shop.browser().post(
+        "/account/letters",
+        {f"letter-{mine.pk}": "changes", f"letter-{other.pk}": "off", "time_zone": "Europe/Berlin"},
+    )
+
+    mine.refresh_from_db()
+    assert (mine.wants_letter, mine.only_changes) == (True, True)
     assert Membership.objects.get(pk=other.pk).wants_letter
+    assert Reader.objects.get(user=shop.owner).time_zone == "Europe/Berlin"
+
+
+def test_a_letter_is_turned_off_and_on_again() -> None:
+    shop = a_shop()
+    mine = Membership.objects.get(user=shop.owner)
+    browser = shop.browser()
+
+    browser.post("/account/letters", {f"letter-{mine.pk}": "off", "time_zone": "Nowhere/Land"})
+    is_off = not Membership.objects.get(pk=mine.pk).wants_letter
+    browser.post("/account/letters", {f"letter-{mine.pk}": "weekly", f"letter-{mine.pk}x": "off"})
+
+    assert is_off
+    assert Membership.objects.get(pk=mine.pk).wants_letter
+    assert Reader.objects.get(user=shop.owner).time_zone == ""
 
 
 def test_one_project_is_opened_at_once_and_several_are_listed() -> None:

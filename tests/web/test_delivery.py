@@ -12,10 +12,13 @@ from django.test import Client
 from pytest_django import Settings
 
 from projects.access import create_project
-from projects.models import Letter, LetterDelivery, Membership, Project
+from projects.models import Letter, LetterDelivery, Membership, Project, Reader
 from projects.vocabulary import Role
-from reports import delivery, look
+from reports import delivery, look, weekly
+from reports.letter import compose
+from reports.schedule import Days
 from tests.mail import Mailbox, mail_server
+from tests.weeks import a_flake, a_week
 
 pytestmark = pytest.mark.django_db
 
@@ -54,9 +57,7 @@ def a_delivery(project: Project, *, week_on: date = date(2026, 11, 16)) -> Lette
 
 def attempt(row: LetterDelivery, *, now: datetime = MONDAY) -> LetterDelivery:
     """Do what the task does, at a moment of the test's choice."""
-    claimed = delivery.claim(row.pk, now=now)
-    if claimed is not None:
-        delivery.send(claimed, now=now)
+    delivery.send(delivery.claim(row.letter_id, now=now), now=now)
     row.refresh_from_db()
     return row
 
@@ -100,18 +101,18 @@ def test_a_letter_that_was_sent_is_not_sent_again(project: Project, mailbox: Mai
 def test_of_two_claims_one_holds(project: Project) -> None:
     row = a_delivery(project)
 
-    first, second = delivery.claim(row.pk, now=MONDAY), delivery.claim(row.pk, now=MONDAY)
+    first, second = delivery.claim(row.letter_id, now=MONDAY), delivery.claim(row.letter_id, now=MONDAY)
 
-    assert first is not None
-    assert second is None
+    assert [claimed.pk for claimed in first] == [row.pk]
+    assert second == []
 
 
 def test_a_claim_whose_worker_died_is_taken_up_after_its_pause(project: Project) -> None:
     row = a_delivery(project)
-    delivery.claim(row.pk, now=MONDAY)
+    delivery.claim(row.letter_id, now=MONDAY)
 
     assert delivery.waiting(now=MONDAY + timedelta(minutes=4)) == []
-    assert delivery.waiting(now=MONDAY + timedelta(minutes=5)) == [row.pk]
+    assert delivery.waiting(now=MONDAY + timedelta(minutes=5)) == [row.letter_id]
 
 
 @pytest.mark.parametrize("place", ["to_recipient", "to_message"])
@@ -207,6 +208,15 @@ def test_looking_at_the_stop_page_stops_nothing(project: Project, client: Client
     assert Membership.objects.get(project=project).wants_letter
 
 
+def test_the_way_out_offers_fewer_letters_too(project: Project, client: Client) -> None:
+    membership = Membership.objects.get(project=project)
+
+    client.post(f"/letters/stop/{delivery.stop_token(membership)}", {"do": "changes"})
+
+    membership.refresh_from_db()
+    assert (membership.wants_letter, membership.only_changes) == (True, True)
+
+
 def test_a_forged_link_stops_nothing(project: Project, client: Client) -> None:
     token = delivery.stop_token(Membership.objects.get(project=project))
 
@@ -228,3 +238,122 @@ def _body(mail: EmailMessage, kind: str) -> str:
     part = mail.get_body((kind,))
     assert part is not None
     return str(part.get_content()).replace("\r\n", "\n")
+
+
+# --- readers
+
+
+def another_reader(project: Project, name: str) -> User:
+    """Add a member who wants the letter."""
+    user = User.objects.create_user(name, email=f"{name}@t.example")
+    Membership.objects.create(project=project, user=user)
+    return user
+
+
+def test_readers_of_one_letter_share_a_connection(project: Project, mailbox: Mailbox) -> None:
+    row = a_delivery(project)
+    for name in ("bob", "cy"):
+        LetterDelivery.objects.create(letter=row.letter, user=another_reader(project, name))
+
+    attempt(row)
+
+    assert sorted(to for to, _ in mailbox.taken) == ["ada@t.example", "bob@t.example", "cy@t.example"]
+    assert mailbox.n_connections == 1
+
+
+def test_one_refused_reader_does_not_keep_the_letter_from_the_next(
+    project: Project, mailbox: Mailbox
+) -> None:
+    row = a_delivery(project)
+    mailbox.refused = "ada@t.example"
+    LetterDelivery.objects.create(letter=row.letter, user=another_reader(project, "bob"))
+
+    row = attempt(row)
+
+    assert row.refused.startswith("550")
+    assert [to for to, _ in mailbox.taken] == ["bob@t.example"]
+
+
+def test_a_server_that_is_not_there_is_asked_once_for_all_readers(
+    project: Project, settings: Settings
+) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+    row = a_delivery(project)
+    other = LetterDelivery.objects.create(letter=row.letter, user=another_reader(project, "bob"))
+
+    attempt(row)
+
+    other.refresh_from_db()
+    assert (other.n_tries, other.refused, other.sent_at) == (1, "", None)
+
+
+def test_a_refused_address_gets_no_letter_until_its_reader_confirms_it(
+    project: Project, mailbox: Mailbox, client: Client
+) -> None:
+    mailbox.to_recipient = "550 5.1.1 no such user"
+    attempt(a_delivery(project))
+    silent = a_kept_letter(project)
+    client.force_login(User.objects.get(username="ada"))
+    page = client.get("/account").content.decode()
+    client.post("/account/letters", {"do": "confirm"})
+
+    again = a_kept_letter(project, week_on=date(2026, 11, 30))
+
+    assert silent == []
+    assert "550 5.1.1 no such user" in page
+    assert [row.user.get_username() for row in again] == ["ada"]
+
+
+def test_another_address_is_tried_without_a_word(project: Project, mailbox: Mailbox) -> None:
+    mailbox.to_recipient = "550 5.1.1 no such user"
+    attempt(a_delivery(project))
+    User.objects.filter(username="ada").update(email="ada@new.example")
+
+    assert len(a_kept_letter(project)) == 1
+
+
+def test_a_refused_text_says_nothing_about_the_address(project: Project, mailbox: Mailbox) -> None:
+    mailbox.to_message = "554 5.7.1 looks like spam"
+    attempt(a_delivery(project))
+
+    assert not Reader.objects.exists()
+    assert len(a_kept_letter(project)) == 1
+
+
+def a_kept_letter(
+    project: Project, *, week_on: date = date(2026, 11, 23), is_calm: bool = False
+) -> list[LetterDelivery]:
+    """Keep a letter as the beat does; return its deliveries."""
+    letter = compose(a_week() if is_calm else a_week(flaky=(a_flake(1),)))
+    days = Days(week_on, week_on + timedelta(days=6))
+    kept = weekly.keep(project, letter, days=days, now=MONDAY)
+    assert kept is not None
+    return list(kept.deliveries.select_related("user").order_by("user_id"))
+
+
+def test_a_reader_of_changes_gets_no_calm_letter(project: Project) -> None:
+    Membership.objects.filter(project=project).update(only_changes=True)
+
+    assert a_kept_letter(project, is_calm=True) == []
+    assert len(a_kept_letter(project, week_on=date(2026, 11, 30))) == 1
+
+
+def test_a_reader_gets_the_letter_at_its_hour_where_they_are(project: Project, mailbox: Mailbox) -> None:
+    ada = User.objects.get(username="ada")
+    Reader.objects.create(user=ada, time_zone="America/Los_Angeles")
+    (row,) = a_kept_letter(project, week_on=date(2026, 11, 16))
+    local_nine = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
+
+    early = attempt(row, now=local_nine - timedelta(minutes=1)).sent_at
+    late = attempt(row, now=local_nine).sent_at
+
+    assert row.due_at == local_nine
+    assert (early, late) == (None, local_nine)
+
+
+def test_a_reader_whose_hour_has_passed_gets_the_letter_at_once(project: Project, mailbox: Mailbox) -> None:
+    Reader.objects.create(user=User.objects.get(username="ada"), time_zone="Asia/Tokyo")
+    (row,) = a_kept_letter(project, week_on=date(2026, 11, 16))
+
+    assert attempt(row).sent_at == MONDAY

@@ -198,10 +198,9 @@ def test_the_delivery_task_sends_and_a_second_call_finds_nothing_to_do(mailoutbo
     a_sound_week(shop, WEEK)
     letter = weekly.keep(shop.project, weekly.build(shop.project, WEEK), days=WEEK, now=MONDAY)
     assert letter is not None
-    delivery_id = letter.deliveries.get().pk
 
-    tasks.deliver_letter(delivery_id=delivery_id)
-    tasks.deliver_letter(delivery_id=delivery_id)
+    tasks.deliver_letter(letter_id=letter.pk)
+    tasks.deliver_letter(letter_id=letter.pk)
 
     assert len(mailoutbox) == 1
 
