@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from analysis.answers import Change
-from analysis.queries import rows
+from analysis.durations import LEAST_PASSES
+from analysis.queries import of_shifts, rows
 from analysis.window import Window
 from projects.models import Project
 
@@ -40,12 +41,21 @@ WITH days AS ({days}), s AS (
         sum(n_passed + n_failed + n_error) FILTER (WHERE day < %(since)s) AS n_before
     FROM days GROUP BY test_id
 )
-SELECT {test}, 0, 0, 0, 0, 0, count(*) OVER () FROM s
-JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
-WHERE s.n >= 3 AND s.n_before >= 3 AND s.before_s > 0 AND s.seconds / s.n >= %(ratio)s * s.before_s / s.n_before
-    AND s.seconds / s.n - s.before_s / s.n_before >= %(least)s
-ORDER BY s.seconds - s.before_s / s.n_before * s.n DESC, t.id LIMIT %(limit)s
+SELECT {test}, 0, 0, 0, 0, 0, count(*) OVER () FROM (
+    SELECT s.test_id, s.seconds - s.before_s / s.n_before * s.n AS added FROM s
+    WHERE s.n >= 3 AND s.n_before >= 3 AND s.before_s > 0 AND s.seconds / s.n >= %(ratio)s * s.before_s / s.n_before
+        AND s.seconds / s.n - s.before_s / s.n_before >= %(least)s AND {is_young}
+    {told}
+) slower
+JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = slower.test_id
+ORDER BY slower.added DESC, t.id LIMIT %(limit)s
 """
+# On the default branch, tests with enough passes are told of by their shifts; the means speak for those with few.
+YOUNG = f"""NOT EXISTS (SELECT FROM projects_testpace p WHERE p.project_id = %(project_id)s AND p.test_id = s.test_id
+            AND length(p.bins) >= {2 * LEAST_PASSES})"""
+SHIFTED = f"""UNION ALL
+    SELECT d.test_id, (d.since_s - d.before_s) * coalesce((SELECT n FROM s WHERE s.test_id = d.test_id), 1)
+    FROM projects_durationshift d WHERE {of_shifts.TOLD}"""
 
 
 def changes(project: Project, window: Window) -> tuple[Change, ...]:
@@ -59,7 +69,10 @@ def changes(project: Project, window: Window) -> tuple[Change, ...]:
         ratio=SLOWER_RATIO,
         least=SLOWER_SECONDS,
     )
-    slower = SLOWER.replace("{days}", rows.days_of_both(rows.kind_of(window)))
+    kind = rows.kind_of(window)
+    is_young, told = ("true", "") if kind == "branch" else (YOUNG, SHIFTED)
+    slower = SLOWER.replace("{is_young}", is_young).replace("{told}", told)
+    slower = slower.replace("{days}", rows.days_of_both(kind))
     asked = {"new-flakes": NEW_FLAKES, "slower": slower, "new-tests": NEW_TESTS, "vanished": VANISHED}
     statement = " UNION ALL ".join(
         f"SELECT {place}, * FROM ({question.replace('{test}', rows.TEST_COLUMNS)}) q{place}"

@@ -12,7 +12,7 @@ from analysis.time_answers import Misfit, Misfits
 from analysis.timing import Limits
 from analysis.window import Window
 from projects.models import Project
-from projects.vocabulary import Boundary, Layer
+from projects.vocabulary import Boundary, EvidenceKind, Layer
 
 # Slow for its layer is one signal; the boundaries that its failures broke at, or a vote for a higher layer, the other.
 MISFITS = """
@@ -74,6 +74,12 @@ def _broke_at(boundaries: Sequence[Sequence[str]], higher: Layer) -> str:
 
 
 def _voted(evidence: str, higher: Layer) -> str:
+    """Return what speaks for the higher layer; its duration does not count, being the first signal."""
     return next(
-        (words for words, layer, weight, *_ in json.loads(evidence) if layer == higher and weight > 0), ""
+        (
+            words
+            for words, layer, weight, kind in json.loads(evidence)
+            if layer == higher and weight > 0 and kind != EvidenceKind.DURATION
+        ),
+        "",
     )

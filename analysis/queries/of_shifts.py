@@ -26,16 +26,18 @@ LEFT JOIN projects_run b ON b.project_id = d.project_id AND b.number = d.run_bef
 LATEST = """NOT EXISTS (SELECT FROM projects_durationshift n WHERE n.project_id = d.project_id AND n.test_id = d.test_id
     AND n.run_number > d.run_number)"""
 
+# Slower for good, told in the window, and worth a line.
+TOLD = f"""d.project_id = %(project_id)s AND d.told_on BETWEEN %(since)s AND %(until)s AND d.since_s > d.before_s AND {LATEST}
+    AND d.since_s - d.before_s >= least({WORTH_S}, {WORTH_SHARE} * (
+        SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) FROM projects_run r
+        WHERE r.project_id = %(project_id)s AND r.is_default_branch AND r.day BETWEEN %(since)s AND %(until)s))"""
+
 SLOWER = f"""
 SELECT {COLUMNS}, (d.since_s - d.before_s) * coalesce((
     SELECT sum(n_passed) FROM projects_testday y WHERE y.project_id = d.project_id AND y.on_default
         AND y.day BETWEEN greatest(d.day, %(since)s) AND %(until)s AND y.test_id = d.test_id), 0) AS added
 {JOINED}
-WHERE d.project_id = %(project_id)s AND d.told_on BETWEEN %(since)s AND %(until)s AND d.since_s > d.before_s
-    AND t.layer = ANY(%(layers)s) AND {LATEST}
-    AND d.since_s - d.before_s >= least(%(worth_s)s, %(worth_share)s * (
-        SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) FROM projects_run r
-        WHERE r.project_id = %(project_id)s AND r.is_default_branch AND r.day BETWEEN %(since)s AND %(until)s))
+WHERE {TOLD} AND t.layer = ANY(%(layers)s)
 ORDER BY added DESC, t.id LIMIT %(limit)s
 """
 # As one value, so that the page of a test asks no question more.
@@ -61,7 +63,7 @@ def slower(project: Project, window: Window, limit: int = 20) -> tuple[ShiftRow,
     """Which tests became slower in the window and are so still, and since which run? The most time added first."""
     if rows.kind_of(window) == "branch":  # told of the default branch alone
         return ()
-    values = rows.values_of(project, window, limit=limit, worth_s=WORTH_S, worth_share=WORTH_SHARE)
+    values = rows.values_of(project, window, limit=limit)
     return tuple(map(_shift, rows.fetch(SLOWER, values)))
 
 

@@ -16,6 +16,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from analysis.tasks import ask_for_reclassification
 from ingest.demo.runs import KEY_PREFIX
 from ingest.demo.sender import Sender, SendingFailed
 from ingest.demo.story import Delivery, deliveries
@@ -94,6 +95,9 @@ class Command(BaseCommand):
             return
         began = time.monotonic()
         self._fill(demo, history, base_url=base_url)
+        ask_for_reclassification(
+            demo.project.pk
+        )  # what a night would have done: medians, and the weeks behind
         seconds = time.monotonic() - began
         self.stdout.write(
             f"{PROJECT_NAME}: {n_runs(demo.project):,} runs from {len(history):,} uploads in {seconds:.0f} s."
