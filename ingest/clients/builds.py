@@ -31,10 +31,22 @@ SYSTEMS = {
     **dict.fromkeys(("bitbucket", "bitbucket_pipelines"), "bitbucket"),
     "buildkite": "buildkite",
 }
+# The variable that names a build on each system, and what the uploader puts before it.
+RUNS = {
+    "GITHUB_RUN_ID": "github-",
+    "CI_PIPELINE_ID": "gitlab-",
+    "BUILDKITE_BUILD_ID": "buildkite-",
+    "CIRCLE_WORKFLOW_ID": "circleci-",
+    "BUILD_TAG": "",
+}
 
 
-def build(*, url: str, system: str = "", id: str = "") -> dict[str, str]:
-    """Return `run`, and `attempt` where the address tells it, of a build known by its address, or by system and id."""
+def build(*, url: str, system: str = "", id: str = "", id_may_repeat: bool = False) -> dict[str, str]:
+    """Return `run`, and `attempt` where the address tells it, of a build known by its address, or by system and id.
+
+    A bare number counts the builds of one pipeline on most systems. Where the id is such, and not somebody's own key, the
+    address tells builds apart.
+    """
     url = url[:LONGEST_URL]
     if found := GITHUB.search(url):
         return {"run": f"github-{found[1]}", "attempt": found[2] or ""}
@@ -42,9 +54,18 @@ def build(*, url: str, system: str = "", id: str = "") -> dict[str, str]:
         if found := pattern.search(url):
             return {"run": f"{name}-{found[1]}"}
     known = SYSTEMS.get(system.lower())
-    if known == "circleci" and (workflow := CIRCLE_WORKFLOW.match(id)):
-        return {"run": f"circleci-{workflow[0]}"}
-    return {"run": f"{known}-{id.strip('{}')}" if known and id else id}
+    if known == "circleci":
+        workflow = CIRCLE_WORKFLOW.match(id)
+        return {"run": f"circleci-{workflow[0]}" if workflow else url or id}
+    if known and id:
+        return {"run": f"{known}-{id.strip('{}')}"}
+    return {"run": url or id if id_may_repeat and (id.isdigit() or not id) else id}
+
+
+def run_in(environment: Mapping[str, str]) -> str:
+    """Return the run that variables of a CI name; an empty text where they name none."""
+    named = (f"{start}{environment[name]}" for name, start in RUNS.items() if environment.get(name))
+    return next(named, "")
 
 
 def branch(name: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -96,25 +96,26 @@ def fields(asked: dict[str, Any]) -> dict[str, str]:
         name: loose.text(asked.get(name)) for name in ("ci_url", "ci_service", "branch", "commit", "slug")
     }
     build_code = loose.text(loose.entry(arguments, "build_code"))
-    found = builds.build(url=said["ci_url"], system=_system(said["ci_service"]), id=build_code)
+    service, env = said["ci_service"], loose.words(asked.get("env"))
+    found = builds.build(url=said["ci_url"], system=_system(service), id=build_code, id_may_repeat=True)
     own_key = f"codecov-{decoded(said['slug'])}-{said['commit']}"
     pull = loose.text(loose.entry(arguments, "pull_request_number"))
     known = builds.branch(said["branch"])
     return {
         **found,
-        "run": found["run"] or own_key,
+        "run": builds.run_in(env) or found["run"] or own_key,
         **known,
         "pull_request": pull or known.get("pull_request", ""),
         "commit": said["commit"],
         "url": said["ci_url"],
         **_flags(loose.texts(asked.get("flags"))),
-        **_environment(asked.get("env")),
+        **_environment(env),
     }
 
 
 def _system(service: str) -> str:
-    """Return the CI whose `build_code` joins its jobs; GitLab's and CircleCI's are those of a job."""
-    return service if service.startswith(("github", "azure", "bitbucket")) else f"codecov-{service}"
+    """Return the CI whose `build_code` names a build; elsewhere it names a job, or counts."""
+    return service if service.startswith(("github", "bitbucket")) else ""
 
 
 def _flags(flags: list[str]) -> dict[str, str]:
@@ -123,10 +124,10 @@ def _flags(flags: list[str]) -> dict[str, str]:
     return {"layer": layer, "environment": " ".join(sorted(flag for flag in flags if flag != layer))}
 
 
-def _environment(env: object) -> dict[str, str]:
-    job = next((word for name in JOBS if (word := loose.text(loose.entry(env, name)))), "")
-    attempt = next((word for name in ATTEMPTS if (word := loose.text(loose.entry(env, name)))), "")
-    retries = next((n for name in RETRIES if (n := loose.number(loose.entry(env, name))) is not None), None)
+def _environment(env: Mapping[str, str]) -> dict[str, str]:
+    job = next((env[name] for name in JOBS if env.get(name)), "")
+    attempt = next((env[name] for name in ATTEMPTS if env.get(name)), "")
+    retries = next((n for name in RETRIES if (n := loose.number(env.get(name))) is not None), None)
     return {"job": job, "attempt": attempt or ("" if retries is None else str(retries + 1))}
 
 

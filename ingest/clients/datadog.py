@@ -66,7 +66,10 @@ def fields(event: dict[str, Any]) -> dict[str, str]:
     pull = said["pr.number"] or (known["branch"] if is_pull else "")
     return {
         **builds.build(
-            url=said["ci.pipeline.url"], system=said["ci.provider.name"], id=said["ci.pipeline.id"]
+            url=said["ci.pipeline.url"],
+            system=said["ci.provider.name"],
+            id=said["ci.pipeline.id"],
+            id_may_repeat=True,
         ),
         **known,
         "pull_request": pull or known.get("pull_request", ""),

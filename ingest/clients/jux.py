@@ -54,7 +54,12 @@ def fields(said: Mapping[str, str]) -> dict[str, str]:
     """Return what pytest-jux writes in the words of the upload API."""
     url = said.get("ci:build_url", "")
     return {
-        **builds.build(url=url, system=said.get("ci:provider", ""), id=said.get("ci:build_id", "")),
+        **builds.build(
+            url=url,
+            system=said.get("ci:provider", ""),
+            id=said.get("ci:build_id", ""),
+            id_may_repeat=True,
+        ),
         "attempt": said.get("env:GITHUB_RUN_ATTEMPT", ""),
         "job": said.get("env:GITHUB_JOB", ""),
         **builds.branch(said.get("git:branch", "")),

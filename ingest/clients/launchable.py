@@ -29,14 +29,7 @@ VARIABLES = {
     "pull_request": ("CI_MERGE_REQUEST_IID", "CHANGE_ID"),
     "url": ("CI_PIPELINE_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL", "BUILD_URL"),
 }
-RUNS = {
-    "GITHUB_RUN_ID": "github-",
-    "CI_PIPELINE_ID": "gitlab-",
-    "BUILDKITE_BUILD_ID": "buildkite-",
-    "CIRCLE_WORKFLOW_ID": "circleci-",
-    "BUILD_TAG": "",
-}
-KEYS = sorted({name for names in VARIABLES.values() for name in names} | set(RUNS))
+KEYS = sorted({name for names in VARIABLES.values() for name in names} | set(builds.RUNS))
 
 
 def refuse(refusal: Refusal) -> object:
@@ -77,8 +70,11 @@ def fields(environment: dict[str, str]) -> dict[str, str]:
         field: next((value for name in names if (value := environment.get(name, ""))), "")
         for field, names in VARIABLES.items()
     }
-    run = next((f"{start}{environment[name]}" for name, start in RUNS.items() if environment.get(name)), "")
-    return {**said, **builds.branch(said["branch"].removeprefix("origin/")), "run": run}
+    return {
+        **said,
+        **builds.branch(said["branch"].removeprefix("origin/")),
+        "run": builds.run_in(environment),
+    }
 
 
 @door.door("POST", refuse=refuse)

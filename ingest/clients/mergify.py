@@ -61,10 +61,11 @@ def fields(resource: Mapping[str, otlp.Value]) -> dict[str, str]:
     known = builds.branch(head)
     is_pull = bool(base) and base != known["branch"]
     url = said.get("cicd.pipeline.run.url", "")
+    run_id, provider = said.get("cicd.pipeline.run.id", ""), said.get("cicd.provider.name", "")
+    if provider.lower() not in builds.SYSTEMS and run_id:  # elsewhere it counts the runs of one pipeline
+        run_id = f"{said.get('cicd.pipeline.name', provider)}-{run_id}"
     return {
-        **builds.build(
-            url=url, system=said.get("cicd.provider.name", ""), id=said.get("cicd.pipeline.run.id", "")
-        ),
+        **builds.build(url=url, system=provider, id=run_id),
         "attempt": said.get("cicd.pipeline.run.attempt", ""),
         **known,
         "pull_request": known.get("pull_request", known["branch"] if is_pull else ""),

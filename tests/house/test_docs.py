@@ -15,7 +15,7 @@ from ingest import wishes
 from tests.settings_names import environment_names
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 PICTURES = ROOT / "docs" / "pictures"  # made from a running server; a checkout may lack them
 
 LINK = re.compile(r"\]\((?!https?://|mailto:)([^)\s]+)\)")
