@@ -19,7 +19,30 @@ pytestmark = pytest.mark.browser
 
 LONG_NAME = "test_" + "a_very_long_name_that_never_ends_" * 6
 RIGHT_TO_LEFT = "اختبار يدفع بالبطاقة المحفوظة"
-PLACES = ("", "shape", "tests", "flaky", "slow")
+PLACES = (
+    "",
+    "shape",
+    "tests",
+    "flaky",
+    "failures",
+    "slow",
+    "budgets",
+    "runs",
+    "runs/1",
+    "runs/compare",
+    "uploads",
+    "uploads/how-to-send",
+    "settings/rules",
+    "settings/targets",
+    "settings/limits",
+    "settings/tokens",
+    "settings/members",
+    "settings/reports",
+    "settings/channels",
+    "settings/danger",
+)
+NOT_FOUND = "status of 404"  # what Chromium says of /nowhere, as it should
+ELSEWHERE = ("/?all=1", "/new", "/account", "/definitions", "/nowhere")
 
 
 @dataclass
@@ -33,8 +56,12 @@ class Desk:
 
     def open(self, place: str = "", query: str = "") -> None:
         """Open a page of the project and wait until it is quiet."""
-        self.page.goto(f"/p/{self.shop.project.slug}/{place}{query}")
+        self.page.goto(f"{self.path(place)}{query}")
         self.page.wait_for_load_state("networkidle")
+
+    def path(self, place: str) -> str:
+        """Return the address of a page of the project."""
+        return f"/p/{self.shop.project.slug}/{place}"
 
     def test_page(self, name: str = "pays") -> str:
         """Return the place of a test's page."""
@@ -95,12 +122,20 @@ def desk(browser: Browser, live_app: LiveApp) -> Iterator[Desk]:
 def test_no_page_complains_and_axe_finds_nothing(desk: Desk, theme: str) -> None:
     desk.page.context.add_cookies([{"name": "theme", "value": theme, "url": desk.url}])
 
-    for place in (*PLACES, desk.test_page()):
-        desk.open(place)
+    for path in (*map(desk.path, (*PLACES, desk.test_page())), *ELSEWHERE):
+        desk.page.goto(path)
+        desk.page.wait_for_load_state("networkidle")
         desk.page.wait_for_timeout(200)  # axe reads colours, which fade in
         found = Axe().run(desk.page)
-        assert found.violations_count == 0, f"{place or 'overview'}: {found.generate_report()}"
+        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
 
+    assert [text for text in desk.complaints if text and NOT_FOUND not in text] == []
+
+
+def test_the_description_of_the_api_draws_itself_under_the_policy(desk: Desk) -> None:
+    desk.page.goto("/api/docs")
+
+    expect(desk.page.get_by_text("Upload reports of one run")).to_be_visible()
     assert [text for text in desk.complaints if text] == []
 
 
@@ -218,6 +253,57 @@ def test_a_list_downloads_as_csv(desk: Desk) -> None:
     assert download.value.suggested_filename.startswith("web-tests-")
 
 
+def test_dragging_over_the_trend_sets_the_dates(desk: Desk) -> None:
+    desk.open()
+    chart = desk.page.locator("#chart-trend .chart-space .main-svg").first
+    expect(chart).to_be_visible()
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+
+    desk.page.mouse.move(box["x"] + box["width"] * 0.5, middle)
+    desk.page.mouse.down()
+    desk.page.mouse.move(box["x"] + box["width"] * 0.9, middle, steps=8)
+    desk.page.mouse.up()
+
+    expect(desk.page).to_have_url(re.compile(r"since=\d{4}-\d\d-\d\d&until=\d{4}-\d\d-\d\d"))
+    expect(desk.page.locator("#pick-window option:checked")).to_have_text(re.compile(r"to|Last"))
+
+
+def test_a_view_is_saved_from_the_filters_as_they_are_now(desk: Desk) -> None:
+    desk.open("tests")
+    desk.page.locator("#q").press_sequentially("pays")
+    expect(desk.page).to_have_url(re.compile(r"q=pays"))
+
+    desk.page.locator("#open-views").click()
+    desk.page.get_by_label("Save these filters as").fill("Payments")
+    desk.page.get_by_role("button", name="Save view").click()
+
+    expect(desk.page.get_by_text("The view “Payments” is saved.")).to_be_visible()
+    desk.page.goto(desk.path("tests"))
+    desk.page.locator("#open-views").click()
+    desk.page.get_by_role("link", name="Payments").click()
+    expect(desk.page.locator("h1")).to_have_text(re.compile("1 test matches"))
+
+
+def test_the_keyboard_alone_leads_from_the_overview_to_a_failure(desk: Desk) -> None:
+    desk.open()
+
+    desk.page.keyboard.press("Tab")
+    expect(desk.page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    desk.page.keyboard.press("Enter")
+    expect(desk.page.locator("#main")).to_be_focused()
+    desk.page.keyboard.press("g")
+    desk.page.keyboard.press("r")
+    desk.page.wait_for_url(re.compile("/runs"))
+    desk.page.keyboard.press("j")
+    desk.page.keyboard.press("Enter")
+
+    desk.page.wait_for_url(re.compile(r"/runs/\d+"))
+    expect(desk.page.get_by_role("link", name=re.compile("Compare with #"))).to_be_visible()
+
+
 def test_a_plan_changes_the_shape_as_it_is_typed(desk: Desk) -> None:
     desk.open("shape")
 
@@ -229,9 +315,10 @@ def test_a_plan_changes_the_shape_as_it_is_typed(desk: Desk) -> None:
 def test_no_page_is_wider_than_a_phone(desk: Desk) -> None:
     desk.page.set_viewport_size({"width": 390, "height": 800})
 
-    for place in (*PLACES, desk.test_page(), desk.test_page(LONG_NAME)):
-        desk.open(place)
-        assert desk.page.evaluate("document.documentElement.scrollWidth") <= 390, place
+    for path in (*map(desk.path, (*PLACES, desk.test_page(), desk.test_page(LONG_NAME))), *ELSEWHERE):
+        desk.page.goto(path)
+        desk.page.wait_for_load_state("networkidle")
+        assert desk.page.evaluate("document.documentElement.scrollWidth") <= 390, path
 
 
 def test_everything_is_read_without_javascript(browser: Browser, live_app: LiveApp) -> None:
