@@ -29,22 +29,29 @@ def root(document: object) -> str:
 
 
 def results(document: Mapping[str, Any]) -> Iterator[Told]:
-    """Yield the results."""
+    """Yield the results; those of Jest as its JUnit report spells them, with the recommended class and title."""
+    is_jest = root(document) == TOOLS["jest"]
+    first: dict[
+        str, str
+    ] = {}  # the outermost describe of each file's first test, which jest-junit calls the suite
     for test in loose.mappings(loose.entry(document.get("results"), "tests")):
-        yield _told(test)
+        told = _told(test)
+        if is_jest and told.suites:
+            suite = first.setdefault(told.file, told.suites[0])
+            told = told._replace(classname=" ".join(told.suites), suites=(suite,))
+        yield told
 
 
 def _told(test: Mapping[str, Any]) -> Told:
     outcome = OUTCOMES.get(loose.text(test.get("status")), Outcome.SKIPPED)
-    suite = test.get("suite")
-    suites = loose.texts(suite) or loose.text(suite).split(" > ")
-    name = loose.text(test.get("name"))
+    file = loose.text(test.get("filePath")) or loose.text(test.get("filepath"))
+    suites = _suites(test.get("suite"), file=file)
     return Told(
-        name=name.removeprefix(f"{suites[-1]}: "),  # how the converter from JUnit joins the two
+        name=_name(loose.text(test.get("name")), suites),
         outcome=outcome,
         classname=loose.text(loose.entry(test.get("extra"), "classname")),
-        suites=tuple(name for name in suites if name),
-        file=loose.text(test.get("filePath")) or loose.text(test.get("filepath")),
+        suites=suites,
+        file=file,
         line=loose.number(test.get("line")),
         seconds=loose.seconds(test.get("duration"), per_second=MILLISECONDS),
         said=_said(test),
@@ -56,8 +63,21 @@ def _told(test: Mapping[str, Any]) -> Told:
     )
 
 
+def _suites(suite: object, *, file: str) -> tuple[str, ...]:
+    """Return the suites without the file, which some reporters put before them."""
+    names = [name for name in loose.texts(suite) or loose.text(suite).split(" > ") if name]
+    return tuple(names[1:] if names and file.endswith(names[0]) else names)
+
+
+def _name(name: str, suites: tuple[str, ...]) -> str:
+    """Return a name without its suites: Jest's reporter and the converter from JUnit put them before it."""
+    starts = (f"{' '.join(suites)} ", f"{suites[-1]}: ") if suites else ()
+    return next((name.removeprefix(start) for start in starts if name.startswith(start)), name)
+
+
 def _said(test: Mapping[str, Any]) -> Said:
-    return Said(message=loose.text(test.get("message")), text=loose.text(test.get("trace")))
+    message, trace = loose.text(test.get("message")), loose.text(test.get("trace"))
+    return Said(message=message, text=trace if message in trace else f"{message}\n{trace}")
 
 
 def _earlier(test: Mapping[str, Any], outcome: Outcome) -> tuple[Said, ...]:

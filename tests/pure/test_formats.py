@@ -67,6 +67,7 @@ TWINS = [
     ("go.json", "go.xml"),
     ("dotnet.trx", "dotnet.xml"),
     ("node.tap", "node.xml"),
+    ("jest.json", "jest.xml"),
 ]
 
 
