@@ -315,6 +315,55 @@ class FlakeRow:
     boundary: Boundary
     reason: str
     cause: CauseHint | None = None
+    owner: str = ""
+    muted_until: date | None = None
+    beside: tuple[NamedTest, ...] = ()  # the tests that flake together with it
+
+
+@dataclass(frozen=True, slots=True)
+class RemarkRow:
+    """What somebody did about a Test or a Run; nobody's deed is that of time."""
+
+    at: datetime
+    by: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Muted:
+    """A Test muted in CI: why, by whom, until when, and how often it has failed since."""
+
+    test_id: int
+    title: str
+    suite: str
+    classname: str
+    name: str
+    file: str
+    variant: str
+    status: FlakeStatus
+    reason: str
+    by: str
+    created_at: datetime
+    until_on: date
+    n_failed_since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """What people decided about one Test, and what its passes say of a repair."""
+
+    is_flaky: bool
+    was_flaky: bool
+    n_failed: int
+    n_tried: int  # up to and with its last failure
+    n_quiet: int
+    p_unfixed: float
+    n_passes_needed: int
+    fixed_commit: str
+    note: str
+    owner: str
+    muted: Muted | None
+    remarks: tuple[RemarkRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -506,6 +555,8 @@ class FailureVerdict:
     status: FlakeStatus
     failing_since: int | None
     in_incident: bool
+    muted_because: str = ""
+    muted_until: date | None = None
 
     @property
     def blame(self) -> Blame:
@@ -527,7 +578,9 @@ class FailureVerdict:
             Blame.LIKELY_FLAKY: f"Likely flaky, P = {p}: run it again.",
             Blame.LIKELY_YOURS: f"Likely yours: P(flaky) = {p}.",
         }[self.blame]
-        return f"{words} Many tests failed at once in this run." if self.in_incident else words
+        if self.in_incident:
+            words = f"{words} Many tests failed at once in this run."
+        return f"{words} Muted until {self.muted_until}: {self.muted_because}" if self.muted_until else words
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from math import exp, log
 from typing import NamedTuple
 
-from analysis.rates import fade, flag, judge_regime, quiet, start_quiet
+from analysis.rates import expect_fix, fade, flag, judge_regime, quiet, start_quiet
 from analysis.regimes import Ending
 from analysis.states import DEFAULT, Constants, Failed, Proof, State, mark
 from analysis.verdicts import FlakeVerdict, status, verdict
@@ -29,6 +29,7 @@ __all__ = [
     "State",
     "Update",
     "advance",
+    "declare_fixed",
     "forgive",
     "mark",
     "never_failed",
@@ -110,6 +111,18 @@ def advance(
     state.n_pass, state.n_main_pass = max(state.n_pass, n_pass), max(state.n_main_pass, n_main_pass)
     state.index += n_main
     state.at = max(state.at, at or 0.0)
+
+
+def declare_fixed(
+    state: State, *, n_passes: int, run: int, at: float, constants: Constants = DEFAULT
+) -> Event | None:
+    """Start the quiet spell of a flake at a repair that somebody named, `n_passes` ago."""
+    expect_fix(state, n_passes=n_passes, constants=constants)
+    before, after = state.status, status(state, constants=constants)
+    if before == after:
+        return None
+    state.status, state.status_run, state.status_at = after, run, at
+    return Event(before, after, run, at)
 
 
 def update(state: State, group: Group, *, constants: Constants = DEFAULT) -> Update:

@@ -276,6 +276,44 @@ def _follow(project: Project, past: Incident, states: dict[int, State]) -> dict[
     return replay(past, _withheld(project.pk, past), states=states)
 
 
+def count_again(project: Project, run: Run, held: Sequence[Incident], *, why: str, at: float) -> int:
+    """Count what incidents of a run left out as failures of its commit; return how many tests that are."""
+    known = [
+        replace(past, kind=Kind.CODE_BREAK, why=f"{past.why}; {why}", decided_by=run.number) for past in held
+    ]
+    groups = _with_passes(project.pk, run, _withheld(project.pk, known[0]), known[0].seen.environment)
+    states = _states(project.pk, groups)
+    told = replay(known[0], groups, states=states)
+    keep_states(project.pk, states, told, at=at)
+    _keep_numbers(project.pk, run.number, told)
+    for past in known:
+        mass_failures.keep(project.pk, past)
+        _show_incident(project.pk, past)
+    return len(groups)
+
+
+def _with_passes(
+    project_id: int, run: Run, groups: Mapping[int, Group], environment: str
+) -> dict[int, Group]:
+    """Tell the groups of an older run what had passed before it, and whether it is the newest of its environment."""
+    values: dict[str, Any] = {
+        "project_id": project_id,
+        "ids": list(groups),
+        "since": run.day - timedelta(days=PASS_DAYS),
+        "day": run.day,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(PASSES, values)
+        passes = {test_id: (n, n_main) for test_id, n, n_main in cursor.fetchall()}
+    is_late = run.is_default_branch and mass_failures.neighbours(run, environment).has_newer
+    return {
+        test_id: group._replace(
+            n_pass=passes.get(test_id, (0, 0))[0], n_main_pass=passes.get(test_id, (0, 0))[1], is_late=is_late
+        )
+        for test_id, group in groups.items()
+    }
+
+
 def _withheld(project_id: int, past: Incident) -> dict[int, Group]:
     """Return the failures that the incident left out, as groups of attempts."""
     with connection.cursor() as cursor:
@@ -304,9 +342,7 @@ def _keep(
     *,
     at: float,
 ) -> None:
-    judged = {test_id: verdict(state, now_day=max(at, state.at)) for test_id, state in states.items()}
-    rows = [_flake(project.pk, test_id, states[test_id], judged[test_id]) for test_id in judged]
-    _keep_flakes(project.pk, rows)
+    keep_states(project.pk, states, told, at=at)
     FlakeProof.objects.bulk_create(
         [
             proof
@@ -315,12 +351,27 @@ def _keep(
         ],
         ignore_conflicts=True,
     )
+    _keep_numbers(project.pk, run.number, told)
+
+
+def keep_states(
+    project_id: int, states: Mapping[int, State], told: Mapping[int, Update], *, at: float
+) -> None:
+    """Store the states with the verdicts that they earn, and the changes of status as events."""
+    judged = {test_id: verdict(state, now_day=max(at, state.at)) for test_id, state in states.items()}
+    rows = [_flake(project_id, test_id, states[test_id], judged[test_id]) for test_id in judged]
+    _keep_flakes(project_id, rows)
     FlakeEvent.objects.bulk_create(
-        _event(project.pk, test_id, update.event, judged[test_id])
+        _event(project_id, test_id, update.event, judged[test_id])
         for test_id, update in told.items()
         if update.event is not None and test_id in judged
     )
-    _keep_numbers(project.pk, run.number, judged, told)
+    if judged:
+        statuses = [int(one.status) for one in judged.values()]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                KEEP_STATUSES, {"project_id": project_id, "ids": list(judged), "statuses": statuses}
+            )
 
 
 def _keep_flakes(project_id: int, rows: Sequence[Flake]) -> None:
@@ -331,9 +382,7 @@ def _keep_flakes(project_id: int, rows: Sequence[Flake]) -> None:
         cursor.execute(KEEP_FLAKES, values)
 
 
-def _keep_numbers(
-    project_id: int, run_number: int, judged: Mapping[int, FlakeVerdict], told: Mapping[int, Update]
-) -> None:
+def _keep_numbers(project_id: int, run_number: int, told: Mapping[int, Update]) -> None:
     probabilities = [
         (test_id, run_number, update.p_flaky)
         for test_id, update in told.items()
@@ -344,15 +393,11 @@ def _keep_numbers(
         for test_id, update in told.items()
         for settled in update.settled
     ]
+    if not probabilities:
+        return
+    ids, runs, ps = (list(column) for column in zip(*probabilities, strict=True))
     with connection.cursor() as cursor:
-        if probabilities:
-            ids, runs, ps = (list(column) for column in zip(*probabilities, strict=True))
-            cursor.execute(KEEP_PROBABILITIES, {"project_id": project_id, "ids": ids, "runs": runs, "ps": ps})
-        if judged:
-            statuses = [int(one.status) for one in judged.values()]
-            cursor.execute(
-                KEEP_STATUSES, {"project_id": project_id, "ids": list(judged), "statuses": statuses}
-            )
+        cursor.execute(KEEP_PROBABILITIES, {"project_id": project_id, "ids": ids, "runs": runs, "ps": ps})
 
 
 def _flake(project_id: int, test_id: int, state: State, judged: FlakeVerdict) -> Flake:

@@ -90,6 +90,16 @@ def open_incidents(project_id: int, seen: RunSeen) -> list[Incident]:
     rows = EnvironmentRun.objects.filter(
         project_id=project_id, incident__in=OPEN, at__range=(since, moment(seen.at))
     )
+    return _incidents(rows)
+
+
+def incidents_of_run(project_id: int, run_number: int) -> list[Incident]:
+    """Return the incidents of a run, one for each environment that had one."""
+    rows = EnvironmentRun.objects.filter(project_id=project_id, run_number=run_number)
+    return _incidents(rows.exclude(incident=None))
+
+
+def _incidents(rows: QuerySet[EnvironmentRun]) -> list[Incident]:
     found = list(rows.order_by("at", "run_number", "environment"))
     return [
         Incident(

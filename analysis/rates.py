@@ -101,6 +101,15 @@ def start_quiet(state: State) -> None:
     state.n_quiet, state.quiet_unfixed, state.quiet_fixed = 0, 1.0, 0.0
 
 
+def expect_fix(state: State, *, n_passes: int, constants: Constants) -> None:
+    """Somebody says that a commit repaired the flake: even odds, then the passes since that commit speak."""
+    state.n_quiet, state.quiet_unfixed, state.quiet_fixed = 0, 1.0, 1.0
+    for _ in range(min(n_passes, 10_000)):
+        if not state.is_flagged:
+            return
+        quiet(state, constants)
+
+
 def quiet(state: State, constants: Constants) -> None:
     """One more pass of a flake: is it quiet though unfixed, or was it repaired some passes ago?"""
     keep = 1.0 - constants.fix_hazard

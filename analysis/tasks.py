@@ -8,7 +8,8 @@ from celery import shared_task
 from django.db import connection, transaction
 from django.utils import timezone
 
-from analysis import bucket_weeks, flaking, refresh
+from analysis import bucket_weeks, flaking, refresh, together
+from projects import care
 from projects.models import Project
 from projects.partitions import ensure_months
 
@@ -45,5 +46,7 @@ def upkeep(**_: object) -> None:
     ensure_months({now.date(), now.date() + timedelta(days=31)})
     for project_id in Project.objects.order_by("id").values_list("id", flat=True):
         flaking.age(project_id, now=now)
+        together.join(project_id, today=now.date())
+        care.expire(project_id, now=now)
         with transaction.atomic():
             ask_for_reclassification(project_id)

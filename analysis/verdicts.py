@@ -5,12 +5,13 @@ Reads a State and never changes it. How the evidence got there is flakes.py's bu
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from analysis.beta import beta_cdf, beta_quantile, passes_needed, quiet_chance
 from analysis.causes import fisher
-from analysis.states import DEFAULT, Constants, Proof, State
+from analysis.states import DEFAULT, N_PROOFS, Constants, Proof, State
 from projects.vocabulary import FlakeRule, FlakeStatus
 
 STALE_DAYS = 14.0  # two weeks without a run: the test is gone, renamed or switched off
@@ -104,7 +105,7 @@ def rule(state: State, told: FlakeStatus, *, constants: Constants = DEFAULT) -> 
             )
         case FlakeStatus.FLAKY:
             p = 1.0 - beta_cdf(constants.flaky_rate, a=state.quiet_a, b=state.quiet_b)
-            return f"{_shown(state)}; P(rate > {constants.flaky_rate:.1%}) = {p:.2f}"
+            return f"{_shown(state)}; it fails in more than {100 * constants.flaky_rate:g} % of its runs with P = {p:.2f}"
         case FlakeStatus.FIXED:
             return f"{state.n_quiet} passes since the last failure: P(fixed) = {state.p_fixed:.2f}"
         case FlakeStatus.SUSPECTED:
@@ -139,12 +140,19 @@ def _is_suspicious(state: State) -> bool:
 
 
 def _shown(state: State) -> str:
-    kinds = {proof.rule for proof in state.proofs}
+    counts = Counter(proof.rule for proof in state.proofs)
+    least = "at least " if len(state.proofs) >= N_PROOFS else ""
     words = [
-        WORDS[kind] for kind in (FlakeRule.RETRY, FlakeRule.SAME_COMMIT, FlakeRule.EPISODE) if kind in kinds
+        f"{WORDS[kind]} {least}{_times(counts[kind])}"
+        for kind in (FlakeRule.RETRY, FlakeRule.SAME_COMMIT, FlakeRule.EPISODE)
+        if counts[kind]
     ]
-    flips = f"{state.flips:.1f} flips at one commit, {state.episodes:.1f} isolated failures"
-    return f"{'; '.join(words) or 'failed once'} ({flips})"
+    weights = f"weighed as {state.flips:.1f} flips at one commit and {state.episodes:.1f} isolated failures"
+    return f"{'; '.join(words) or 'failed once'} ({weights})"
+
+
+def _times(n: int) -> str:
+    return "once" if n == 1 else f"{n} times"
 
 
 def _commits(n: int) -> str:

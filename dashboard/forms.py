@@ -18,6 +18,7 @@ from django.core.exceptions import ValidationError
 
 from analysis import timing, wishes
 from analysis.targets import CORE
+from projects import care
 from projects.models import Project
 from projects.vocabulary import Layer, Role, TargetKind
 
@@ -190,6 +191,44 @@ class TokenForm(Form):
     def clean_name(self) -> str:
         """Refuse a name that nothing would be left of."""
         return _visible(str(self.cleaned_data["name"]))
+
+
+class CareForm(Form):
+    """What people say of a test: a note, and who looks after it."""
+
+    owner = forms.CharField(label="Owner", max_length=200, required=False)
+    note = forms.CharField(
+        label="Note",
+        max_length=1000,
+        required=False,
+        widget=forms.TextInput(attrs={"class": "input input-wide"}),
+    )
+
+
+class MuteForm(Form):
+    """Why a test is muted in CI, and for how long."""
+
+    reason = forms.CharField(
+        label="Reason", max_length=500, widget=forms.TextInput(attrs={"class": "input input-wide"})
+    )
+    days = forms.IntegerField(
+        label="Days",
+        initial=care.DEFAULT_DAYS,
+        min_value=1,
+        max_value=care.LONGEST_DAYS,
+        help_text=f"{care.DEFAULT_DAYS} unless you say otherwise, at most {care.LONGEST_DAYS}.",
+    )
+
+
+class FixedForm(Form):
+    """The commit that repaired a flaky test."""
+
+    commit = forms.RegexField(
+        r"^[0-9A-Za-z._-]{4,64}\Z",
+        label="Commit",
+        max_length=64,
+        error_messages={"invalid": "Give the commit's hash, at least its first 4 characters."},
+    )
 
 
 def _roles() -> list[tuple[str, str]]:

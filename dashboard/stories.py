@@ -5,7 +5,6 @@ Pure: answers in, words out. Headline numbers and empty pages are dashboard.verd
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from analysis.answers import FailuresAnswer, FlakeTotals, SlowTotals, TestAnswer
@@ -115,13 +114,6 @@ def votes(answer: TestAnswer) -> list[VoteLine]:
 def _strength(weight: float) -> str:
     size = abs(weight)
     return "strongly" if size >= STRONG else "clearly" if size >= CLEAR else "weakly"
-
-
-def passes_needed(rate: float | None) -> int | None:
-    """Return how many passes in a row would show, at 95 %, that a test of this failure rate is fixed."""
-    if rate is None or not 0 < rate < 1:
-        return None
-    return math.ceil(math.log(0.05) / math.log(1 - rate))
 
 
 # --- flaky, slow

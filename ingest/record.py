@@ -21,11 +21,10 @@ from ingest import bodies, failing, junit, readers, results
 from ingest.cases import Limits, Refused
 from ingest.cases import Problem as ReportProblem
 from ingest.staging import Stage
+from projects import locks
 from projects.models import Problem, Project, Run, Upload
 from projects.partitions import ensure_months
 from projects.vocabulary import Layer, ProblemLevel, UploadState
-
-LOCK_SPACE = 7_242  # the class of the advisory locks that keep one project's uploads apart
 
 COUNTS = """
 SELECT count(*), count(*) FILTER (WHERE outcome = 1), count(*) FILTER (WHERE outcome = 2),
@@ -152,8 +151,7 @@ def _no_cases() -> ReportProblem:
 
 def _lock(upload: Upload) -> Project:
     """Wait for the project's turn; raise Superseded when the upload was recorded or claimed anew meanwhile."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_SPACE, upload.project_id])
+    locks.hold(upload.project_id)
     mine = Upload.objects.filter(pk=upload.pk, state=UploadState.PROCESSING, n_tries=upload.n_tries)
     if not mine.select_for_update().exists():
         raise Superseded

@@ -8,6 +8,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from ninja import Router
 
 from analysis import queries, wishes
@@ -46,7 +47,7 @@ def _is_read_in_part(project: Project, key: str) -> bool:
 
 
 def _text(project: Project, key: str) -> str:
-    verdicts = queries.verdicts(project, key)
+    verdicts = queries.verdicts(project, key, today=timezone.now().date())
     answer = queries.run(project, verdicts.number) if verdicts else None
     if verdicts is None or answer is None:
         raise Refusal(

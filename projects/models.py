@@ -647,7 +647,9 @@ class Flake(models.Model):
     state = models.BinaryField(default=bytes)
     awake_until = models.FloatField(default=0)
     note = models.CharField(max_length=1000, blank=True)
+    owner = models.CharField(max_length=200, blank=True, db_default="")
     fixed_commit = models.CharField(max_length=64, blank=True)
+    cluster = models.PositiveIntegerField(null=True)
 
     def __str__(self) -> str:
         return f"{self.test_id}: {FlakeStatus(self.status).word}"
@@ -675,6 +677,55 @@ class FlakeEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.test_id}: {FlakeStatus(self.before).word} to {FlakeStatus(self.after).word}"
+
+
+class Quarantine(models.Model):
+    """A Test muted in CI until a day: somebody's decision, with its reason; statistics know nothing of it."""
+
+    pk = models.CompositePrimaryKey("project_id", "id")
+    project = models.ForeignKey(Project, models.CASCADE, db_index=False, related_name="+")
+    id = models.UUIDField(default=uuid.uuid4)
+    test_id = models.PositiveIntegerField()
+    reason = models.CharField(max_length=500)
+    created_at = models.DateTimeField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    until_on = models.DateField()
+    ended_at = models.DateTimeField(null=True)
+    ended_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "test_id"], condition=Q(ended_at=None), name="one_quarantine_a_test"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.test_id} until {self.until_on}"
+
+
+class Remark(models.Model):
+    """What a person, or time, did about a Test or a Run: the audit that nobody edits."""
+
+    pk = models.CompositePrimaryKey("project_id", "id")
+    project = models.ForeignKey(Project, models.CASCADE, db_index=False, related_name="+")
+    id = models.UUIDField(default=uuid.uuid4)
+    test_id = models.PositiveIntegerField(null=True)
+    run_number = models.PositiveIntegerField(null=True)
+    at = models.DateTimeField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    sentence = models.CharField(max_length=1200)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["project", "test_id", "at"], name="remark_by_test"),
+            models.Index(
+                fields=["project", "run_number"], condition=Q(run_number__isnull=False), name="remark_by_run"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.sentence
 
 
 class Letter(models.Model):

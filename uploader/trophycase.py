@@ -1164,7 +1164,7 @@ class Ruling(NamedTuple):
 
 
 def ruling(answer: Mapping[str, Any], *, p: float, n_own_bad: int = 0) -> Ruling:
-    """Forgive only when each failure of a whole run is at least so likely flaky; any doubt leaves them standing."""
+    """Forgive only when each failure of a whole run is so likely flaky, or muted; any doubt leaves them standing."""
     failures = tuple(answer["failures"])
     forgiven = [failure for failure in failures if is_forgiven(failure, p=p)]
     n_failures = max(int(answer["n_failures"]), n_own_bad)
@@ -1175,14 +1175,22 @@ def ruling(answer: Mapping[str, Any], *, p: float, n_own_bad: int = 0) -> Ruling
     elif len(forgiven) < n_failures:
         why = f"{n_failures - len(forgiven)} of {_n(n_failures, 'failure')} not known to be flaky (P below {p:.2f})"
     else:
+        n_muted = sum(1 for failure in failures if is_muted(failure))
         why = f"{_n(n_failures, 'failure')}, known to be flaky (P at least {p:.2f})"
+        if n_muted:
+            why = f"{why} or muted ({n_muted})" if n_muted < n_failures else f"{_n(n_failures, 'failure')}, muted"
         return Ruling(is_forgiven=True, why=why, failures=failures, url=answer["url"])
     return Ruling(is_forgiven=False, why=why, failures=failures, url=answer["url"])
 
 
 def is_forgiven(failure: Mapping[str, Any], *, p: float) -> bool:
-    """True for a failure that is flaky with probability p or more."""
-    return failure["p_flaky"] is not None and failure["p_flaky"] >= p
+    """True for a failure that is flaky with probability p or more, or that the project muted."""
+    return is_muted(failure) or (failure["p_flaky"] is not None and failure["p_flaky"] >= p)
+
+
+def is_muted(failure: Mapping[str, Any]) -> bool:
+    """True for a failure of a test in quarantine; a server of old says nothing of that."""
+    return failure.get("quarantine") is not None
 
 
 def may_be_tests(exit_code: int, command: Sequence[str] = ()) -> bool:

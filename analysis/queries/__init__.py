@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from analysis.queries.of_buckets import bucket_weeks
 from analysis.queries.of_budgets import budget_stories
+from analysis.queries.of_care import care, quarantine, remarks_of_run
 from analysis.queries.of_causes import causes
 from analysis.queries.of_changes import changes
 from analysis.queries.of_comparisons import comparison, usual_pair
@@ -34,6 +35,7 @@ __all__ = [
     "bucket_weeks",
     "budget_stories",
     "budgets",
+    "care",
     "causes",
     "changes",
     "comparison",
@@ -49,6 +51,8 @@ __all__ = [
     "new_by_layer",
     "problem_groups",
     "projects",
+    "quarantine",
+    "remarks_of_run",
     "results_of_run",
     "results_of_test",
     "run",

@@ -6,7 +6,8 @@ beside one another do they show that an environment is the cause.
 
 from __future__ import annotations
 
-from collections import defaultdict
+import json
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -18,10 +19,12 @@ from projects.models import Project
 HISTORY_DAYS = 90  # an older failure may have had another cause
 FAILURES_READ = 40  # the newest of each test: a pattern that they do not show is not there
 
-# One line a failing group: its first attempt, and whether a retry passed.
+# One line a failing group: its first attempt, and whether a retry passed. The newest of each test brings along how often the
+# test ran in each environment, and the hours at which anything ran.
 FAILED = """
 WITH kin AS (
-    SELECT w.id AS wanted, t.id, t.variant, t.classname FROM projects_test w
+    SELECT w.id AS wanted, t.id, t.variant, t.classname, w.median_s, w.framework, w.classname AS home, w.name, w.file
+    FROM projects_test w
     JOIN projects_test t ON t.project_id = w.project_id AND (t.id = w.id OR (w.variant <> '' AND t.base = w.base))
     WHERE w.project_id = %(project_id)s AND w.id = ANY(%(ids)s)
 ), tried AS (
@@ -37,14 +40,32 @@ WITH kin AS (
     WHERE f.project_id = %(project_id)s AND f.signature IN (SELECT signature FROM shown)
         AND f.day BETWEEN %(since)s AND %(until)s
     GROUP BY f.signature
+), ran AS (
+    SELECT k.wanted, k.variant, coalesce(sum(d.n_passed + d.n_failed + d.n_error), 0)::int AS n
+    FROM kin k
+    LEFT JOIN projects_testday d ON d.project_id = %(project_id)s AND d.on_default IN (false, true)
+        AND d.day BETWEEN %(since)s AND %(until)s AND d.test_id = k.id
+    WHERE k.wanted IN (SELECT wanted FROM shown)
+    GROUP BY k.wanted, k.variant
+), hours AS (
+    SELECT h, count(u.number)::int AS n FROM generate_series(0, 23) AS h
+    LEFT JOIN projects_run u ON u.project_id = %(project_id)s AND u.day BETWEEN %(since)s AND %(until)s
+        AND extract(hour FROM u.started_at AT TIME ZONE 'UTC') = h
+    GROUP BY h
+), exposure AS (
+    SELECT r.wanted, json_build_object('runs', json_object_agg(r.variant, r.n),
+        'hours', (SELECT json_agg(n ORDER BY h) FROM hours))::text AS document
+    FROM ran r GROUP BY r.wanted
 )
 SELECT s.wanted, u.started_at, s.seconds, s.variant, coalesce(m.message, ''), g.title, s.signature, s.n, s.is_final,
     (SELECT count(DISTINCT o.test_id) FROM projects_failure o
         JOIN projects_test ot ON ot.project_id = o.project_id AND ot.id = o.test_id
         WHERE o.project_id = %(project_id)s AND o.run_number = s.run_number AND o.test_id <> s.id AND NOT o.in_incident
             AND ot.classname = s.classname AND s.classname <> ''),
-    p.n
+    p.n, CASE WHEN s.place = 1 THEN e.document END, k.median_s, k.framework, k.home, k.name, k.file
 FROM shown s
+JOIN kin k ON k.wanted = s.wanted AND k.id = s.wanted
+JOIN exposure e ON e.wanted = s.wanted
 JOIN projects_run u ON u.project_id = %(project_id)s AND u.number = s.run_number
 JOIN projects_signature g ON g.project_id = %(project_id)s AND g.digest = s.signature
 JOIN spread p ON p.signature = s.signature
@@ -54,26 +75,6 @@ LEFT JOIN LATERAL (
     ORDER BY m.slot LIMIT 1
 ) m ON true
 ORDER BY s.wanted, u.started_at, s.run_number, s.id
-"""
-
-# How often each test ran in each environment, and the hours at which anything ran.
-EXPOSURE = """
-WITH kin AS (
-    SELECT w.id AS wanted, t.id, t.variant, w.median_s, w.framework, w.classname, w.name, w.file FROM projects_test w
-    JOIN projects_test t ON t.project_id = w.project_id AND (t.id = w.id OR (w.variant <> '' AND t.base = w.base))
-    WHERE w.project_id = %(project_id)s AND w.id = ANY(%(ids)s)
-), hours AS (
-    SELECT h, count(u.number)::int AS n FROM generate_series(0, 23) AS h
-    LEFT JOIN projects_run u ON u.project_id = %(project_id)s AND u.day BETWEEN %(since)s AND %(until)s
-        AND extract(hour FROM u.started_at AT TIME ZONE 'UTC') = h
-    GROUP BY h
-)
-SELECT k.wanted, k.variant, k.median_s, k.framework, k.classname, k.name, k.file,
-    coalesce(sum(d.n_passed + d.n_failed + d.n_error), 0)::int, (SELECT array_agg(n ORDER BY h) FROM hours)
-FROM kin k
-LEFT JOIN projects_testday d ON d.project_id = %(project_id)s AND d.on_default IN (false, true)
-    AND d.day BETWEEN %(since)s AND %(until)s AND d.test_id = k.id
-GROUP BY k.wanted, k.variant, k.median_s, k.framework, k.classname, k.name, k.file
 """
 
 RUNNERS = {
@@ -97,19 +98,14 @@ def causes(project: Project, test_ids: Sequence[int], *, until: date) -> dict[in
         "until": until,
         "n_failures": FAILURES_READ,
     }
-    failed: dict[int, list[tuple[FailureSeen, int]]] = defaultdict(list)
+    failed: dict[int, list[Sequence[Any]]] = defaultdict(list)
     for row in rows.fetch(FAILED, values):
-        failed[row[0]].append((_seen(row), row[10]))
-    if not failed:
-        return {}
-    exposure: dict[int, list[Sequence[Any]]] = defaultdict(list)
-    for found in rows.fetch(EXPOSURE, {**values, "ids": list(failed)}):
-        exposure[found[0]].append(found)
-    return {test_id: cause(_history(failed[test_id], exposure[test_id])) for test_id in failed}
+        failed[row[0]].append(row)
+    return {test_id: cause(_history(found)) for test_id, found in failed.items()}
 
 
 def _seen(row: Sequence[Any]) -> FailureSeen:
-    _, at, seconds, environment, message, title, signature, n, is_final, n_beside, _ = row
+    _, at, seconds, environment, message, title, signature, n, is_final, n_beside = row[:10]
     return FailureSeen(
         at=at,
         seconds=seconds,
@@ -123,27 +119,27 @@ def _seen(row: Sequence[Any]) -> FailureSeen:
     )
 
 
-def _history(failed: Sequence[tuple[FailureSeen, int]], exposure: Sequence[Sequence[Any]]) -> FailureHistory:
-    _, _, median_s, framework, classname, name, file, _, hours = exposure[0]
+def _history(found: Sequence[Sequence[Any]]) -> FailureHistory:
+    median_s, framework, classname, name, file = found[0][12:]
+    exposure = json.loads(next(row[11] for row in found if row[11] is not None))
     runner = RUNNERS.get(framework, "")
     return FailureHistory(
-        failures=[seen for seen, _ in failed],
+        failures=[_seen(row) for row in found],
         median_pass_s=median_s,
-        n_runs=sum(row[7] for row in exposure),
-        runs_by_environment={row[1]: row[7] for row in exposure},
+        n_runs=sum(exposure["runs"].values()),
+        runs_by_environment=exposure["runs"],
         runs_by_worker={},
-        runs_by_hour=hours,
-        n_tests_with_signature=_spread_of_commonest(failed),
+        runs_by_hour=exposure["hours"],
+        n_tests_with_signature=_spread_of_commonest(found),
         runner=runner,
         test=_address(runner, classname=classname, name=name, file=file),
     )
 
 
-def _spread_of_commonest(failed: Sequence[tuple[FailureSeen, int]]) -> int:
-    counts: dict[bytes, int] = defaultdict(int)
-    spread = {seen.signature: n_tests for seen, n_tests in failed}
-    for seen, _ in failed:
-        counts[seen.signature] += 1
+def _spread_of_commonest(found: Sequence[Sequence[Any]]) -> int:
+    """Return how many tests failed with the signature that most of these failures have."""
+    counts = Counter(bytes(row[6]) for row in found)
+    spread = {bytes(row[6]): int(row[10]) for row in found}
     return spread[max(counts, key=lambda signature: (counts[signature], signature))]
 
 

@@ -7,22 +7,21 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-from analysis.answers import FlakeRow, FlakeTotals, FlakeWeek, Page
+from analysis.answers import FlakeRow, FlakeTotals, FlakeWeek, NamedTest, Page
 from analysis.queries import of_causes, rows
 from analysis.window import Window
-from projects.models import Project
+from projects.models import Project, title_of
 from projects.vocabulary import Boundary, FlakeStatus
 
 RERUN_SHARE = 0.5  # of a broken run's test time is spent again: the failed jobs, not all of them
-UNWELL = (FlakeStatus.FLAKY, FlakeStatus.ENVIRONMENT_SPECIFIC)  # a suspicion is asked for by name
 
 SORTS = {
     "name": "lower(t.name)",
     "layer": "t.layer",
     "since": "f.since_on",
-    "runs": "n_broken",
+    "runs": "coalesce(c.n_broken, 0)",
     "rate": "f.rate",
-    "cost": "lost",
+    "cost": "coalesce(c.lost, 0)",
 }
 
 # A run is broken by flakes when each test that failed in it to the end is an unreliable one. Its cost, half of its test time
@@ -49,27 +48,47 @@ WITH failed AS (
 """
 
 FLAKES = """
-{costs}, days AS ({days}), s AS ({summed})
-SELECT {test}, {sums}, f.status, f.sentence, f.since_on, coalesce(c.n_broken, 0) AS n_broken, f.n_flakes, f.rate, f.rate_low,
-    f.rate_high, coalesce(c.lost, 0) AS lost, f.proof_runs, coalesce(g.boundary, 0), coalesce(g.title, ''), count(*) OVER ()
-FROM projects_flake f
-JOIN projects_test t ON t.project_id = f.project_id AND t.id = f.test_id
-LEFT JOIN s ON s.test_id = t.id
-LEFT JOIN costs c ON c.test_id = t.id
+{costs}, days AS ({days}), s AS ({summed}), found AS (
+    SELECT {test}, {sums}, f.status, f.sentence, f.since_on, coalesce(c.n_broken, 0) AS n_broken, f.n_flakes, f.rate,
+        f.rate_low, f.rate_high, coalesce(c.lost, 0) AS lost, f.proof_runs, q.until_on, f.owner AS carer, f.cluster,
+        row_number() OVER (PARTITION BY coalesce(f.cluster, -t.id) ORDER BY {order}, c.n_broken DESC, t.id) AS place,
+        row_number() OVER (ORDER BY {order}, coalesce(c.n_broken, 0) DESC, t.id) AS rank
+    FROM projects_flake f
+    JOIN projects_test t ON t.project_id = f.project_id AND t.id = f.test_id
+    LEFT JOIN s ON s.test_id = t.id
+    LEFT JOIN costs c ON c.test_id = t.id
+    LEFT JOIN projects_quarantine q ON q.project_id = f.project_id AND q.test_id = f.test_id AND q.ended_at IS NULL
+        AND q.until_on >= %(today)s
+    WHERE f.project_id = %(project_id)s AND {wanted} AND {filters}
+), shown AS (
+    SELECT *, count(*) OVER () AS n_all FROM found WHERE NOT %(is_joined)s OR place = 1
+    ORDER BY rank LIMIT %(size)s OFFSET %(offset)s
+)
+SELECT x.*, coalesce(g.boundary, 0), coalesce(g.title, '') FROM shown x
 LEFT JOIN LATERAL (
-    SELECT g.boundary, g.title FROM projects_failure x
-    JOIN projects_signature g ON g.project_id = x.project_id AND g.digest = x.signature
-    WHERE x.project_id = f.project_id AND x.test_id = f.test_id AND NOT x.in_incident
-    GROUP BY g.digest, g.boundary, g.title ORDER BY count(*) DESC, max(x.run_number) DESC LIMIT 1
+    SELECT g.boundary, g.title FROM projects_failure x2
+    JOIN projects_signature g ON g.project_id = x2.project_id AND g.digest = x2.signature
+    WHERE x2.project_id = %(project_id)s AND x2.test_id = x.id AND NOT x2.in_incident
+    GROUP BY g.digest, g.boundary, g.title ORDER BY count(*) DESC, max(x2.run_number) DESC LIMIT 1
 ) g ON true
-WHERE f.project_id = %(project_id)s AND f.status = ANY(%(wanted)s) AND {filters}
-ORDER BY {order}, n_broken DESC, t.id LIMIT %(size)s OFFSET %(offset)s
+ORDER BY x.rank
+"""
+
+# Without a status asked for, the list is of those that the overview counts: who flaked in the window.
+WANTED = """EXISTS (SELECT FROM projects_flakeproof p
+    JOIN projects_run u ON u.project_id = p.project_id AND u.number = p.run_number
+    WHERE p.test_id = t.id AND {flaked} AND {runs})"""
+
+MEMBERS = """
+SELECT f.cluster, t.id, t.suite, t.classname, t.name, t.file FROM projects_flake f
+JOIN projects_test t ON t.project_id = f.project_id AND t.id = f.test_id
+WHERE f.project_id = %(project_id)s AND f.cluster = ANY(%(clusters)s) ORDER BY f.cluster, t.id
 """
 
 TOTALS = """
 {costs}
-SELECT (SELECT count(*) FROM projects_flake f JOIN projects_test t ON t.project_id = f.project_id AND t.id = f.test_id
-            WHERE f.project_id = %(project_id)s AND f.status = 2 AND f.last_on >= %(since)s),
+SELECT (SELECT count(*) FROM projects_test t WHERE t.project_id = %(project_id)s AND t.flake_status IN (2, 4, 5, 6)
+            AND {wanted}),
     (SELECT count(*) FROM broken), coalesce((SELECT sum(lost) FROM costs), 0),
     (SELECT count(DISTINCT test_id) FROM projects_flake
         WHERE project_id = %(project_id)s AND status = 2 AND since_on BETWEEN %(since)s AND %(until)s),
@@ -88,8 +107,8 @@ GROUP BY p.test_id
 """
 
 
-def flakes(project: Project, window: Window) -> Page[FlakeRow]:
-    """Which tests lie, and what did they cost in the window? The dearest first."""
+def flakes(project: Project, window: Window, *, is_joined: bool = False) -> Page[FlakeRow]:
+    """Which tests lie, and what did they cost in the window? The dearest first; tests that flake together as one if joined."""
     condition, more = rows.filters(replace(window, statuses=(), outcomes=()))
     statement = FLAKES.format(
         costs=_costs(window),
@@ -97,18 +116,42 @@ def flakes(project: Project, window: Window) -> Page[FlakeRow]:
         summed=rows.SUMMED,
         test=rows.TEST_COLUMNS,
         sums=rows.SUM_COLUMNS,
+        wanted="f.status = ANY(%(wanted)s)" if window.statuses else _flaked(window),
         filters=condition,
         order=rows.order(window.sort, SORTS, default="-cost"),
     )
-    values = _values(project, window, size=window.size, offset=(window.page - 1) * window.size, **more)
+    values = _values(
+        project, window, size=window.size, offset=(window.page - 1) * window.size, is_joined=is_joined, **more
+    )
     found = rows.fetch(statement, values)
     tests = rows.dressed(project, window, [rows.test_row(row) for row in found])
     hints = of_causes.causes(project, [test.id for test in tests], until=window.until)
+    members = _members(project, [row[29] for row in found if row[29] is not None])
     page = tuple(
-        replace(_flake_row(row, test), cause=hints.get(test.id))
+        replace(
+            _flake_row(row, test),
+            cause=hints.get(test.id),
+            beside=tuple(one for one in members.get(row[29], ()) if one.id != test.id),
+        )
         for row, test in zip(found, tests, strict=True)
     )
-    return Page(page, found[0][-1] if found else 0, window.page, window.size)
+    return Page(page, found[0][32] if found else 0, window.page, window.size)
+
+
+def _flaked(window: Window) -> str:
+    return WANTED.format(flaked=rows.FLAKED, runs=rows.RUNS[rows.kind_of(window)])
+
+
+def _members(project: Project, clusters: Sequence[int]) -> dict[int, list[NamedTest]]:
+    """Return the tests that flake together, by cluster."""
+    members: dict[int, list[NamedTest]] = {}
+    if clusters:
+        for cluster, test_id, suite, classname, name, file in rows.fetch(
+            MEMBERS, {"project_id": project.pk, "clusters": list(clusters)}
+        ):
+            title = title_of(suite=suite, classname=classname, name=name, file=file)
+            members.setdefault(cluster, []).append(NamedTest(test_id, title))
+    return members
 
 
 def _costs(window: Window) -> str:
@@ -121,13 +164,17 @@ def _values(project: Project, window: Window, **more: Any) -> dict[str, Any]:
         window,
         rerun_share=RERUN_SHARE,
         after=window.until + timedelta(days=1),
-        wanted=[int(status) for status in window.statuses or UNWELL],
+        wanted=[int(status) for status in window.statuses],
+        today=window.today,
         **more,
     )
 
 
 def _flake_row(row: Sequence[Any], test: Any) -> FlakeRow:
-    status, sentence, since_on, n_broken, n_flakes, rate, low, high, lost, runs, boundary, reason = row[17:29]
+    status, sentence, since_on, n_broken, n_flakes, rate, low, high, lost, runs, muted_until, carer = row[
+        17:29
+    ]
+    boundary, reason = row[33:35]
     return FlakeRow(
         test=test,
         status=FlakeStatus(status),
@@ -142,12 +189,16 @@ def _flake_row(row: Sequence[Any], test: Any) -> FlakeRow:
         proof_runs=tuple(runs),
         boundary=Boundary(boundary),
         reason=reason,
+        owner=carer or test.owner,
+        muted_until=muted_until,
     )
 
 
 def flake_totals(project: Project, window: Window) -> FlakeTotals:
     """How many tests lie, how many runs did they break, and what did that cost?"""
-    found = rows.fetch(TOTALS.format(costs=_costs(window)), _values(project, window))[0]
+    found = rows.fetch(TOTALS.format(costs=_costs(window), wanted=_flaked(window)), _values(project, window))[
+        0
+    ]
     n_tests, n_broken, lost, n_new, n_fixed, n_suspected, n_failing = found
     return FlakeTotals(n_tests, n_broken, float(lost), n_new, n_fixed, n_suspected, n_failing)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from analysis import rollups
@@ -124,7 +124,8 @@ GROUP BY layer
 
 # Tests whose last word in the run was bad, with since when the default branch has failed in them without a pass between.
 VERDICTS_OF_RUN = """
-SELECT f.test_id, t.suite, t.classname, t.name, t.file, t.layer, r.outcome, f.p_flaky, t.flake_status, f.in_incident, s.since
+SELECT f.test_id, t.suite, t.classname, t.name, t.file, t.layer, r.outcome, f.p_flaky, t.flake_status, f.in_incident, s.since,
+    q.reason, q.until_on
 FROM (
     SELECT DISTINCT ON (test_id) test_id, p_flaky, in_incident FROM projects_failure
     WHERE project_id = %(project_id)s AND run_number = %(number)s ORDER BY test_id, attempt DESC
@@ -142,6 +143,8 @@ LEFT JOIN LATERAL (
             WHERE p.project_id = %(project_id)s AND p.test_id = f.test_id AND p.outcome = 1 AND w.is_default_branch
                 AND p.run_number < %(number)s AND p.ran_on >= %(oldest)s), 0)
 ) s ON true
+LEFT JOIN projects_quarantine q ON q.project_id = %(project_id)s AND q.test_id = f.test_id AND q.ended_at IS NULL
+    AND q.until_on >= %(today)s
 ORDER BY f.p_flaky NULLS FIRST, f.test_id LIMIT %(limit)s
 """
 
@@ -294,7 +297,7 @@ def results_of_run(project: Project, number: int, window: Window) -> Page[Result
     return Page(results, found[0][-1] if found else 0, window.page, window.size)
 
 
-def verdicts(project: Project, run_key: str) -> RunVerdicts | None:
+def verdicts(project: Project, run_key: str, *, today: date) -> RunVerdicts | None:
     """What is each failure of this run most likely, the least excusable first? None where no run has the key."""
     run = Run.objects.filter(project=project, key=run_key).first()
     if run is None:
@@ -305,6 +308,7 @@ def verdicts(project: Project, run_key: str) -> RunVerdicts | None:
         "day": run.day,
         "oldest": run.day - timedelta(days=FAILING_DAYS),
         "limit": VERDICTS,
+        "today": today,
     }
     waiting = Upload.objects.filter(
         project=project, run_key=run_key, state__in=[UploadState.RECEIVED, UploadState.PROCESSING]
@@ -320,7 +324,8 @@ def verdicts(project: Project, run_key: str) -> RunVerdicts | None:
 
 
 def _verdict(row: Sequence[Any]) -> FailureVerdict:
-    test_id, suite, classname, name, file, layer, outcome, p_flaky, status, in_incident, since = row
+    test_id, suite, classname, name, file, layer, outcome, p_flaky, status, in_incident, since = row[:11]
+    reason, until_on = row[11:]
     return FailureVerdict(
         test_id=test_id,
         title=title_of(suite=suite, classname=classname, name=name, file=file),
@@ -334,4 +339,6 @@ def _verdict(row: Sequence[Any]) -> FailureVerdict:
         status=FlakeStatus(status),
         failing_since=since,
         in_incident=in_incident,
+        muted_because=reason or "",
+        muted_until=until_on,
     )

@@ -69,7 +69,7 @@ times AS (
     FROM w JOIN projects_flakeproof p ON p.day BETWEEN w.since AND w.until
     JOIN projects_run u ON u.project_id = p.project_id AND u.number = p.run_number
     JOIN projects_test t ON t.project_id = p.project_id AND t.id = p.test_id
-    WHERE p.project_id = ANY(%(ids)s) AND NOT p.in_incident AND {runs} AND t.flake_status IN (2, 4, 5)
+    WHERE p.project_id = ANY(%(ids)s) AND {runs} AND {flaked}
     GROUP BY p.project_id, w.is_now
 )
 SELECT p.id, w.is_now, l.layer, coalesce(amounts.n, 0), coalesce(sums.n_passed, 0), coalesce(sums.n_bad, 0),
@@ -151,7 +151,12 @@ def _suites(ids: Sequence[int], window: Window, *, both: bool) -> dict[tuple[int
 
 
 def _suites_statement(kind: str, *, both: bool) -> str:
-    parts = {"windows": f"{NOW}, {BEFORE}" if both else NOW, "runs": rows.RUNS_OF_KIND[kind], "days": ""}
+    parts = {
+        "windows": f"{NOW}, {BEFORE}" if both else NOW,
+        "runs": rows.RUNS_OF_KIND[kind],
+        "flaked": rows.FLAKED,
+        "days": "",
+    }
     if kind == "branch":
         now = DAYS_OF_BRANCH.format(is_now="true", days=rows.DAYS[kind])
         before = DAYS_OF_BRANCH.format(is_now="false", days=rows.before(rows.DAYS[kind]))

@@ -51,6 +51,9 @@ RUNS = {
     "branch": "u.project_id = %(project_id)s AND u.branch = %(branch)s AND u.day BETWEEN %(since)s AND %(until)s",
 }
 
+# Who flaked: a proof among the runs u, outside of incidents, of a test that is flaky, or was until it was fixed or left.
+FLAKED = """p.project_id = t.project_id AND NOT p.in_incident AND t.flake_status IN (2, 4, 5, 6)"""
+
 TEST_COLUMNS = """t.id, t.suite, t.classname, t.name, t.file, t.layer, t.confidence, t.bucket, t.flake_status, t.variant,
     t.owner, t.last_seen_on"""
 

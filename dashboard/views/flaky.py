@@ -30,7 +30,7 @@ def flaky(request: ProjectRequest) -> HttpResponseBase:
             window=window,
         )
     totals = queries.flake_totals(project, window)
-    rows = queries.flakes(project, window)
+    rows = queries.flakes(project, window, is_joined=True)
     n_runs = 0
     if not rows.n_total and not window.is_filtered and window.page == 1:
         n_runs = queries.totals(project, window).n_runs
@@ -73,6 +73,9 @@ def columns(project: Project) -> list[Column[FlakeRow]]:
         Column("reason", lambda row: row.reason),
         Column("cause", lambda row: row.cause.cause if row.cause else None),
         Column("cause_evidence", lambda row: row.cause.evidence if row.cause else ""),
+        Column("owner", lambda row: row.owner),
+        Column("muted_until", lambda row: row.muted_until),
+        Column("flakes_with", lambda row: " ".join(str(test.id) for test in row.beside)),
         Column("proof_runs", lambda row: " ".join(map(str, row.proof_runs))),
         Column("url", lambda row: f"{url}{row.test.id}"),
     ]

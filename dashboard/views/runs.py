@@ -140,6 +140,7 @@ def run(request: ProjectRequest, number: int) -> HttpResponseBase:
             ("flaky", "Flaky here", answer.flaky[:SHOWN_FAILURES], len(answer.flaky)),
         ],
         "machine": time_words.machine_sentence(queries.machine(project, number)),
+        "remarks": queries.remarks_of_run(project, number) if answer.run.incident_sentence else (),
         "shape": _beside(answer.layers, answer.usual),
         "rows": queries.results_of_run(project, number, request.window),
         "outcomes": [outcome.word for outcome in Outcome],

@@ -47,7 +47,9 @@ def slow(request: ProjectRequest) -> HttpResponseBase:
         "slower": slower[:SHOWN_SLOWER],
         "n_slower": len(slower),
         "past": time_words.bucket_past(queries.bucket_weeks(project, window)),
-        "budgets": [verdicts.budget_line(budget) for budget in queries.budgets(project, window, wants_moves=False)],
+        "budgets": [
+            verdicts.budget_line(budget) for budget in queries.budgets(project, window, wants_moves=False)
+        ],
         "empty": verdicts.past_the_end(rows, window) or verdicts.no_match(window),
     }
     return page.render(request, "slow.html", context, place="slow", offers=OFFERS)

@@ -10,8 +10,9 @@ from django.views.decorators.http import require_safe
 
 from analysis import queries, wishes
 from analysis.answers import TestRow
-from dashboard import charts, export, page, parts, stories, verdicts
+from dashboard import care, charts, export, page, parts, stories, verdicts
 from dashboard.export import Column
+from dashboard.forms import CareForm, FixedForm, MuteForm
 from dashboard.page import ProjectRequest, project_page
 from projects.models import Project
 
@@ -77,6 +78,7 @@ def test(request: ProjectRequest, test_id: int) -> HttpResponse:
     answer = queries.test(project, window, test_id)
     if answer is None:
         raise Http404("No such test.")
+    cared = queries.care(project, test_id, today=window.today)
     limits = wishes.limits(project.timing_limits).get(answer.row.layer)
     run_url = reverse("run", args=[project.slug, 0])
     context = {
@@ -86,6 +88,11 @@ def test(request: ProjectRequest, test_id: int) -> HttpResponse:
         "since": stories.since_words(answer),
         "facts": stories.test_facts(answer),
         "votes": stories.votes(answer),
+        "care": cared,
+        "fix": care.fix_sentence(cared),
+        "care_form": CareForm(initial={"note": cared.note, "owner": cared.owner}, prefix=None),
+        "mute_form": MuteForm(),
+        "fixed_form": FixedForm(initial={"commit": cared.fixed_commit}),
         "cause": queries.causes(project, [test_id], until=window.until).get(test_id),
         "limits": parts.limit_words(limits),
         "chart": charts.durations(
@@ -97,7 +104,6 @@ def test(request: ProjectRequest, test_id: int) -> HttpResponse:
         ),
         "shifts": answer.shifts,
         "results": answer.results,
-        "passes_needed": stories.passes_needed(answer.flake.rate if answer.flake else None),
         "rules_url": page.urls(project)["settings-rules"],
     }
     return page.render(request, "test.html", context, place="tests", offers=("outcome",))

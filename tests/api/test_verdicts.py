@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from projects.models import Failure
-from tests.factories import Shop, a_history, a_shop, failed, passed, record, report
+from projects import care
+from projects.models import Failure, Quarantine
+from tests.factories import Shop, a_history, a_shop, a_test_named, failed, passed, record, report
 
 pytestmark = pytest.mark.django_db
 
@@ -129,3 +132,68 @@ def test_an_unknown_run_and_another_projects_run_are_the_same() -> None:
 
 def test_a_verdict_needs_a_token() -> None:
     assert Client().get("/api/v1/runs/r1/verdict").status_code == 401
+
+
+# --- quarantine
+
+
+def mute(shop: Shop, name: str) -> None:
+    """Mute a test for two weeks."""
+    test_id = a_test_named(shop, name).id
+    care.mute(shop.project, test_id, reason="sandbox is down", n_days=14, by=shop.owner, now=timezone.now())
+
+
+def quarantine(shop: Shop) -> Any:
+    """Ask for the muted tests."""
+    answer = Client().get("/api/v1/quarantine", headers={"authorization": f"Bearer {shop.token}"})
+    assert answer.status_code == 200
+    return answer.json()["tests"]
+
+
+def test_a_muted_failure_is_named_with_its_reason_and_keeps_its_verdict() -> None:
+    shop = a_shop()
+    record(shop, report(failed("a"), failed("b")), run="r1", branch="topic")
+    mute(shop, "a")
+
+    failures = {failure["name"]: failure for failure in verdict(shop, "r1").json()["failures"]}
+
+    until = (timezone.now() + timedelta(days=14)).date().isoformat()
+    assert failures["a"]["quarantine"] == {"reason": "sandbox is down", "until_on": until}
+    assert failures["a"]["verdict"] == failures["b"]["verdict"]
+    assert f"Muted until {until}: sandbox is down" in failures["a"]["sentence"]
+    assert failures["b"]["quarantine"] is None
+
+
+def test_the_muted_tests_are_told_with_reason_person_and_last_day() -> None:
+    shop = a_shop()
+    record(shop, report(passed("a"), passed("b")), run="r1")
+    mute(shop, "a")
+
+    (muted,) = quarantine(shop)
+
+    assert (muted["name"], muted["reason"], muted["by"]) == ("a", "sandbox is down", shop.owner.username)
+    assert muted["until_on"] == (timezone.now() + timedelta(days=14)).date().isoformat()
+
+
+def test_a_quarantine_that_is_over_mutes_nothing_even_before_upkeep() -> None:
+    shop = a_shop()
+    record(shop, report(failed("a")), run="r1")
+    mute(shop, "a")
+    Quarantine.objects.update(until_on=timezone.now().date() - timedelta(days=1))
+
+    (failure,) = verdict(shop, "r1").json()["failures"]
+
+    assert quarantine(shop) == []
+    assert failure["quarantine"] is None
+
+
+def test_another_projects_quarantine_is_not_told() -> None:
+    mine, theirs = a_shop("Mine"), a_shop("Theirs")
+    record(theirs, report(failed("a")), run="r1")
+    mute(theirs, "a")
+
+    assert quarantine(mine) == []
+
+
+def test_the_quarantine_needs_a_token() -> None:
+    assert Client().get("/api/v1/quarantine").status_code == 401

@@ -694,6 +694,24 @@ def test_a_crash_is_never_taken_for_failed_tests(exit_code: int, command: list[s
     assert trophycase.may_be_tests(exit_code, command) is expected
 
 
+def test_a_muted_failure_is_forgiven_whatever_its_probability() -> None:
+    muted = {**failure(0.1), "quarantine": {"reason": "sandbox is down", "until_on": "2026-12-01"}}
+    both = verdicts(0.95, n_failures=2) | {"failures": [failure(0.95), muted]}
+
+    alone = trophycase.ruling(verdicts(n_failures=1) | {"failures": [muted]}, p=0.9, n_own_bad=1)
+    together = trophycase.ruling(both, p=0.9, n_own_bad=2)
+
+    assert (alone.is_forgiven, alone.why) == (True, "1 failure, muted")
+    assert together.why == "2 failures, known to be flaky (P at least 0.90) or muted (1)"
+
+
+def test_a_muted_failure_forgives_no_other() -> None:
+    muted = {**failure(None), "quarantine": {"reason": "r", "until_on": "2026-12-01"}}
+    answer = verdicts(n_failures=2) | {"failures": [muted, failure(0.2)]}
+
+    assert not trophycase.ruling(answer, p=0.9).is_forgiven
+
+
 def test_the_summary_is_markdown_that_test_names_cannot_break() -> None:
     told = trophycase.ruling(verdicts(0.95), p=0.9)
 

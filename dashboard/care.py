@@ -1,0 +1,25 @@
+"""What the pages say of decisions about tests: the fix verdict, and what people did.
+
+Pure: answers in, words out.
+"""
+
+from __future__ import annotations
+
+from analysis.answers import Care
+from dashboard.format import commit, count, percent, plural
+
+
+def fix_sentence(care: Care) -> str:
+    """Say what the passes since the last failure prove: "failed 6 of 120; 41 clean runs since; …"."""
+    if not care.was_flaky or not care.n_failed:
+        return ""
+    head = f"It failed in {count(care.n_failed)} of {plural(care.n_tried, 'run')}"
+    since = f" since {commit(care.fixed_commit)}, marked as its fix" if care.fixed_commit else " since"
+    if not care.n_quiet:
+        needed = plural(care.n_passes_needed, "pass", "passes")
+        return f"{head}, the last of them too. {needed} in a row would show a fix with 95 %."
+    clean = plural(care.n_quiet, "clean run")
+    chance = f"were it unfixed, the chance of that would be {percent(care.p_unfixed)}"
+    if not care.is_flaky:
+        return f"{head}, with {clean}{since}: taken as fixed; {chance}."
+    return f"{head}, with {clean}{since}; {chance}. {plural(care.n_passes_needed, 'run gives', 'runs give')} 95 %."

@@ -1,0 +1,13 @@
+"""The lock under which a project's results and verdicts change: one upload, or one decision, at a time."""
+
+from __future__ import annotations
+
+from django.db import connection
+
+LOCK_SPACE = 7_242  # the class of the advisory locks that keep one project's uploads apart
+
+
+def hold(project_id: int) -> None:
+    """Wait for the project's turn; the lock ends with the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_SPACE, project_id])
