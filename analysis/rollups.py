@@ -14,6 +14,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from analysis import timing
+from projects.models import Project
 
 # A timed pass is two bytes: the bin of its duration, as analysis.timing numbers them.
 TIMING = f"""CASE WHEN {{outcome}} = 1 AND {{seconds}} > 0 THEN substr(int4send(least({timing.LAST_BIN}, greatest(0,
@@ -264,12 +265,24 @@ def relayer(project_id: int, *, since: date, until: date) -> None:
     values: dict[str, Any] = {"project_id": project_id, "since": since, "until": until}
     with connection.cursor() as cursor:
         _replace_layer_days(cursor, values)
-        _replace_run_layers(cursor, values)
+        kept_since = results_since(project_id)
+        if kept_since <= until:
+            _replace_run_layers(cursor, values | {"since": max(since, kept_since)})
+
+
+def results_since(project_id: int) -> date:
+    """Return the first day whose results retention has left whole; what is older lives on in sums alone."""
+    found = Project.objects.filter(pk=project_id).values_list("results_since", flat=True).first()
+    return found or date.min
 
 
 def rebuild(project_id: int) -> None:
-    """Make every sum of the project again from its record, a month at a time so that no step is long."""
-    for since, until in months(project_id):
+    """Make every sum again whose results are kept, a month at a time so that no step is long."""
+    kept_since = results_since(project_id)
+    for first, until in months(project_id):
+        since = max(first, kept_since)
+        if until < since:
+            continue
         values: dict[str, Any] = {"project_id": project_id, "since": since, "until": until}
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from analysis import bucket_weeks, flaking, refresh, together
-from projects import care
+from projects import care, retention
 from projects.models import Project
 from projects.partitions import ensure_months
 
@@ -41,9 +41,10 @@ def ask_for_reclassification(project_id: int) -> None:
 
 @shared_task
 def upkeep(**_: object) -> None:
-    """Make next month's partitions, and look at every verdict, median and layer again with what the day brought."""
+    """Make the next partitions, delete what is old, and look again at every verdict, median and layer."""
     now = timezone.now()
     ensure_months({now.date(), now.date() + timedelta(days=31)})
+    retention.keep_house(now)
     for project_id in Project.objects.order_by("id").values_list("id", flat=True):
         flaking.age(project_id, now=now)
         together.join(project_id, today=now.date())

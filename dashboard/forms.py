@@ -193,6 +193,36 @@ class TokenForm(Form):
         return _visible(str(self.cleaned_data["name"]))
 
 
+class KeepForm(Form):
+    """How many days the bodies of uploads, results and sums are kept."""
+
+    keep_bodies_days = forms.IntegerField(
+        label="Bodies of uploads, in days",
+        min_value=1,
+        max_value=36_500,
+        help_text="What CI sent, to be read again.",
+    )
+    keep_results_days = forms.IntegerField(
+        label="Results, in days", min_value=30, max_value=36_500, help_text="Each test in each run."
+    )
+    keep_sums_days = forms.IntegerField(
+        label="Sums and failures, in days",
+        min_value=30,
+        max_value=36_500,
+        help_text="What trends and charts are made of.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse sums that end before the results that they are made of."""
+        values = dict(super().clean() or {})
+        results, sums = values.get("keep_results_days"), values.get("keep_sums_days")
+        if results is not None and sums is not None and sums < results:
+            self.add_error(
+                "keep_sums_days", f"Sums are made of results: keep them for {results} days at least."
+            )
+        return values
+
+
 class CareForm(Form):
     """What people say of a test: a note, and who looks after it."""
 

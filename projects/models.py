@@ -69,6 +69,10 @@ class Project(models.Model):
     sends_letter = models.BooleanField(default=True)
     n_runs = models.PositiveIntegerField(default=0)
     n_tests = models.PositiveIntegerField(default=0)
+    keep_bodies_days = models.PositiveIntegerField(default=30, validators=[MinValueValidator(1)])
+    keep_results_days = models.PositiveIntegerField(default=400, validators=[MinValueValidator(30)])
+    keep_sums_days = models.PositiveIntegerField(default=800, validators=[MinValueValidator(30)])
+    results_since = models.DateField(null=True)  # retention has deleted the results before this day
     reclassify_wanted_at = models.DateTimeField(null=True)
     reclassified_at = models.DateTimeField(null=True)
     n_reclassified = models.PositiveIntegerField(default=0)

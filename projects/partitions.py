@@ -82,15 +82,21 @@ def note_new_results(day: date, n: int) -> None:
         )
 
 
-def drop_months_before(table: str, day: date) -> list[str]:
-    """Drop the partitions of the table that end on or before the day; return their names."""
-    last = name_of(table, month_of(day))
+def partitions(table: str) -> list[str]:
+    """Return the names of the table's partitions, oldest first."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass ORDER BY 1",
             [table],
         )
-        over = [name for (name,) in cursor.fetchall() if name < last]
+        return [name for (name,) in cursor.fetchall()]
+
+
+def drop_months_before(table: str, day: date) -> list[str]:
+    """Drop the partitions of the table that end on or before the day; return their names."""
+    last = name_of(table, month_of(day))
+    over = [name for name in partitions(table) if name < last]
+    with connection.cursor() as cursor:
         for name in over:
             cursor.execute(f"DROP TABLE {name}")
     _made.difference_update({known for known in _made if known[1] in over})

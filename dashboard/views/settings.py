@@ -29,6 +29,7 @@ from dashboard import drafts, page
 from dashboard.forms import (
     DeleteForm,
     InviteForm,
+    KeepForm,
     LetterForm,
     LimitsForm,
     RenameForm,
@@ -39,6 +40,7 @@ from dashboard.forms import (
 from dashboard.page import ProjectRequest
 from projects import access, changes
 from projects.changes import LastOwner
+from projects.models import Project
 from projects.vocabulary import Role, TargetKind
 
 SECTIONS = (
@@ -302,6 +304,10 @@ def danger(request: ProjectRequest) -> HttpResponseBase:
     now = {"name": request.project.name, "default_branch": request.project.default_branch}
     rename = RenameForm(request.POST if wants == "name" else None, initial=now)
     delete = DeleteForm(request.POST if wants == "delete" else None, expected=request.project.slug)
+    keep = KeepForm(request.POST if wants == "keep" else None, initial=_kept(request.project))
+    if wants == "keep" and keep.is_valid():
+        changes.set_fields(request.project, **keep.cleaned_data)
+        return said(request, "settings-danger", "Saved. What is older is deleted in the coming nights.")
     if wants == "name" and rename.is_valid():
         changes.set_fields(request.project, **rename.cleaned_data)
         return said(request, "settings-danger", "The name and the branch are saved.")
@@ -309,8 +315,13 @@ def danger(request: ProjectRequest) -> HttpResponseBase:
         changes.delete_project(request.project)
         messages.success(request, f"{request.project.name} and all that was recorded of it are deleted.")
         return redirect("projects")
-    context = {"rename": rename, "delete": delete}
-    return show(request, "settings-danger", context, status=422 if rename.errors or delete.errors else 200)
+    context = {"rename": rename, "keep": keep, "delete": delete}
+    is_wrong = bool(rename.errors or keep.errors or delete.errors)
+    return show(request, "settings-danger", context, status=422 if is_wrong else 200)
+
+
+def _kept(project: Project) -> dict[str, int]:
+    return {name: getattr(project, name) for name in KeepForm.base_fields}
 
 
 @require_safe

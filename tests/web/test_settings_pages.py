@@ -343,3 +343,17 @@ def test_a_saved_rule_is_seen_on_the_test(shop: Shop) -> None:
 
     assert before != Layer.E2E
     assert "Cart › adds" in preview
+
+
+def test_an_owner_says_how_long_data_is_kept() -> None:
+    shop = a_shop()
+    page = f"/p/{shop.project.slug}/settings/danger"
+    wanted = {"change": "keep", "keep_bodies_days": 7, "keep_results_days": 90}
+
+    wrong = shop.browser().post(page, {**wanted, "keep_sums_days": 60})
+    right = shop.browser().post(page, {**wanted, "keep_sums_days": 365})
+
+    shop.project.refresh_from_db()
+    assert (wrong.status_code, right.status_code) == (422, 302)
+    assert "for 90 days at least" in wrong.content.decode()
+    assert (shop.project.keep_bodies_days, shop.project.keep_sums_days) == (7, 365)

@@ -1,0 +1,28 @@
+"""`manage.py rebuild SLUG`: make the sums of a project again from its results, a month at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from analysis import rollups
+from projects.models import Project
+
+
+class Command(BaseCommand):
+    """Make every sum again whose results are kept; uploads are recorded in between."""
+
+    help = "Make the sums of a project again from its results, a month at a time."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the project's slug."""
+        parser.add_argument("slug")
+
+    def handle(self, *args: Any, slug: str, **options: Any) -> None:
+        """Rebuild the sums of the project."""
+        project = Project.objects.filter(slug=slug).first()
+        if project is None:
+            raise CommandError(f"There is no project {slug}. The address of a project is /p/<slug>/.")
+        rollups.rebuild(project.pk)
+        self.stdout.write(f"The sums of {project.name} are made again.")
