@@ -142,11 +142,11 @@ def judge_buckets(
     *,
     until: date,
     limits: Mapping[Layer, timing.Limits],
-    wants_medians: bool = False,
+    kept_before: Mapping[int, tuple[int, float | None]] | None = None,
 ) -> None:
     """Judge the median of the last passes of these tests (id, layer, bucket before), and keep what changed.
 
-    A row is written only for a new bucket, or for every test that was timed when `wants_medians`.
+    A row is written for a new bucket; and, where `kept_before` has bucket and median as they are kept, for a new median.
     """
     last = _last_bins(project.pk, [test_id for test_id, _, _ in tests], until=until)
     kept: list[tuple[int, int, float]] = []
@@ -158,7 +158,8 @@ def judge_buckets(
         judged = timing.bucket(
             median_s, layer=Layer(layer), n_timed=len(bins), before=TimingBucket(before), limits=limits
         )
-        if judged != before or wants_medians:
+        known = kept_before.get(test_id) if kept_before else None
+        if (judged, median_s) != known if known else judged != before:
             kept.append((test_id, int(judged), median_s))
     if kept:
         ids, buckets, medians = (list(column) for column in zip(*kept, strict=True))
@@ -257,7 +258,8 @@ def _reclassify_batch(
         (test.id, int(verdict.layer), 0 if is_afresh or test.id in moved else test.bucket)
         for test, verdict in pairs
     ]
-    judge_buckets(project, judged, until=day, limits=limits, wants_medians=True)
+    kept = {test.id: (test.bucket, test.median_s) for test in batch}
+    judge_buckets(project, judged, until=day, limits=limits, kept_before=kept)
     return len(moved)
 
 

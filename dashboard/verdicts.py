@@ -20,6 +20,7 @@ from analysis.answers import (
     TestRow,
     Totals,
 )
+from analysis.budgets import WARN_SHARE
 from analysis.shape import Target
 from analysis.window import ALL_BRANCHES, LONGEST_DAYS, PRESETS, Window
 from dashboard.format import (
@@ -347,9 +348,6 @@ class BudgetLine:
     width: int
     look: str
     is_over: bool
-
-
-WARN_SHARE = 0.8
 
 
 def budget_line(budget: BudgetAnswer) -> BudgetLine:

@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from analysis.answers import BudgetAnswer, Page, SlowRow, SlowTotals, TestRow
+from analysis.budgets import forecast
 from analysis.queries import rows
 from analysis.window import Window
 from projects.models import Project
@@ -153,25 +154,9 @@ def _budget(
 ) -> BudgetAnswer:
     if run_s is None:
         return BudgetAnswer(layer, limit_s, None, None, None, 0)
-    crosses_on = _crossing(spent, run_s, limit_s, today=today)
+    crosses = forecast(spent, run_s=run_s, limit_s=limit_s, until=today)
+    crosses_on = crosses.crosses_on if crosses else None
     return BudgetAnswer(layer, limit_s, run_s, run_s / limit_s, crosses_on, n_to_move)
-
-
-def _crossing(
-    spent: Sequence[tuple[date, float]], run_s: float, limit_s: float, *, today: date
-) -> date | None:
-    """Extend the median slope between weekly medians (Theil-Sen) to the limit; None when it is not rising or far off."""
-    weeks: dict[int, list[float]] = {}
-    for day, seconds in spent:
-        weeks.setdefault((today - day).days // 7, []).append(seconds)
-    points = [(-age, median(found)) for age, found in sorted(weeks.items())]
-    slopes = [(y2 - y1) / (x2 - x1) for i, (x1, y1) in enumerate(points) for x2, y2 in points[i + 1 :]]
-    if len(points) < 4 or run_s >= limit_s:
-        return None
-    slope = median(slopes)
-    if slope <= 0 or (limit_s - run_s) / slope > 52:
-        return None
-    return today + timedelta(weeks=(limit_s - run_s) / slope)
 
 
 def _fewest(project: Project, window: Window, over: Mapping[Layer, float]) -> dict[Layer, int]:
