@@ -106,7 +106,7 @@ def test_an_answer_that_drips_is_cut_off() -> None:
     with http_receiver() as receiver:
         receiver.drips = True
 
-        with pytest.raises(posting.Unreachable, match="No answer within 0.3 seconds"):
+        with pytest.raises(posting.Unreachable, match=r"No answer within 0\.3 seconds"):
             post(receiver.url, seconds=0.3)
 
 
