@@ -1178,7 +1178,11 @@ def ruling(answer: Mapping[str, Any], *, p: float, n_own_bad: int = 0) -> Ruling
         n_muted = sum(1 for failure in failures if is_muted(failure))
         why = f"{_n(n_failures, 'failure')}, known to be flaky (P at least {p:.2f})"
         if n_muted:
-            why = f"{why} or muted ({n_muted})" if n_muted < n_failures else f"{_n(n_failures, 'failure')}, muted"
+            why = (
+                f"{why} or muted ({n_muted})"
+                if n_muted < n_failures
+                else f"{_n(n_failures, 'failure')}, muted"
+            )
         return Ruling(is_forgiven=True, why=why, failures=failures, url=answer["url"])
     return Ruling(is_forgiven=False, why=why, failures=failures, url=answer["url"])
 

@@ -78,6 +78,7 @@ def test_a_real_history_is_recorded_with_its_counts(package: str) -> None:
     for run in runs_of(package):
         upload = record_run(shop, package, run)
 
+        assert upload.run_number is not None
         n_failed = Failure.objects.filter(run_number=upload.run_number, is_final=True).count()
         assert upload.state == UploadState.DONE
         assert upload.n_failed + upload.n_error == n_failed
