@@ -10,11 +10,15 @@ from collections.abc import Mapping
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern, path
+from django.utils import timezone
 
+from analysis import queries
 from ingest.clients import builds, door
 from ingest.formats import mergify as reader
 from ingest.formats import otlp
 from ingest.refusals import Refusal
+
+QUARANTINED = "quarantined"
 
 
 def refuse(refusal: Refusal) -> object:
@@ -44,14 +48,10 @@ def traces(request: HttpRequest, owner: str, repository: str) -> HttpResponse:
 def states(request: HttpRequest, owner: str, repository: str) -> HttpResponse:
     """Answer the names of the tests that are quarantined, all of them at once."""
     project, _ = door.project_of(request)
-    asked = request.GET.get("state", "quarantined")
-    names = quarantined_names(project.pk) if asked == "quarantined" else []
+    asked = request.GET.get("state", QUARANTINED)
+    muted = queries.quarantine(project, today=timezone.now().date()) if asked == QUARANTINED else ()
+    names = dict.fromkeys(".".join(filter(None, (one.classname, one.name))) for one in muted)
     return JsonResponse({"test_states": [{"test_name": name, "state": asked} for name in names]})
-
-
-def quarantined_names(project_id: int) -> list[str]:
-    """Return what the client calls the quarantined tests; there is no quarantine yet."""
-    return []
 
 
 def fields(resource: Mapping[str, otlp.Value]) -> dict[str, str]:

@@ -15,9 +15,10 @@ from django.utils import timezone
 
 from ingest.clients import codecov
 from ingest.tasks import process_upload
+from projects import care
 from projects.models import Result, Run, Test, Token, Upload
 from projects.vocabulary import Outcome, UploadState
-from tests.factories import Shop, a_shop, failed, passed, record, report
+from tests.factories import Shop, a_shop, a_test_named, failed, passed, record, report
 
 pytestmark = pytest.mark.django_db
 
@@ -507,13 +508,40 @@ def test_what_is_no_trace_is_refused(content: bytes) -> None:
     assert "OTLP" in answer.json()["detail"]
 
 
-def test_mergify_hears_of_no_quarantined_test_while_there_is_none() -> None:
-    answer = Client().get(
-        "/v1/ci/o/repositories/r/test-states?state=quarantined&branch_name=main",
-        headers={"authorization": f"Bearer {a_shop().token}"},
+def mergify_states(shop: Shop, state: str = "quarantined") -> Any:
+    """Ask for the tests in a state, as Mergify's client does."""
+    return (
+        Client()
+        .get(
+            f"/v1/ci/o/repositories/r/test-states?state={state}&branch_name=main&per_page=100",
+            headers={"authorization": f"Bearer {shop.token}"},
+        )
+        .json()["test_states"]
     )
 
-    assert answer.json() == {"test_states": []}
+
+def test_mergify_hears_which_tests_are_muted() -> None:
+    shop, other = a_shop("Mine"), a_shop("Theirs")
+    record(shop, report(failed("a"), failed("b", classname="")))
+    record(other, report(failed("c")))
+    mute(shop, "a")
+    mute(shop, "b")
+    mute(other, "c")
+
+    names = [one["test_name"] for one in mergify_states(shop)]
+
+    assert sorted(names) == ["b", "shop.Cart.a"]
+    assert mergify_states(shop, "healthy") == []
+
+
+def test_mergify_hears_of_no_muted_test_while_there_is_none() -> None:
+    assert mergify_states(a_shop()) == []
+
+
+def mute(shop: Shop, name: str) -> None:
+    """Mute a test for two weeks."""
+    test_id = a_test_named(shop, name).id
+    care.mute(shop.project, test_id, reason="sandbox", n_days=14, by=shop.owner, now=timezone.now())
 
 
 def launchable(shop: Shop, content: bytes, session: str = "nameless/test_sessions/0") -> Any:

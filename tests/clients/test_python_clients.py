@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
+from projects import care
 from projects.models import Upload
-from tests.clients.sending import COMMIT, GITHUB, RESULTS, Clients, outcomes, recorded, run
-from tests.factories import a_shop
+from tests.clients.sending import COMMIT, GITHUB, RESULTS, TWIN, Clients, Said, outcomes, recorded, run
+from tests.factories import a_shop, a_test_named, send
 from tests.processes import LiveApp
 
 pytestmark = pytest.mark.timeout(600)  # the first of them installs the clients
@@ -125,6 +127,22 @@ def test_mergifys_cli_sends_its_traces(live_app: LiveApp, python_clients: Client
     assert "1 report uploaded" in said.text
     assert (upload.run_key, upload.branch, upload.job, upload.attempt) == ("github-99", "topic", "test", 2)
     assert outcomes(shop) == RESULTS
+
+
+def test_mergifys_cli_lets_a_muted_failure_pass(
+    live_app: LiveApp, python_clients: Clients, tmp_path: Path
+) -> None:
+    shop = a_shop()
+    send(shop, TWIN.read_bytes(), run="before")
+    recorded(shop, said=Said(0, ""))
+    test_id = a_test_named(shop, "test_bad").id
+    care.mute(shop.project, test_id, reason="sandbox", n_days=14, by=shop.owner, now=timezone.now())
+    environ = {**GITHUB, "MERGIFY_API_URL": live_app.url, "MERGIFY_TOKEN": shop.token}
+
+    said = run(python_clients, tmp_path, *MERGIFY, environ=environ)
+
+    assert said.code == 0, said.text
+    assert "1/1 failures quarantined" in said.text
 
 
 def test_mergifys_cli_blocks_with_a_wrong_token(
