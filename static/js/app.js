@@ -89,10 +89,23 @@ function syncFilters() {
     control.value = value;
     control.closest(".picker")?.classList.toggle("picker-set", control.matches("select") && value !== control.dataset.default);
   }
+  syncMenus(params);
   for (const name of ["sort", "by"]) {
     if (!params.get(name) || form.elements[name]) continue;
     const kept = Object.assign(document.createElement("input"), { type: "hidden", name, value: params.get(name) });
     form.append(kept);
+  }
+}
+
+// The menus of dates and views stay open while results are swapped; what they send along follows the address.
+function syncMenus(params) {
+  for (const field of all("#more input[name=query]")) field.value = location.search;
+  const dates = one("#more form[method=get]");
+  if (!dates) return;
+  for (const kept of all("input[type=hidden]", dates)) kept.remove();
+  for (const [name, value] of params) {
+    if (["window", "since", "until", "page"].includes(name)) continue;
+    dates.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
   }
 }
 
