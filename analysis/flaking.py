@@ -504,6 +504,7 @@ def age(project_id: int, *, now: datetime) -> int:
         if judged.status != flake.status:
             n_changed += 1
             statuses[flake.test_id] = judged.status
+        if judged.status != flake.status or judged.rule[:500] != flake.sentence:
             Flake.objects.filter(pk=flake.pk).update(status=judged.status, sentence=judged.rule[:500])
     with connection.cursor() as cursor:
         cursor.execute(

@@ -53,7 +53,9 @@ SELECT {columns}, b.seconds,
     p.number, (SELECT count(*) FROM projects_result r
         WHERE r.project_id = %(project_id)s AND r.run_number = p.number AND r.ran_on = p.day AND NOT EXISTS (
             SELECT FROM projects_result h WHERE h.project_id = %(project_id)s AND h.test_id = r.test_id
-                AND h.run_number = %(number)s AND h.ran_on = u.day))
+                AND h.run_number = %(number)s AND h.ran_on = u.day)),
+    (SELECT count(DISTINCT f.test_id) FROM projects_failure f
+        WHERE f.project_id = %(project_id)s AND f.run_number = %(number)s AND f.in_incident)
 FROM projects_run u
 LEFT JOIN LATERAL (
     SELECT seconds FROM projects_run b
@@ -200,19 +202,19 @@ def run(project: Project, number: int) -> RunAnswer | None:
     if not found:
         return None
     row = run_row(found[0])
-    before, after, same_branch, n_missing = found[0][22:26]
+    before, after, same_branch, n_missing, n_incident = found[0][22:27]
     values |= {"branch": row.branch, "started_at": row.started_at, "n_usual": USUAL_RUNS}
     layers = rows.fetch(LAYERS, values)
     failures = _failures(values)
     standing = [failure for failure, is_flaky, in_incident in failures if not is_flaky and not in_incident]
-    incident = [failure for failure, is_flaky, in_incident in failures if in_incident and not is_flaky]
+    incident = [failure for failure, _, in_incident in failures if in_incident]
     return RunAnswer(
         run=row,
         failed_new=tuple(f for f in standing if f.failing_since is None),
         failed_before=tuple(f for f in standing if f.failing_since is not None),
-        flaky=tuple(failure for failure, is_flaky, _ in failures if is_flaky),
+        flaky=tuple(one for one, is_flaky, in_incident in failures if is_flaky and not in_incident),
         incident=tuple(incident),
-        n_incident=row.n_bad if row.is_incident else len(incident),
+        n_incident=n_incident,
         new_tests=_new_tests(values),
         n_missing=n_missing,
         layers=_layers(layers, is_here=True),

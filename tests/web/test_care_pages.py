@@ -287,3 +287,15 @@ def test_expiry_touches_no_other_project(shop: Shop) -> None:
 
     assert care.expire(a_shop("Other").project.pk, now=timezone.now()) == 0
     assert Quarantine.objects.get().ended_at is None
+
+
+def test_an_outage_that_a_later_attempt_passed_is_left_out_and_not_flaky() -> None:
+    shop = a_shop("Web")
+    number = an_outage(shop)
+    cases = [passed(f"t{n}", classname=f"shop.Suitet{n}") for n in range(20)]
+    record(shop, report(*cases), run="o3", commit="o3", attempt="2")
+
+    text = shop.browser().get(f"/p/{shop.project.slug}/runs/{number}").content.decode()
+
+    assert "Left out by the incident (20)" in text
+    assert "Flaky here" not in text
