@@ -10,8 +10,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from ingest.record import LOCK_SPACE
 from ingest.tasks import process_upload, sweep_uploads
+from projects.locks import LOCK_SPACE
 from projects.models import Upload
 from projects.vocabulary import UploadState
 from tests.factories import Shop, a_shop, failed, passed, record, report, retried, send, skipped
@@ -54,7 +54,7 @@ CREATE CONSTRAINT TRIGGER hold AFTER UPDATE ON projects_upload DEFERRABLE INITIA
 
 def a_mixed_report(first: str = "a") -> bytes:
     """Return a report that touches every table: new tests, a failure, a retry, and a break at the end."""
-    cases = [passed(first), failed("b"), retried("c"), skipped("d"), passed("e")]
+    cases = [passed(first), failed("b", message=f"{first} broke"), retried("c"), skipped("d"), passed("e")]
     whole = report(*cases, passed("cut off"))
     return whole[: whole.index(b'name="cut off"')]
 
