@@ -155,7 +155,10 @@ def after_upload(project: Project, run: Run, part: Part) -> None:
     told = dict(judged.updates)
     changed = [*judged.changed, *_confirmed_by_retry(still_open, seen, part, failing)]
     for past in changed:
-        told |= _follow(project, past, states)
+        again = _follow(project, past, states)
+        _keep_numbers(project.pk, past.seen.run, again)
+        told = {**again, **told}  # what this run says of a test is the newer word
+    _keep_numbers(project.pk, run.number, judged.updates)
     if states:
         _keep(project, run, states, told, passed, at=seen.at)
     _keep_incident(project, run, seen, judged, failing)
@@ -351,7 +354,6 @@ def _keep(
         ],
         ignore_conflicts=True,
     )
-    _keep_numbers(project.pk, run.number, told)
 
 
 def keep_states(
