@@ -26,7 +26,9 @@ def shop() -> Shop:
 def run(shop: Shop, key: str, *cases: str, hours_ago: float = 0, **fields: str) -> None:
     """Record a run."""
     at = timezone.now() - timedelta(hours=hours_ago)
-    record(shop, report(*cases), run=key, commit=f"c{key.replace('/', '-')}", started_at=at.isoformat(), **fields)
+    record(
+        shop, report(*cases), run=key, commit=f"c{key.replace('/', '-')}", started_at=at.isoformat(), **fields
+    )
 
 
 def some_runs(shop: Shop, *cases: str, n: int = 4) -> None:
