@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import redis
 from django.conf import settings
 from django.db import connections
 
 from config import embedded, env
 from config.celery import app as celery_app
 from tests import processes
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -104,9 +106,29 @@ def _live_app(
 
 
 @pytest.fixture
-def live_app(_live_app: processes.LiveApp, transactional_db: None) -> processes.LiveApp:
-    """Return a running server and worker on this process's database, which is emptied after the test."""
-    return _live_app
+def live_app(
+    _live_app: processes.LiveApp, services: embedded.Services, transactional_db: None
+) -> Iterator[processes.LiveApp]:
+    """Return a running server and worker on this process's database, which is emptied after the test.
+
+    Emptying waits for both to fall idle: it locks every table, and would deadlock with a transaction under way.
+    """
+    yield _live_app
+    queue = redis.Redis.from_url(services.redis_url)
+    wait_until(lambda: not queue.llen(settings.CELERY_TASK_DEFAULT_QUEUE), what="the queue to be worked off")
+    wait_until(_is_idle, what="server and worker to fall idle")
+    queue.close()
+
+
+def _is_idle() -> bool:
+    """True when no other session of this database is in a transaction, and no upload waits for one."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute(
+            "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND state <> 'idle')"
+            " AND NOT EXISTS (SELECT FROM projects_upload WHERE state IN (1, 2))"
+        )
+        return bool(cursor.fetchone()[0])
 
 
 @pytest.fixture(scope="session")
