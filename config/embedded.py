@@ -240,10 +240,24 @@ def _make_cluster(data: Path, *, user: str | None) -> None:
     command = [str(_postgres_folder() / "bin" / "initdb"), "--pgdata", str(draft), "--username", "postgres"]
     command += ["--auth", "trust", "--encoding", "UTF8", "--no-sync", "--no-instructions"]
     command += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--locale", "C"]
-    made = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", **_as_user(user))
-    if made.returncode:
-        raise ServiceProblem(f"PostgreSQL could not be set up in {data}:\n{made.stderr.strip()}")
+    code, said = _run_whole(command, user=user)
+    if code:
+        raise ServiceProblem(f"PostgreSQL could not be set up in {data}:\n{said.strip()}")
     draft.rename(data)
+
+
+def _run_whole(command: list[str], *, user: str | None) -> tuple[int, str]:
+    """Run a command to its end; return its exit code and its complaints. A Ctrl-C takes its children along."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, stdout=pipe, stderr=pipe, text=True, cwd="/", start_new_session=True, **_as_user(user)
+    ) as process:
+        try:
+            _, said = process.communicate()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return process.returncode, said
 
 
 def _postgres_command(data: Path, *, is_durable: bool) -> list[str]:

@@ -93,7 +93,7 @@ def test_everything_starts_and_ctrl_c_leaves_nothing_running(
 
     running.send_signal(signal.SIGINT)
     assert running.wait(60) == 0, log.read_text()
-    assert processes_of(home) == []
+    wait_until(lambda: not processes_of(home), what="every process to be gone", seconds=5)
 
 
 @pytest.mark.timeout(180)
@@ -111,7 +111,7 @@ def test_a_second_run_in_the_same_place_names_the_first(
     assert re.search(r"Already running at http://127\.0\.0\.1:\d+", second_log.read_text())
     first.send_signal(signal.SIGTERM)
     assert first.wait(60) == 0, first_log.read_text()
-    assert processes_of(home) == []
+    wait_until(lambda: not processes_of(home), what="every process to be gone", seconds=5)
 
 
 def test_a_command_without_servers_says_how_to_start_them(environ: dict[str, str]) -> None:
