@@ -47,9 +47,9 @@ def mark_fixed(project: Project, test_id: int, *, commit: str, by: User, now: da
     if flake is None or state is None or not state.is_flagged:
         raise Unfit("Only a test that is flaky now can be marked as fixed.")
     first_run, n_passes = _since(project.pk, test_id, commit)
-    event = declare_fixed(state, n_passes=n_passes, run=first_run, at=flaking.days(now))
+    event = declare_fixed(state, n_passes=n_passes, run=first_run, at=mass_failures.days(now))
     told = {test_id: Update(None, None, (), event)}
-    flaking.keep_states(project.pk, {test_id: state}, told, at=flaking.days(now))
+    flaking.keep_states(project.pk, {test_id: state}, told, at=mass_failures.days(now))
     Flake.objects.filter(pk=flake.pk).update(fixed_commit=commit)
     passes = f"{n_passes} passes since" if first_run else "no run of it yet"
     remark(project.pk, f"marked it as fixed at {commit} ({passes})", by=by, now=now, test_id=test_id)
@@ -82,7 +82,7 @@ def put_back(project: Project, run_number: int, *, by: User, now: datetime) -> i
     if run is None or not run.is_incident or not held:
         raise Unfit("No incident of this run leaves anything out.")
     n_tests = flaking.count_again(
-        project, run, held, why=f"put back by {by.get_username()}", at=flaking.days(now)
+        project, run, held, why=f"put back by {by.get_username()}", at=mass_failures.days(now)
     )
     sentence = (
         f"put back the failures of {n_tests} {'test' if n_tests == 1 else 'tests'} that the incident left out"

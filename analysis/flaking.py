@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -26,7 +26,6 @@ from projects.vocabulary import FlakeRule, FlakeStatus
 
 RUNS_OF_A_COMMIT = 20  # compared with at most; a commit that ran more often has shown what it can
 PASS_DAYS = 120  # days of passes counted for a test; the evidence halves every 45
-DAY_S = 86_400.0
 EPOCH = date(1970, 1, 1)
 
 # Tests whose earlier failure waits for an explanation: a pass of them means something.
@@ -129,11 +128,6 @@ class Part:
     n_tests: int
 
 
-def days(moment: datetime) -> float:
-    """Return a moment as days since 1970, as the engine counts time."""
-    return moment.timestamp() / DAY_S
-
-
 def day_of(at: float) -> date | None:
     """Return the date of the engine's time; None for one that was never set."""
     return EPOCH + timedelta(days=int(at)) if at else None
@@ -172,7 +166,7 @@ def _tried(project: Project, run: Run) -> tuple[dict[int, Tried], dict[int, int]
     values: dict[str, Any] = {
         "project_id": project.pk,
         "run_number": run.number,
-        "at": days(run.started_at),
+        "at": mass_failures.days(run.started_at),
         "commit": run.commit,
         "day": run.day,
         "since": run.day - timedelta(days=PASS_DAYS),
@@ -235,7 +229,7 @@ def _run_seen(run: Run, part: Part, tried: Mapping[int, Tried]) -> RunSeen:
         is_default_branch=run.is_default_branch,
         commit=mark(run.commit),
         change=0 if run.is_default_branch else mark(run.pull_request or run.branch),
-        at=days(run.started_at),
+        at=mass_failures.days(run.started_at),
         n_tests=part.n_tests,
         tried=tried,
         is_late=run.is_default_branch and neighbours.has_newer,
@@ -454,7 +448,7 @@ def _event(project_id: int, test_id: int, event: Event, judged: FlakeVerdict) ->
         project_id=project_id,
         id=uuid.uuid4(),
         test_id=test_id,
-        at=datetime.fromtimestamp(event.at * DAY_S, tz=UTC),
+        at=mass_failures.moment(event.at),
         run_number=event.run,
         before=event.before,
         after=event.after,
@@ -497,7 +491,7 @@ def _show_incident(project_id: int, past: Incident) -> None:
 def age(project_id: int, *, now: datetime) -> int:
     """Judge every kept state again as of now, since tests grow stale without a run; return how many changed."""
     n_changed = 0
-    at = days(now)
+    at = mass_failures.days(now)
     kept = Flake.objects.filter(project_id=project_id).exclude(state=b"").order_by("test_id")
     statuses: dict[int, FlakeStatus] = {}
     for flake in kept.iterator(chunk_size=1_000):

@@ -34,6 +34,11 @@ OPEN = (Kind.OUTAGE_SUSPECTED, Kind.CODE_BREAK)
 DAY_S = 86_400.0
 
 
+def days(at: datetime) -> float:
+    """Return a moment as days since 1970, as the engine counts time."""
+    return at.timestamp() / DAY_S
+
+
 def moment(at: float) -> datetime:
     """Return the engine's days since 1970 as a moment."""
     return datetime.fromtimestamp(at * DAY_S, tz=UTC)
@@ -144,7 +149,7 @@ def _failing_runs(rows: Iterable[EnvironmentRun]) -> list[FailingRun]:
             branch=row.branch,
             is_default_branch=row.is_default_branch,
             commit=mark(row.commit),
-            at=row.at.timestamp() / DAY_S,
+            at=days(row.at),
             n_tests=row.n_tests,
             failures={
                 test_id: Failure(0, signatures.get((row.run_number, test_id), b""))

@@ -10,7 +10,7 @@ import json
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from statistics import median
@@ -20,7 +20,7 @@ from django.db import connection, transaction
 
 from analysis import bucket_weeks, flaking, layers, rollups, rules, slowdowns, timing, wishes
 from projects.models import LayerRule, Project, Run, Test
-from projects.vocabulary import EvidenceKind, Layer, RuleField, RuleSyntax, TimingBucket
+from projects.vocabulary import Layer, RuleField, RuleSyntax, TimingBucket
 
 BATCH = 5_000  # tests weighed at once
 WORTH_HISTORY = 0.01  # of the tests in another layer, from which the weeks before are judged again
@@ -200,11 +200,6 @@ def bins_of(timings: bytes) -> list[int]:
     return bins.tolist()
 
 
-def seconds_of(timings: bytes) -> list[float]:
-    """Return the durations that a day's timings hold, in seconds."""
-    return [timing.from_bin(number) for number in bins_of(timings)]
-
-
 def reclassify(project: Project, *, now: datetime) -> int:
     """Weigh every test of the project again under its rules of now; return how many changed their layer.
 
@@ -332,14 +327,6 @@ def evidence_json(verdict: layers.Verdict) -> str:
 
 def _votes(verdict: layers.Verdict) -> list[list[Any]]:
     return [[vote.words, int(vote.layer), round(vote.weight, 2), int(vote.kind)] for vote in verdict.evidence]
-
-
-def evidence_of(rows: Iterable[Sequence[Any]]) -> tuple[layers.Evidence, ...]:
-    """Read the votes back as they were kept."""
-    return tuple(
-        layers.Evidence(kind=EvidenceKind(kind), layer=Layer(layer), weight=weight, words=words)
-        for words, layer, weight, kind in rows
-    )
 
 
 def _batches(project_id: int) -> Iterator[list[Test]]:

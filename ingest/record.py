@@ -254,7 +254,7 @@ def _close(
     now: datetime,
 ) -> None:
     """Mark the upload done and the run richer by it."""
-    upload.run_number = run.number
+    upload.run_number, upload.n_tests = run.number, arrived.n_tests
     _save_run(run, upload, is_truncated=is_truncated)
     keep_problems(upload, problems, now=now)
     Upload.objects.filter(pk=upload.pk).update(

@@ -71,7 +71,6 @@ def process_upload(*, project_id: int, upload_id: str, **_: object) -> None:
 
 def _after(upload: Upload, run: Run) -> None:
     """Do what a recorded upload leaves to do, outside its transaction."""
-    upload.refresh_from_db(fields=["n_tests"])
     note_new_results(run.day, upload.n_tests)
     _ask_for_reclassification(run.project_id)
 
