@@ -1,8 +1,9 @@
 """From the body of an upload to the report files in it: compression and archives, opened while streaming.
 
 Knows gzip, zlib, zstd, xz, bzip2, zip and tar, told by their first bytes and never by a name. An archive
-holds reports as they are or compressed one by one; archives inside archives are left out. All bytes of one
-body share one limit, checked on what really comes out: no header is believed, no bomb reaches memory.
+holds reports as they are or compressed one by one; archives inside archives are left out, and so is JSON that
+does not begin as a report. All bytes of one body share one limit, checked on what really comes out: no header
+is believed, no bomb reaches memory.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import IO, BinaryIO, Protocol, cast
 import zstandard
 
 from ingest.cases import Limits, Refused, refusal
+from ingest.formats import heads
 
 CHUNK_BYTES = 65_536
 MAGIC_BYTES = 512
@@ -30,6 +32,7 @@ LARGEST_HEADER = 1_000_000  # bytes of a tar's extended header: names, not conte
 LARGEST_DIRECTORY = 8_000_000  # bytes of a zip's directory: a hundred thousand names
 END_RECORD_BYTES = 65_557  # the end of a zip with the longest comment
 REPORT_SUFFIXES = (".xml", ".junit", ".trx", ".tap")
+JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")  # reports only where they begin as one
 PACKED_SUFFIXES = (".gz", ".zst", ".xz", ".bz2", ".z")
 EXTENDED_TYPES = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, b"L", b"K")
 XZ_MEMORY = 128_000_000
@@ -264,15 +267,27 @@ def _zipped(
             spool.write(chunk)
         _check_directory(spool, file_name=file_name)
         with zipfile.ZipFile(cast(IO[bytes], spool)) as archive:
-            infos = [info for info in archive.infolist() if _is_report(info.filename)]
-            _check_count(len(infos), file_name=file_name, limits=limits)
+            infos = [info for info in archive.infolist() if _may_be_report(info.filename)]
+            n_reports = sum(not _is_json(info.filename) for info in infos)
+            _check_count(n_reports, file_name=file_name, limits=limits)
             for info in infos:
-                # The other methods of zipfile expand a block in one piece, of any size.
-                if info.flag_bits & 1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                if _is_json(info.filename) and not _is_readable(info):
+                    continue
+                if not _is_readable(info):
                     sentence = "A member of the zip is encrypted or packed otherwise than by Deflate."
                     raise refusal("broken-archive", sentence, file=info.filename)
                 with archive.open(info) as member:
-                    yield _member(member, name=info.filename, spent=spent, limits=limits)
+                    opened = _member(member, name=info.filename, spent=spent, limits=limits)
+                    if opened is not None:
+                        n_reports += _is_json(info.filename)
+                        _check_count(n_reports, file_name=file_name, limits=limits)
+                        yield opened
+            _check_any(n_reports, file_name=file_name)
+
+
+def _is_readable(info: zipfile.ZipInfo) -> bool:
+    # The other methods of zipfile expand a block in one piece, of any size.
+    return not info.flag_bits & 1 and info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def _check_directory(spool: tempfile.SpooledTemporaryFile[bytes], *, file_name: str) -> None:
@@ -296,40 +311,55 @@ def _tarred(
     with tarfile.open(fileobj=whole, mode="r|", tarinfo=TarHeader) as archive:
         for header in archive:
             archive.members = []  # type: ignore[attr-defined]  # tarfile would remember every one
-            if not header.isreg() or not _is_report(header.name):
+            if not header.isreg() or not _may_be_report(header.name):
                 continue
-            n_reports += 1
-            _check_count(n_reports, file_name=file_name, limits=limits)
-            if (member := archive.extractfile(header)) is not None:
-                yield _member(member, name=header.name, spent=spent, limits=limits)
-    _check_count(n_reports, file_name=file_name, limits=limits)
+            member = archive.extractfile(header)
+            opened = member and _member(member, name=header.name, spent=spent, limits=limits)
+            if opened:
+                n_reports += 1
+                _check_count(n_reports, file_name=file_name, limits=limits)
+                yield opened
+    _check_any(n_reports, file_name=file_name)
 
 
-def _member(member: IO[bytes], *, name: str, spent: list[int], limits: Limits) -> tuple[str, BinaryIO]:
-    stream = _peekable(Raw(cast(BinaryIO, member)))
+def _member(member: IO[bytes], *, name: str, spent: list[int], limits: Limits) -> tuple[str, BinaryIO] | None:
+    """Return the name and stream of a report in an archive; None for JSON that is none."""
+    is_json = _is_json(name)
+    # Of JSON that is no report no more than its beginning is unpacked.
+    size = heads.HEAD_BYTES if is_json else CHUNK_BYTES
+    stream: BinaryIO = io.BufferedReader(Raw(cast(BinaryIO, member)), size)
     if compression := _compression(_head(stream)):
         stream = _expanded(stream, compression)
         name = _unpacked_name(name)
-    return name, _peekable(Budget(stream, spent, file_name=name, limits=limits))
+    budgeted = io.BufferedReader(Budget(stream, spent, file_name=name, limits=limits), size)
+    if not is_json:
+        return name, budgeted
+    return (name, io.BufferedReader(Raw(budgeted), CHUNK_BYTES)) if heads.is_report(budgeted.peek()) else None
 
 
 def _check_count(n_reports: int, *, file_name: str, limits: Limits) -> None:
     if n_reports > limits.files:
-        raise refusal(
-            "too-many-files",
-            f"The archive holds more than the limit of {limits.files:,} reports.",
-            file=file_name,
-        )
+        sentence = f"The archive holds more than the limit of {limits.files:,} reports."
+        raise refusal("too-many-files", sentence, file=file_name)
+
+
+def _check_any(n_reports: int, *, file_name: str) -> None:
     if not n_reports:
-        raise refusal("no-reports", "The archive holds no file that ends in .xml.", file=file_name)
+        known = ", ".join(REPORT_SUFFIXES)
+        sentence = f"The archive holds no report: no file that ends in {known}, and no JSON of a test runner."
+        raise refusal("no-reports", sentence, file=file_name)
 
 
-def _is_report(name: str) -> bool:
+def _may_be_report(name: str) -> bool:
     lowered = name.lower()
     parts = lowered.split("/")
     if "__macosx" in parts or parts[-1].startswith("._"):  # what macOS adds to every zip
         return False
-    return _unpacked_name(lowered).endswith(REPORT_SUFFIXES)
+    return _unpacked_name(lowered).endswith(REPORT_SUFFIXES + JSON_SUFFIXES)
+
+
+def _is_json(name: str) -> bool:
+    return _unpacked_name(name.lower()).endswith(JSON_SUFFIXES)
 
 
 def _unpacked_name(name: str) -> str:

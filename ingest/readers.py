@@ -1,11 +1,12 @@
 """Which reader a file of an upload needs: its first bytes say, never its name. Pure.
 
 Whatever is no other format is read as JUnit XML. The others are written as their JUnit twin and go the same way, so that one
-reader decides what a test is.
+reader decides what a test is. They are UTF-8, or UTF-16 as Visual Studio and PowerShell write it.
 """
 
 from __future__ import annotations
 
+import codecs
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,6 +21,11 @@ HEAD_BYTES = 4_096
 LARGEST_DOCUMENT = 200_000_000  # bytes of one JSON document, which is held in memory whole
 LONGEST_LINE = 8_000_000
 MARK = b"\xef\xbb\xbf"
+# With its mark, or told by the zero beside the first character of a document.
+WIDE = (
+    *((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")),
+    *((b"<\0", "utf-16-le"), (b"{\0", "utf-16-le"), (b"\0<", "utf-16-be"), (b"\0{", "utf-16-be")),
+)
 
 
 def read(
@@ -40,17 +46,49 @@ def _twin(
     head: bytes, stream: io.BufferedReader, *, file_name: str, limits: Limits
 ) -> Iterable[bytes] | None:
     """Return the JUnit twin of a file in another format; None for what is left to the JUnit reader."""
-    start = head.removeprefix(MARK).lstrip()
+    wide = next((codec for sign, codec in WIDE if head.startswith(sign)), "")
+    narrow = head.decode(wide, "replace").encode() if wide else head
+    start = narrow.removeprefix(MARK).lstrip()
     first = start.partition(b"\n")[0]
     if gotest.is_event(first):
-        return written(gotest.results(_lines(stream)), properties=gotest.PROPERTIES)
+        return written(gotest.results(_lines(_narrow(stream, wide))), properties=gotest.PROPERTIES)
     if start.startswith(b"{"):
         return _of_document(stream, file_name=file_name, limits=limits)
     if tap.is_start(first.decode(errors="replace")):
-        return written(tap.results(line.decode(errors="replace") for line in _lines(stream)))
+        lines = _lines(_narrow(stream, wide))
+        return written(tap.results(line.decode(errors="replace") for line in lines))
     if trx.is_start(start):
-        return written(_of_trx(stream, file_name=file_name))
+        return written(
+            _of_trx(_narrow(stream, wide), encoding="utf-8" if wide else None, file_name=file_name)
+        )
     return None
+
+
+def _narrow(stream: io.BufferedReader, wide: str) -> BinaryIO:
+    return io.BufferedReader(Narrowed(stream, wide), 65_536) if wide else stream
+
+
+class Narrowed(io.RawIOBase):
+    """A stream of UTF-16 as UTF-8; what is no character becomes a sign for that."""
+
+    def __init__(self, source: BinaryIO, codec: str) -> None:
+        self._source = source
+        self._decoder = codecs.getincrementaldecoder(codec)("replace")
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(cast(bytearray, buffer))
+        while not self._rest:
+            chunk = self._source.read(65_536)
+            self._rest = self._decoder.decode(chunk, not chunk).encode()
+            if not chunk:
+                break
+        part, self._rest = self._rest[: len(view)], self._rest[len(view) :]
+        view[: len(part)] = part
+        return len(part)
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:
@@ -58,9 +96,9 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
         yield line.removeprefix(MARK)
 
 
-def _of_trx(stream: BinaryIO, *, file_name: str) -> Iterator[Told]:
+def _of_trx(stream: BinaryIO, *, encoding: str | None, file_name: str) -> Iterator[Told]:
     try:
-        yield from trx.results(stream)
+        yield from trx.results(stream, encoding=encoding)
     except trx.Undecodable as error:
         sentence = f"The TRX file is not well-formed XML: {error}."
         raise refusal("malformed", sentence, file=file_name, line=error.line) from None

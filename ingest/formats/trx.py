@@ -43,13 +43,22 @@ def is_start(head: bytes) -> bool:
     return START.match(head.removeprefix(b"\xef\xbb\xbf")) is not None
 
 
-def results(stream: BinaryIO) -> Iterator[Told]:
-    """Yield the results; where each is defined stands after them, so the whole file is read first."""
+def results(stream: BinaryIO, *, encoding: str | None = None) -> Iterator[Told]:
+    """Yield the results; where each is defined stands after them, so the whole file is read first.
+
+    The encoding overrules what the file says of itself: one that was recoded on its way still names the old one.
+    """
     methods: dict[str, Method] = {}
     found: list[tuple[str, Told]] = []
     try:
         for _, element in etree.iterparse(
-            stream, events=("end",), resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
+            stream,
+            events=("end",),
+            encoding=encoding,
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            huge_tree=False,
         ):
             tag = _tag(element)
             if tag == "UnitTestResult":

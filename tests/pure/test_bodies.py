@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import zstandard
@@ -159,3 +160,38 @@ def test_no_broken_body_crashes(body: bytes, position: int, noise: bytes) -> Non
 
     with suppress(Refused):
         _opened(broken, limits=Limits(expanded_bytes=50_000_000))
+
+
+PACKAGE = b'{"name": "shop", "version": "1.0.0", "scripts": {"test": "jest"}}'
+EVENT = b'{"Action":"run","Package":"shop","Test":"TestAdds"}\n' + b'{"Action":"pass"}\n' * 10_000
+FORMATS = Path(__file__).resolve().parent.parent / "data" / "formats"
+
+
+@pytest.mark.parametrize("pack", [_zip, _tar, lambda files: gzip.compress(_tar(files))])
+def test_an_archive_gives_json_that_begins_as_a_report(pack: Callable[[dict[str, bytes]], bytes]) -> None:
+    body = pack({"package.json": PACKAGE, "go.json": EVENT, "b/go.jsonl.gz": gzip.compress(EVENT)})
+
+    assert _opened(body) == {"go.json": EVENT, "b/go.jsonl": EVENT}
+
+
+@pytest.mark.parametrize("name", ["ctrf.json", "go.json", "jest.json", "playwright.json", "pytest.json"])
+def test_json_of_every_known_runner_is_found_in_an_archive(name: str) -> None:
+    report = (FORMATS / name).read_bytes()
+
+    assert _opened(_zip({f"out/{name}": report})) == {f"out/{name}": report}
+
+
+@pytest.mark.parametrize("pack", [_zip, _tar])
+def test_json_that_is_no_report_counts_for_nothing(pack: Callable[[dict[str, bytes]], bytes]) -> None:
+    others = {f"{n}.json": PACKAGE for n in range(20)}
+
+    assert list(_opened(pack({**others, "a.xml": REPORT}), limits=Limits(files=1))) == ["a.xml"]
+    assert _refusal(pack(others)).code == "no-reports"
+
+
+def test_a_bomb_that_is_called_json_is_not_unpacked() -> None:
+    bombs = {f"{n}.json": bytes(10_000_000) for n in range(5)}
+
+    opened = _opened(_zip({**bombs, "a.xml": REPORT}), limits=Limits(expanded_bytes=100_000))
+
+    assert list(opened) == ["a.xml"]

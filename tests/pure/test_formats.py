@@ -267,3 +267,15 @@ def test_a_twin_holds_whatever_was_said() -> None:
     assert case.name.startswith("abred <&>\"'")
     assert case.failure
     assert case.failure.text.endswith("]]> \U0001f389")
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("name", ["dotnet.trx", "go.json", "node.tap", "jest.json"])
+def test_a_report_in_utf_16_holds_the_same_results(name: str, codec: str) -> None:
+    words = (REPORTS / name).read_text(encoding="utf-8-sig")
+    mark = "" if codec == "utf-16" or not name.endswith(".tap") else "\ufeff"
+    declared = words.replace('encoding="utf-8"', 'encoding="utf-16"')
+
+    mine = cases((mark + declared).encode(codec))
+
+    assert mine == cases(words.encode())
