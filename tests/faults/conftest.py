@@ -12,7 +12,7 @@ from django.db import connection, connections
 from pytest_django import DjangoDbBlocker
 
 from config import embedded, env
-from tests.faults.wreck import Servers
+from tests.faults.wreck import Servers, SmallDisk, small_disk
 
 
 @pytest.fixture
@@ -44,3 +44,15 @@ def servers(
         connection.close()
         connection.settings_dict.update(before)
         embedded.stop(home)
+
+
+@pytest.fixture
+def bodies_on_a_small_disk(servers: Servers) -> Iterator[SmallDisk]:
+    """Let PostgreSQL keep the bytes of uploads on a disk of their own that is nearly full."""
+    with small_disk(servers.home / "small", owner=servers.home / "postgres") as disk:
+        if disk is None:
+            pytest.skip("A small disk is mounted by root on Linux alone.")
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE TABLESPACE small LOCATION '{disk.folder}'")
+            cursor.execute("ALTER TABLE projects_uploadfile SET TABLESPACE small")
+        yield disk

@@ -6,6 +6,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+import uuid
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,15 @@ from projects.models import Upload, UploadFile
 from projects.vocabulary import UploadState
 from tests import processes
 from tests.factories import Shop, a_shop, failed, passed, report
-from tests.faults.wreck import Servers, assert_exactly_once, held, kill, sweep, wait_for_waiters
+from tests.faults.wreck import (
+    Servers,
+    SmallDisk,
+    assert_exactly_once,
+    held,
+    kill,
+    sweep,
+    wait_for_waiters,
+)
 from tests.waiting import wait_until
 
 DISK_FULL = """
@@ -135,6 +144,44 @@ def test_a_full_disk_refuses_a_delivery_and_keeps_nothing_of_it(
     assert refused == (503, "10")
     assert left == (0, 0)
     assert taken == (202, None)
+    assert_exactly_once(shop.project.pk, n_uploads=1, n_results=3)
+
+
+def test_a_disk_that_is_full_refuses_a_delivery_until_there_is_room(
+    servers: Servers, bodies_on_a_small_disk: SmallDisk, tmp_path: Path
+) -> None:
+    shop = a_shop()
+    names = [uuid.uuid4().hex * 4 for _ in range(20_000)]  # half a megabyte that cannot be packed
+
+    with processes.web_server(servers.environ, folder=tmp_path) as (url, _):
+        refused = post(url, shop, "large", *names)
+        left = (Upload.objects.count(), UploadFile.objects.count())
+        bodies_on_a_small_disk.grow()
+        taken = post(url, shop, "large", *names)
+    settle(shop.project.pk)
+
+    assert refused == (503, "10")
+    assert left == (0, 0)
+    assert taken == (202, None)
+    assert_exactly_once(shop.project.pk, n_uploads=1, n_results=20_001)
+
+
+def test_the_same_bytes_twice_at_once_are_one_upload(environ: dict[str, str], tmp_path: Path) -> None:
+    shop = a_shop()
+    answers: list[tuple[int, str | None]] = []
+
+    with processes.web_server(environ, folder=tmp_path) as (url, _):
+        clients = [threading.Thread(target=lambda: answers.append(post(url, shop, "r1"))) for _ in range(2)]
+        with held("LOCK TABLE projects_upload IN SHARE MODE", environ=environ):
+            for client in clients:
+                client.start()
+            wait_for_waiters(2, environ=environ)  # neither has seen the other's row
+        for client in clients:
+            client.join()
+        answers.append(post(url, shop, "r1"))
+    settle(shop.project.pk)
+
+    assert sorted(answers) == [(200, None), (200, None), (202, None)]
     assert_exactly_once(shop.project.pk, n_uploads=1, n_results=3)
 
 

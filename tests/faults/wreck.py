@@ -116,6 +116,33 @@ def assert_exactly_once(project_id: int, *, n_uploads: int, n_results: int) -> N
 
 
 @dataclass(frozen=True)
+class SmallDisk:
+    """A disk that is too small for a delivery, until it grows."""
+
+    folder: Path
+
+    def grow(self) -> None:
+        """Make room."""
+        subprocess.run(["mount", "-o", "remount,size=64m", str(self.folder)], check=True)
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, *, owner: Path) -> Iterator[SmallDisk | None]:
+    """Mount a disk for whoever owns the other folder while the block lasts; None where that is not allowed."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    if sys.platform != "linux" or os.geteuid() or subprocess.run(mount, check=False).returncode:
+        yield None
+        return
+    os.chown(folder, owner.stat().st_uid, owner.stat().st_gid)
+    folder.chmod(0o700)
+    try:
+        yield SmallDisk(folder)
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@dataclass(frozen=True)
 class Servers:
     """A PostgreSQL and a Redis to be stopped at will."""
 
