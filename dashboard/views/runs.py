@@ -18,6 +18,7 @@ from dashboard.format import Delta, Tone, delta_text, duration, percent, plural
 from dashboard.page import ProjectRequest
 from projects.vocabulary import Layer, Outcome
 
+ALIKE = 0.1  # of the tests: a run of other jobs takes another time, and that is no news
 NOISE_SHARE = 0.05  # of the time of the run before: less is the runner's mood
 OFFERS = ("q", "outcome")
 SHOWN_FAILURES = 100  # of each kind; a run with more has one reason, and it is in the first
@@ -86,21 +87,33 @@ def runs(request: ProjectRequest) -> HttpResponseBase:
         return page.render_nothing(request, "Runs", place="runs", offers=OFFERS)
     context = {
         "rows": rows,
-        "lines": [Line(run, _delta(run)) for run in rows.rows],
+        "lines": [Line(run, _delta(run, rows.rows[place:])) for place, run in enumerate(rows.rows, start=1)],
         "empty": verdicts.past_the_end(rows, window) or verdicts.no_match(window),
     }
     return page.render(request, "runs.html", context, place="runs", offers=OFFERS)
 
 
-def _delta(run: RunRow) -> Delta | None:
-    """Return how much longer a run took than the one before; None where there is none to compare with."""
-    if not run.seconds_before or not run.seconds or run.is_incomplete:
+def _delta(run: RunRow, older: Sequence[RunRow]) -> Delta | None:
+    """Return how much longer a run took than the newest older one of its kind; None where there is none."""
+    before = next((one for one in older if _is_alike(run, one)), None)
+    if before is None or not before.seconds or not run.seconds or run.is_incomplete:
         return None
-    change = run.seconds - run.seconds_before
-    if abs(change) < NOISE_SHARE * run.seconds_before:
+    change = run.seconds - before.seconds
+    if abs(change) < NOISE_SHARE * before.seconds:
         return None
     tone = Tone.WORSE if change > 0 else Tone.BETTER
-    return Delta(delta_text(change, duration(abs(change))), arrow="▲" if change > 0 else "▼", tone=tone)
+    title = (
+        f"{duration(before.seconds)} in #{before.number}, the newest run before it with about as many tests"
+    )
+    return Delta(delta_text(change, duration(abs(change))), "▲" if change > 0 else "▼", tone, title)
+
+
+def _is_alike(run: RunRow, older: RunRow) -> bool:
+    return (
+        older.branch == run.branch
+        and not older.is_incomplete
+        and abs(older.n_tests - run.n_tests) <= ALIKE * run.n_tests
+    )
 
 
 @require_safe

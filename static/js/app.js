@@ -58,6 +58,31 @@ document.addEventListener("focusin", (event) => {
   for (const menu of all("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
 });
 
+// A clamped text says all of itself on hover; what of it is cut off is known only once it is laid out
+
+document.addEventListener("mouseover", (event) => {
+  const text = event.target.closest?.(".clamp, .menu > summary span, .chip b");
+  if (!text || text.title) return;
+  if (text.scrollHeight > text.clientHeight + 1 || text.scrollWidth > text.clientWidth + 1) text.title = text.textContent.trim();
+});
+
+// The headers of long lists stay below the filter bar, however many lines it has
+
+const bar = document.getElementById("bar");
+if (bar) {
+  const measure = () => root.style.setProperty("--bar", getComputedStyle(bar).position === "sticky" ? `${bar.offsetHeight - 1}px` : "0px");
+  new ResizeObserver(measure).observe(bar);
+  addEventListener("resize", measure);
+}
+
+// While results are fetched they are marked as busy; they keep their place, so nothing jumps
+
+function setBusy(isBusy) {
+  return (event) => { if (event.detail.target?.matches?.("#results, #plan-outlook")) event.detail.target.ariaBusy = String(isBusy); };
+}
+document.addEventListener("htmx:beforeRequest", setBusy(true));
+document.addEventListener("htmx:afterRequest", setBusy(false));
+
 // Filters: what is default stays out of the URL; a chip that is removed empties its control
 
 document.addEventListener("htmx:configRequest", (event) => {
@@ -284,6 +309,7 @@ document.addEventListener("keydown", (event) => {
 
 function prepare(from) {
   localise(from);
+  one("#places [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   for (const element of all("[data-copy] > button[hidden], [data-open][hidden], [data-js][hidden]", from)) element.hidden = false;
   for (const element of all("[data-nojs]", from)) element.hidden = true;
   for (const box of all("[data-keys-switch]", from)) box.checked = keysAreOn();

@@ -40,6 +40,26 @@ def page(shop: Shop, place: str) -> str:
     return response.content.decode().replace("\u202f", " ").replace("\u00a0", " ")
 
 
+def test_a_run_is_compared_with_the_newest_older_one_of_about_as_many_tests(shop: Shop) -> None:
+    quick = [passed("adds", seconds=1.0)]
+    full = [passed(f"case {number}", seconds=10.0) for number in range(10)]
+    slower = [passed(f"case {number}", seconds=20.0) for number in range(10)]
+    for number, cases in enumerate((full, quick, slower), start=1):
+        record(
+            shop,
+            report(*cases),
+            branch="main",
+            commit=f"c{number}",
+            started_at=f"2026-01-0{number}T08:00:00Z",
+        )
+
+    listed = page(shop, "runs?since=2026-01-01&until=2026-01-09")
+
+    assert listed.count("delta-worse") == 1
+    assert "in #1, the newest run before it with about as many tests" in listed
+    assert "delta-better" not in listed
+
+
 def test_a_run_says_what_it_brought(shop: Shop) -> None:
     record(shop, report(passed("a"), passed("b"), failed("c"), errored("d"), skipped("e"), retried("f")))
 
