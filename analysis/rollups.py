@@ -1,7 +1,8 @@
 """The sums that pages read instead of results: per test and day, per layer and day, per run and layer.
 
 Each is derived from Result, Failure, Test and Run alone. `add` counts new results in the transaction that records them,
-`recount` replaces the sums that a changed result touched, `rebuild` makes all of them again; a test holds the three equal.
+`recount` replaces the sums that a changed result touched, analysis.rebuilding makes all of them again; a test holds the three
+equal.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 
 from analysis import timing
 from projects.models import Project
@@ -65,10 +66,10 @@ ON CONFLICT (project_id, run_number, layer) DO UPDATE SET
 
 # Results that changed in a run, as what they are less what they were. A pass that changed has its timing in the day's row,
 # which cannot be taken out again: its day is counted anew instead.
-MERGED_ANEW = """
-SELECT test_id FROM incoming
-WHERE is_merge AND old_outcome = 1 AND (outcome <> 1 OR is_flaky OR seconds IS DISTINCT FROM old_seconds)
-"""
+WERE_PASSES = (
+    "is_merge AND old_outcome = 1 AND (outcome <> 1 OR is_flaky OR seconds IS DISTINCT FROM old_seconds)"
+)
+MERGED_ANEW = f"SELECT test_id FROM incoming WHERE {WERE_PASSES}"
 CHANGED = "is_merge AND old_outcome <> 1 AND (outcome <> old_outcome OR seconds IS DISTINCT FROM old_seconds)"
 LESS = """sum((outcome = 1)::int - (old_outcome = 1)::int) AS n_passed,
     sum((outcome = 2)::int - (old_outcome = 2)::int) AS n_failed,
@@ -81,7 +82,7 @@ UPDATE projects_testday d SET n_passed = d.n_passed + c.n_passed, n_failed = d.n
     seconds = d.seconds + c.seconds, timings = d.timings || c.timing
 FROM (
     SELECT test_id, {LESS}, {TIMING.format(outcome="min(outcome)", seconds="min(seconds)")} AS timing
-    FROM incoming WHERE {CHANGED} GROUP BY test_id
+    FROM incoming WHERE {{changed}} GROUP BY test_id
 ) c
 WHERE d.project_id = %(project_id)s AND d.on_default = %(on_default)s AND d.day = %(day)s AND d.test_id = c.test_id
 """
@@ -89,13 +90,13 @@ CHANGE_LAYER_DAYS = f"""
 UPDATE projects_layerday d SET n_passed = d.n_passed + c.n_passed, n_failed = d.n_failed + c.n_failed,
     n_error = d.n_error + c.n_error, n_skipped = d.n_skipped + c.n_skipped, n_flaky = d.n_flaky + c.n_flaky,
     seconds = d.seconds + c.seconds
-FROM (SELECT layer, {LESS} FROM incoming WHERE {CHANGED} GROUP BY layer) c
+FROM (SELECT layer, {LESS} FROM incoming WHERE {{changed}} GROUP BY layer) c
 WHERE d.project_id = %(project_id)s AND d.on_default = %(on_default)s AND d.day = %(day)s AND d.layer = c.layer
 """
 CHANGE_RUN_LAYERS = f"""
 UPDATE projects_runlayer l SET n_bad = l.n_bad + c.n_failed + c.n_error, n_skipped = l.n_skipped + c.n_skipped,
     seconds = l.seconds + c.seconds
-FROM (SELECT layer, {LESS} FROM incoming WHERE {CHANGED} GROUP BY layer) c
+FROM (SELECT layer, {LESS} FROM incoming WHERE {{changed}} GROUP BY layer) c
 WHERE l.project_id = %(project_id)s AND l.run_number = %(run_number)s AND l.layer = c.layer
 """
 # The run's own counts are made of what is new in it and of what changed.
@@ -219,7 +220,7 @@ def change(place: Place) -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_nestloop = off")  # the planner knows the size of neither side
         for statement in (CHANGE_DAYS, CHANGE_LAYER_DAYS, CHANGE_RUN_LAYERS):
-            cursor.execute(statement, values)
+            cursor.execute(statement.format(changed=CHANGED), values)
         cursor.execute("SET LOCAL enable_nestloop = on")
         cursor.execute(MERGED_ANEW)
         anew = [test_id for (test_id,) in cursor.fetchall()]
@@ -243,7 +244,13 @@ def n_flaky(place: Place) -> int:
 
 
 def recount(place: Place, test_ids: Sequence[int]) -> None:
-    """Make the sums again that these tests touch on this day and in this run, after a pass of them changed."""
+    """Make the sums again that these tests touch on this day and in this run, after a pass of them changed.
+
+    Where retention has deleted other results of the day, only the difference is taken: what the sums alone know must stay.
+    """
+    if place.day < results_since(place.project_id):
+        _take_difference(place)
+        return
     values = _values(place) | {"since": place.day, "until": place.day, "test_ids": list(test_ids)}
     with connection.cursor() as cursor:
         cursor.execute(
@@ -252,7 +259,7 @@ def recount(place: Place, test_ids: Sequence[int]) -> None:
             values,
         )
         cursor.execute(DAYS_FROM_RESULTS.format(narrow="AND r.test_id = ANY(%(test_ids)s)"), values)
-        _replace_layer_days(cursor, values)
+        replace_layer_days(values)
         cursor.execute(
             "DELETE FROM projects_runlayer WHERE project_id = %(project_id)s AND run_number = %(run_number)s",
             values,
@@ -264,7 +271,7 @@ def relayer(project_id: int, *, since: date, until: date) -> None:
     """Sum by layer again, day by day and run by run, after tests changed their layer."""
     values: dict[str, Any] = {"project_id": project_id, "since": since, "until": until}
     with connection.cursor() as cursor:
-        _replace_layer_days(cursor, values)
+        replace_layer_days(values)
         kept_since = results_since(project_id)
         if kept_since <= until:
             _replace_run_layers(cursor, values | {"since": max(since, kept_since)})
@@ -276,31 +283,21 @@ def results_since(project_id: int) -> date:
     return found or date.min
 
 
-def rebuild(project_id: int) -> None:
-    """Make every sum again whose results are kept, a month at a time so that no step is long."""
-    kept_since = results_since(project_id)
-    for first, until in months(project_id):
-        since = max(first, kept_since)
-        if until < since:
-            continue
-        values: dict[str, Any] = {"project_id": project_id, "since": since, "until": until}
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(
-                "DELETE FROM projects_testday WHERE project_id = %(project_id)s AND day BETWEEN %(since)s AND %(until)s",
-                values,
-            )
-            cursor.execute(DAYS_FROM_RESULTS.format(narrow=""), values)
-            _replace_layer_days(cursor, values)
-            _replace_run_layers(cursor, values)
-            cursor.execute(RUN_COUNTS.format(sums=SUMS, flaky=FLAKY, narrow=""), values)
+def _take_difference(place: Place) -> None:
+    """Change the sums by what changed passes are less what they were; the timings of both stay with the day."""
+    with connection.cursor() as cursor:
+        for statement in (CHANGE_DAYS, CHANGE_LAYER_DAYS, CHANGE_RUN_LAYERS):
+            cursor.execute(statement.format(changed=WERE_PASSES), _values(place))
 
 
-def _replace_layer_days(cursor: Any, values: dict[str, Any]) -> None:
-    cursor.execute(
-        "DELETE FROM projects_layerday WHERE project_id = %(project_id)s AND day BETWEEN %(since)s AND %(until)s",
-        values,
-    )
-    cursor.execute(LAYER_DAYS_FROM_DAYS, values)
+def replace_layer_days(values: dict[str, Any]) -> None:
+    """Sum the days by layer again, from the sums of the tests."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM projects_layerday WHERE project_id = %(project_id)s AND day BETWEEN %(since)s AND %(until)s",
+            values,
+        )
+        cursor.execute(LAYER_DAYS_FROM_DAYS, values)
 
 
 def _replace_run_layers(cursor: Any, values: dict[str, Any]) -> None:

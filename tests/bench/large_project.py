@@ -1,7 +1,7 @@
 """A large project by SQL: tests, runs, results, failures, flakes and every sum of them, as uploads would have left them.
 
 Each run executes a tenth of the tests, as the jobs of a large suite do. Half of the runs are of the default branch.
-Sums are made by `analysis.rollups.rebuild`, the product's own.
+Sums are made by `analysis.rebuilding.rebuild`, the product's own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connection
 
-from analysis import rollups
+from analysis import rebuilding, rollups
 from projects import partitions
 from projects.models import Project
 
@@ -116,7 +116,7 @@ def fill(project: Project, *, n_tests: int, n_runs: int, last: date) -> int:
             cursor.execute(RESULTS, {**values, "since": since, "until": until})
         for statement in (SIGNATURES, FAILURES, SAMPLES, FLAKES, PROOFS):
             cursor.execute(statement, values)
-    rollups.rebuild(project.pk)
+    rebuilding.rebuild(project.pk)
     with connection.cursor() as cursor:
         cursor.execute(UPLOADS, values)
         cursor.execute("ANALYZE")

@@ -18,7 +18,7 @@ import psycopg
 import redis
 from django.utils import timezone
 
-from analysis import rollups
+from analysis import rebuilding
 from config import embedded
 from ingest.tasks import process_upload
 from projects.models import Result, Run, Upload
@@ -111,7 +111,7 @@ def assert_exactly_once(project_id: int, *, n_uploads: int, n_results: int) -> N
     assert sum(Run.objects.filter(project_id=project_id).values_list("n_uploads", flat=True)) == n_uploads
     assert len(rows) == len(set(rows)) == n_results
     before = sums(project_id)
-    rollups.rebuild(project_id)
+    rebuilding.rebuild(project_id)
     assert sums(project_id) == before
 
 

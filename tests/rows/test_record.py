@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from analysis import rollups
+from analysis import rebuilding, rollups
 from ingest.tasks import MOST_TRIES, process_upload, sweep_uploads
 from projects.models import Failure, LayerDay, Problem, Result, Run, RunLayer, Test, TestDay, Upload
 from projects.vocabulary import Outcome, UploadState
@@ -244,7 +244,7 @@ def test_every_sum_equals_a_rebuild_from_the_record() -> None:
             record(shop, report(failed("a")), run=f"p{day}", branch="topic", started_at=started)
     before = sums(shop.project.pk)
 
-    rollups.rebuild(shop.project.pk)
+    rebuilding.rebuild(shop.project.pk)
 
     assert sums(shop.project.pk) == before
     assert len(before["days"]) > 100

@@ -1,4 +1,4 @@
-"""`manage.py rebuild SLUG`: make the sums of a project again from its results, a month at a time."""
+"""`manage.py rebuild SLUG`: make the sums, paces and shifts of a project again from its results, in small steps."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from analysis import rollups
+from analysis import rebuilding
 from projects.models import Project
 
 
 class Command(BaseCommand):
-    """Make every sum again whose results are kept; uploads are recorded in between."""
+    """Make every sum, pace and shift again whose results are kept; uploads are recorded in between."""
 
-    help = "Make the sums of a project again from its results, a month at a time."
+    help = "Make the sums of a project again from its results, in small steps between which uploads are recorded."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the project's slug."""
@@ -24,5 +24,5 @@ class Command(BaseCommand):
         project = Project.objects.filter(slug=slug).first()
         if project is None:
             raise CommandError(f"There is no project {slug}. The address of a project is /p/<slug>/.")
-        rollups.rebuild(project.pk)
+        rebuilding.rebuild(project.pk)
         self.stdout.write(f"The sums of {project.name} are made again.")
