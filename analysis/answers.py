@@ -503,6 +503,7 @@ class RunRow:
     is_truncated: bool
     is_incident: bool
     incident_sentence: str
+    incomplete_sentence: str = ""
 
     @property
     def n_bad(self) -> int:
@@ -511,8 +512,22 @@ class RunRow:
 
     @property
     def is_incomplete(self) -> bool:
-        """True when a shard did not arrive or a report broke off."""
-        return self.is_truncated or (self.shard_total or 0) > self.n_shards
+        """True when a shard, or much of the usual, did not arrive, or a report broke off."""
+        return bool(self.why_incomplete)
+
+    @property
+    def why_incomplete(self) -> str:
+        """Say what is missing: what the run itself tells, before it is compared with others, and then what was found."""
+        return known_lack(self.n_shards, self.shard_total, is_truncated=self.is_truncated) or (
+            self.incomplete_sentence
+        )
+
+
+def known_lack(n_shards: int, shard_total: int | None, *, is_truncated: bool) -> str:
+    """Say what a run lacks for certain, without comparing it with others; "" where nothing does."""
+    if shard_total and n_shards < shard_total:
+        return f"{n_shards} of {shard_total} shards arrived."
+    return "A report broke off. What came before the break is counted." if is_truncated else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -591,8 +606,13 @@ class RunVerdicts:
     key: str
     n_failures: int
     n_waiting: int
-    is_incomplete: bool
+    why_incomplete: str
     failures: tuple[FailureVerdict, ...]
+
+    @property
+    def is_incomplete(self) -> bool:
+        """True when something is missing."""
+        return bool(self.why_incomplete)
 
 
 @dataclass(frozen=True, slots=True)

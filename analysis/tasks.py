@@ -8,7 +8,7 @@ from celery import shared_task
 from django.db import connection, transaction
 from django.utils import timezone
 
-from analysis import bucket_weeks, flaking, refresh, together
+from analysis import bucket_weeks, flaking, refresh, tallies, together
 from projects import care, retention
 from projects.models import Project
 from projects.partitions import ensure_months
@@ -40,6 +40,12 @@ def ask_for_reclassification(project_id: int) -> None:
 
 
 @shared_task
+def settle_runs(*, project_id: int, **_: object) -> None:
+    """Do what recorded uploads leave to do for their runs: judge whether these are whole."""
+    tallies.settle(project_id, now=timezone.now())
+
+
+@shared_task
 def upkeep(**_: object) -> None:
     """Make the next partitions, delete what is old, and look again at every verdict, median and layer."""
     now = timezone.now()
@@ -49,5 +55,6 @@ def upkeep(**_: object) -> None:
         flaking.age(project_id, now=now)
         together.join(project_id, today=now.date())
         care.expire(project_id, now=now)
+        tallies.forget(project_id, now=now)
         with transaction.atomic():
             ask_for_reclassification(project_id)

@@ -104,6 +104,8 @@ def _blocks(summary: Summary) -> Iterable[str]:
     answer, links = summary.answer, summary.links
     if answer.run.is_incident:
         yield f"**Many tests failed at once.** {_plain(answer.run.incident_sentence)}"
+    if answer.run.is_incomplete:
+        yield f"**The run is incomplete.** {_plain(answer.run.why_incomplete)}"
     yield _failures("New failures", _blamed(summary, *NEW), links)
     yield _failures("Failing before this run", _blamed(summary, Blame.FAILING_BEFORE), links)
     yield _failures("Known flaky, failed", _blamed(summary, Blame.KNOWN_FLAKY), links)

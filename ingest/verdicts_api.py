@@ -85,6 +85,7 @@ class VerdictsOut(Schema):
     n_failures: int
     n_waiting: int
     is_incomplete: bool
+    why_incomplete: str
     failures: list[FailureOut]
 
 
@@ -139,6 +140,7 @@ def _out(project: Project, found: RunVerdicts) -> VerdictsOut:
         n_failures=found.n_failures,
         n_waiting=found.n_waiting,
         is_incomplete=found.is_incomplete,
+        why_incomplete=found.why_incomplete,
         failures=[_failure(project, failure) for failure in found.failures],
     )
 

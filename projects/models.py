@@ -308,6 +308,9 @@ class Run(models.Model):
     incident_sentence = models.CharField(max_length=500, blank=True)
     machine_factor = models.FloatField(null=True)
     n_machine_tests = models.PositiveIntegerField(default=0)
+    is_incomplete = models.BooleanField(default=False, db_default=False)
+    incomplete_sentence = models.CharField(max_length=500, blank=True, db_default="")
+    n_judged = models.PositiveIntegerField(default=0, db_default=0)  # uploads it had when that was judged
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["project", "key"], name="one_run_a_key")]
@@ -315,10 +318,36 @@ class Run(models.Model):
             models.Index(fields=["project", "is_default_branch", "started_at"], name="run_by_time"),
             models.Index(fields=["project", "commit"], name="run_by_commit"),
             models.Index(fields=["project", "branch", "started_at"], name="run_by_branch"),
+            models.Index(fields=["project", "day"], condition=Q(is_incomplete=True), name="run_incomplete"),
+            models.Index(
+                fields=["project", "started_at"], condition=~Q(n_judged=F("n_uploads")), name="run_unjudged"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"#{self.number}"
+
+
+class RunTally(models.Model):
+    """How many tests of each suite and file a whole Run had, and which jobs: what later runs are compared with."""
+
+    pk = models.CompositePrimaryKey("project_id", "run_number")
+    project = models.ForeignKey(Project, models.CASCADE, db_index=False, related_name="+")
+    run_number = models.PositiveIntegerField()
+    on_default = models.BooleanField()
+    started_at = models.DateTimeField()
+    n_tests = models.PositiveIntegerField()
+    jobs = models.JSONField(default=dict)
+    shards = models.JSONField(default=dict)
+    suites = ArrayField(models.IntegerField(), default=list)
+    homes = ArrayField(models.IntegerField(), default=list)
+    counts = ArrayField(models.IntegerField(), default=list)
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "on_default", "started_at"], name="tally_by_time")]
+
+    def __str__(self) -> str:
+        return f"#{self.run_number}"
 
 
 # Some producers write the file where others write the class; "cart.spec.ts" has no last part that names anything.

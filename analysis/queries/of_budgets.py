@@ -25,6 +25,7 @@ RUN_SECONDS = """
 SELECT l.layer, u.day, l.seconds FROM projects_runlayer l
 JOIN projects_run u ON u.project_id = l.project_id AND u.number = l.run_number
 WHERE l.project_id = %(project_id)s AND l.layer = ANY(%(budgeted)s) AND u.is_default_branch AND NOT u.is_truncated
+    AND NOT u.is_incomplete
     AND u.day BETWEEN %(first)s AND %(until)s
 ORDER BY u.started_at, u.number
 """
@@ -32,7 +33,8 @@ ORDER BY u.started_at, u.number
 SHARDS = """
 WITH last_runs AS (
     SELECT number, started_at FROM projects_run
-    WHERE project_id = %(project_id)s AND is_default_branch AND NOT is_truncated AND day BETWEEN %(first)s AND %(until)s
+    WHERE project_id = %(project_id)s AND is_default_branch AND NOT is_truncated AND NOT is_incomplete
+        AND day BETWEEN %(first)s AND %(until)s
     ORDER BY started_at DESC, number DESC LIMIT %(n_runs)s
 ), shards AS (
     SELECT u.run_number, CASE WHEN u.job = '' AND u.shard = '' THEN u.id::text ELSE u.job || ' ' || u.shard END AS shard,

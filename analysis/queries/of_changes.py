@@ -31,6 +31,8 @@ ORDER BY t.layer DESC, t.first_main_on DESC, t.id LIMIT %(limit)s
 VANISHED = """
 SELECT {test}, 0, 0, 0, 0, 0, count(*) OVER () FROM projects_test t
 WHERE t.project_id = %(project_id)s AND t.last_main_on BETWEEN %(gone_since)s AND %(gone_until)s
+    AND t.last_main_on < (SELECT max(day) FROM projects_run
+        WHERE project_id = %(project_id)s AND is_default_branch AND NOT is_incomplete AND NOT is_truncated)
 ORDER BY t.last_main_on DESC, t.id LIMIT %(limit)s
 """
 SLOWER = """

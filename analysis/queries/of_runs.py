@@ -18,6 +18,7 @@ from analysis.answers import (
     RunRow,
     RunVerdicts,
     TestRow,
+    known_lack,
 )
 from analysis.queries import of_uploads, rows
 from analysis.window import Window
@@ -32,13 +33,14 @@ FAILING_DAYS = 120  # a test that has not passed for longer needs no date
 
 RUN_COLUMNS = """u.number, u.key, u.started_at, u.branch, u.commit, u.pull_request, u.url, u.n_tests, u.n_passed, u.n_failed,
     u.n_error, u.n_skipped, u.n_flaky, u.n_new, u.seconds, u.n_uploads, u.n_shards, u.shard_total, u.is_truncated,
-    u.is_incident, u.incident_sentence"""
+    u.is_incident, u.incident_sentence, u.incomplete_sentence"""
 
 RUNS = """
 SELECT {columns}, b.seconds, count(*) OVER () FROM projects_run u
 LEFT JOIN LATERAL (
     SELECT b.seconds FROM projects_run b
-    WHERE b.project_id = u.project_id AND b.branch = u.branch AND b.started_at < u.started_at AND NOT b.is_truncated
+    WHERE b.project_id = u.project_id AND b.branch = u.branch AND b.started_at < u.started_at
+        AND NOT b.is_truncated AND NOT b.is_incomplete
     ORDER BY b.started_at DESC, b.number DESC LIMIT 1
 ) b ON true
 WHERE {runs} AND (%(q)s = '' OR u.key ILIKE %(like)s OR u.commit ILIKE %(like)s OR u.branch ILIKE %(like)s)
@@ -59,12 +61,14 @@ SELECT {columns}, b.seconds,
 FROM projects_run u
 LEFT JOIN LATERAL (
     SELECT seconds FROM projects_run b
-    WHERE b.project_id = u.project_id AND b.branch = u.branch AND b.started_at < u.started_at AND NOT b.is_truncated
+    WHERE b.project_id = u.project_id AND b.branch = u.branch AND b.started_at < u.started_at
+        AND NOT b.is_truncated AND NOT b.is_incomplete
     ORDER BY b.started_at DESC, b.number DESC LIMIT 1
 ) b ON true
 LEFT JOIN LATERAL (
     SELECT p.number, p.day FROM projects_run p
     WHERE p.project_id = u.project_id AND p.branch = u.branch AND p.started_at < u.started_at
+        AND NOT p.is_truncated AND NOT p.is_incomplete
     ORDER BY p.started_at DESC, p.number DESC LIMIT 1
 ) p ON true
 WHERE u.project_id = %(project_id)s AND u.number = %(number)s
@@ -120,7 +124,7 @@ SELECT false, layer, percentile_disc(0.5) WITHIN GROUP (ORDER BY n_tests),
 FROM projects_runlayer
 WHERE project_id = %(project_id)s AND run_number IN (
     SELECT number FROM projects_run WHERE project_id = %(project_id)s AND is_default_branch AND NOT is_truncated
-        AND started_at < %(started_at)s ORDER BY started_at DESC LIMIT %(n_usual)s)
+        AND NOT is_incomplete AND started_at < %(started_at)s ORDER BY started_at DESC LIMIT %(n_usual)s)
 GROUP BY layer
 """
 
@@ -191,7 +195,7 @@ def runs(project: Project, window: Window) -> Page[RunRow]:
 
 def run_row(row: Sequence[Any]) -> RunRow:
     """Make a RunRow of RUN_COLUMNS and the seconds of the run before, which stand in the middle of it."""
-    fields: list[Any] = [*row[:15], row[21], *row[15:21]]
+    fields: list[Any] = [*row[:15], row[22], *row[15:22]]
     return RunRow(*fields)
 
 
@@ -202,7 +206,7 @@ def run(project: Project, number: int) -> RunAnswer | None:
     if not found:
         return None
     row = run_row(found[0])
-    before, after, same_branch, n_missing, n_incident = found[0][22:27]
+    before, after, same_branch, n_missing, n_incident = found[0][23:28]
     values |= {"branch": row.branch, "started_at": row.started_at, "n_usual": USUAL_RUNS}
     layers = rows.fetch(LAYERS, values)
     failures = _failures(values)
@@ -320,7 +324,8 @@ def verdicts(project: Project, run_key: str, *, today: date) -> RunVerdicts | No
         key=run.key,
         n_failures=run.n_failed + run.n_error,
         n_waiting=waiting.count(),
-        is_incomplete=run.is_truncated,
+        why_incomplete=known_lack(run.n_shards, run.shard_total, is_truncated=run.is_truncated)
+        or run.incomplete_sentence,
         failures=tuple(_verdict(row) for row in rows.fetch(VERDICTS_OF_RUN, values)),
     )
 

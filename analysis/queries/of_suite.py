@@ -42,11 +42,20 @@ AMOUNTS = """
         SELECT t.project_id, w.is_now, t.layer FROM w JOIN projects_test t ON t.{last} >= w.since AND t.{first} <= w.until
         WHERE t.project_id = ANY(%(ids)s) GROUP BY t.project_id, w.is_now, t.layer, t.base
     ) b GROUP BY b.project_id, b.is_now, b.layer"""
+# Outcomes count in incomplete runs too; their time is taken out again, since it is the time of a part of the suite.
 LAYER_SUMS = """
-    SELECT d.project_id, w.is_now, d.layer, sum(d.n_passed) AS n_passed, sum(d.n_failed + d.n_error) AS n_bad,
-        sum(d.n_skipped) AS n_skipped, sum(d.seconds) AS seconds
-    FROM w JOIN projects_layerday d ON d.day BETWEEN w.since AND w.until
-    WHERE d.project_id = ANY(%(ids)s) AND {on_default} GROUP BY d.project_id, w.is_now, d.layer"""
+    SELECT project_id, is_now, layer, sum(n_passed) AS n_passed, sum(n_bad) AS n_bad, sum(n_skipped) AS n_skipped,
+        greatest(0, sum(seconds)) AS seconds
+    FROM (
+        SELECT d.project_id, w.is_now, d.layer, d.n_passed, d.n_failed + d.n_error AS n_bad, d.n_skipped, d.seconds
+        FROM w JOIN projects_layerday d ON d.day BETWEEN w.since AND w.until
+        WHERE d.project_id = ANY(%(ids)s) AND {on_default}
+        UNION ALL
+        SELECT u.project_id, w.is_now, l.layer, 0, 0, 0, -l.seconds
+        FROM w JOIN projects_run u ON u.day BETWEEN w.since AND w.until
+        JOIN projects_runlayer l ON l.project_id = u.project_id AND l.run_number = u.number
+        WHERE u.project_id = ANY(%(ids)s) AND u.is_incomplete AND {runs}
+    ) summed GROUP BY project_id, is_now, layer"""
 DAYS_OF_BRANCH = """
     SELECT {is_now} AS is_now, d.*, t.layer, t.base FROM ({days}) d
     JOIN projects_test t ON t.project_id = d.project_id AND t.id = d.test_id"""
@@ -61,7 +70,7 @@ SUITES = """
 WITH w (is_now, since, until) AS (VALUES {windows}){days}, amounts AS ({amounts}), sums AS ({sums}),
 times AS (
     SELECT u.project_id, w.is_now, count(*) AS n_runs,
-        percentile_cont(0.5) WITHIN GROUP (ORDER BY u.seconds) FILTER (WHERE NOT u.is_truncated) AS p50
+        percentile_cont(0.5) WITHIN GROUP (ORDER BY u.seconds) FILTER (WHERE NOT u.is_truncated AND NOT u.is_incomplete) AS p50
     FROM w JOIN projects_run u ON u.day BETWEEN w.since AND w.until
     WHERE u.project_id = ANY(%(ids)s) AND {runs} GROUP BY u.project_id, w.is_now
 ), flaked AS (
@@ -94,8 +103,13 @@ UNION ALL
 SELECT 'seconds', (day - %(first)s) / 7, layer, sum(seconds) FROM projects_layerday
 WHERE project_id = %(project_id)s AND on_default AND day BETWEEN %(first)s AND %(last)s GROUP BY 2, layer
 UNION ALL
+SELECT 'incomplete', (u.day - %(first)s) / 7, l.layer, sum(l.seconds) FROM projects_run u
+JOIN projects_runlayer l ON l.project_id = u.project_id AND l.run_number = u.number
+WHERE u.project_id = %(project_id)s AND u.is_default_branch AND u.is_incomplete AND u.day BETWEEN %(first)s AND %(last)s
+GROUP BY 2, l.layer
+UNION ALL
 SELECT 'runs', (day - %(first)s) / 7, 0, count(*) FROM projects_run
-WHERE project_id = %(project_id)s AND is_default_branch AND day BETWEEN %(first)s AND %(last)s GROUP BY 2
+WHERE project_id = %(project_id)s AND is_default_branch AND NOT is_incomplete AND day BETWEEN %(first)s AND %(last)s GROUP BY 2
 """
 
 
@@ -165,7 +179,8 @@ def _suites_statement(kind: str, *, both: bool) -> str:
     of = "main" if kind == "default" else "seen"
     amounts = AMOUNTS.format(first=f"first_{of}_on", last=f"last_{of}_on")
     on_default = "d.on_default" if kind == "default" else "d.on_default IN (false, true)"
-    return SUITES.format(**parts, amounts=amounts, sums=LAYER_SUMS.format(on_default=on_default))
+    sums = LAYER_SUMS.format(on_default=on_default, runs=rows.RUNS_OF_KIND[kind])
+    return SUITES.format(**parts, amounts=amounts, sums=sums)
 
 
 def _suite(found: Sequence[Sequence[Any]], window: Window) -> Suite:
@@ -213,14 +228,18 @@ def trend(project: Project, window: Window, n_weeks: int = 12) -> tuple[TrendWee
     for kind, place, layer, amount in rows.fetch(TREND, values):
         if kind == "runs":
             n_runs[place] = int(amount)
-        elif kind == "seconds":
-            seconds[place][Layer(layer)] = float(amount)
+        elif kind in ("seconds", "incomplete"):
+            more = float(amount) if kind == "seconds" else -float(amount)
+            seconds[place][Layer(layer)] = seconds[place].get(Layer(layer), 0.0) + more
         else:
             for week in range(n_weeks):
                 if place >> week & 1:
                     counts[week][Layer(layer)] = counts[week].get(Layer(layer), 0) + int(amount)
     return tuple(
-        TrendWeek(monday, counts[week], seconds[week], n_runs[week]) for week, monday in enumerate(mondays)
+        TrendWeek(
+            monday, counts[week], {layer: max(0.0, s) for layer, s in seconds[week].items()}, n_runs[week]
+        )
+        for week, monday in enumerate(mondays)
     )
 
 

@@ -36,7 +36,7 @@ LAST_RUNS = """
 SELECT u.number, l.layer, l.n_tests, l.seconds
 FROM (
     SELECT number FROM projects_run
-    WHERE project_id = %(project_id)s AND is_default_branch AND NOT is_truncated AND NOT is_incident
+    WHERE project_id = %(project_id)s AND is_default_branch AND NOT is_truncated AND NOT is_incomplete AND NOT is_incident
         AND number <> %(number)s AND started_at < %(started_at)s
     ORDER BY started_at DESC, number DESC LIMIT %(limit)s
 ) u JOIN projects_runlayer l ON l.project_id = %(project_id)s AND l.run_number = u.number

@@ -51,6 +51,7 @@ RUN_SECONDS = """
 SELECT l.layer, u.day, l.seconds FROM projects_runlayer l
 JOIN projects_run u ON u.project_id = l.project_id AND u.number = l.run_number
 WHERE l.project_id = %(project_id)s AND l.layer = ANY(%(budgeted)s) AND u.is_default_branch AND NOT u.is_truncated
+    AND NOT u.is_incomplete
     AND u.day BETWEEN %(first)s AND %(until)s
 ORDER BY u.started_at, u.number
 """

@@ -59,6 +59,7 @@ RUN_COLUMNS: list[Column[RunRow]] = [
     Column("uploads", lambda row: row.n_uploads),
     Column("is_incident", lambda row: row.is_incident),
     Column("is_incomplete", lambda row: row.is_incomplete),
+    Column("why_incomplete", lambda row: row.why_incomplete),
 ]
 RESULT_COLUMNS: list[Column[ResultRow]] = [
     Column("run", lambda row: row.run_number),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
-from analysis import rebuilding
+from analysis import rebuilding, tallies
 from projects.models import Project
 
 
@@ -25,4 +26,5 @@ class Command(BaseCommand):
         if project is None:
             raise CommandError(f"There is no project {slug}. The address of a project is /p/<slug>/.")
         rebuilding.rebuild(project.pk)
+        tallies.rebuild(project.pk, now=timezone.now())
         self.stdout.write(f"The sums of {project.name} are made again.")

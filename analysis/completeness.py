@@ -1,0 +1,132 @@
+"""Whether a run had what runs like it usually have: its shards, its jobs, its suites, its tests.
+
+Pure: tallies in, what is missing out. A tally counts a run's tests by suite and home (file or class). What is usual is
+asked of the runs before it that share a job and a suite with it, so that a job that runs at night is compared with nights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+from typing import TypeVar
+
+LEAST_RUNS = 5  # alike, before anything is usual
+USUAL_RUNS = 20
+USUAL_SHARE = (
+    0.8  # of them have as much: one run in five may be a part of the suite without making parts usual
+)
+NEW_USUAL = 3  # runs in a row without it, and it is no longer usual: it was removed
+MISSING_SHARE = 0.01  # of the usual tests
+FEW_SUITES = 50  # with more, a suite is a file or a class, and one goes with an everyday change
+
+Key = TypeVar("Key")
+Home = tuple[int, int]  # suite and file, as numbers
+
+
+class Lack(Enum):
+    """What kind of thing is missing."""
+
+    SHARDS = "shards"
+    JOB = "job"
+    SUITE = "suite"
+    TESTS = "tests"
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What one run had: tests by home and by job, and shards by job where nobody said how many there are."""
+
+    run: int
+    homes: Mapping[Home, int]
+    jobs: Mapping[str, int] = field(default_factory=dict)
+    shards: Mapping[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def suites(self) -> Mapping[int, int]:
+        """Count the tests of each suite."""
+        found: dict[int, int] = {}
+        for (suite, _), n in self.homes.items():
+            found[suite] = found.get(suite, 0) + n
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What a run lacks: the job, or the numbers of suite and home where most is missing, and how many of how many."""
+
+    lack: Lack
+    n: int
+    n_usual: int
+    job: str = ""
+    suite: int = 0
+    home: int = 0
+
+
+def missing(here: Tally, before: Iterable[Tally]) -> Missing | None:
+    """Say what the run lacks of the usual, the largest thing first; `before` has the newest run first."""
+    alike = [tally for tally in before if is_alike(here, tally)][:USUAL_RUNS]
+    if len(alike) < LEAST_RUNS:
+        return None
+    return _shards(here, alike) or _job(here, alike) or _suite(here, alike) or _tests(here, alike)
+
+
+def is_alike(one: Tally, other: Tally) -> bool:
+    """True for runs that share a job and a suite."""
+    return not one.jobs.keys().isdisjoint(other.jobs) and not one.suites.keys().isdisjoint(other.suites)
+
+
+def usual(counts: Sequence[int]) -> int:
+    """Return what four of five runs reach, unless none of the newest three does; `counts` has the newest first."""
+    reached = sorted(counts)[int((1 - USUAL_SHARE) * len(counts) + 1e-9)]
+    return min(reached, max(counts[:NEW_USUAL]))
+
+
+def _usual_of(counts: Sequence[Mapping[Key, int]]) -> dict[Key, int]:
+    keys = {key for one in counts for key in one}
+    found = {key: usual([one.get(key, 0) for one in counts]) for key in keys}
+    return {key: n for key, n in found.items() if n}
+
+
+def _shards(here: Tally, alike: Sequence[Tally]) -> Missing | None:
+    """Compare the shards of the jobs that ran; where a total is announced, that is known without comparing."""
+    wanted = _usual_of([tally.shards for tally in alike])
+    for job in sorted(here.shards):
+        if here.shards[job] < wanted.get(job, 0):
+            return Missing(Lack.SHARDS, here.shards[job], wanted[job], job=job)
+    return None
+
+
+def _job(here: Tally, alike: Sequence[Tally]) -> Missing | None:
+    wanted = _usual_of([tally.jobs for tally in alike])
+    gone = sorted((job for job in wanted if job not in here.jobs), key=lambda job: (-wanted[job], job))
+    return Missing(Lack.JOB, wanted[gone[0]], sum(wanted.values()), job=gone[0]) if gone else None
+
+
+def _suite(here: Tally, alike: Sequence[Tally]) -> Missing | None:
+    """Find a usual suite without a test; suites that are new here may be old ones under other names."""
+    wanted = _usual_of([tally.suites for tally in alike])
+    total = sum(wanted.values())
+    known = {suite for tally in alike for suite in tally.suites}
+    n_new = sum(n for suite, n in here.suites.items() if suite not in known)
+    least = 0.0 if len(wanted) <= FEW_SUITES else MISSING_SHARE * total
+    gone = [suite for suite, n in wanted.items() if suite not in here.suites and n >= least]
+    if sum(wanted[suite] for suite in gone) <= n_new:
+        return None
+    first = min(gone, key=lambda suite: (-wanted[suite], suite))
+    return Missing(Lack.SUITE, wanted[first], total, suite=first)
+
+
+def _tests(here: Tally, alike: Sequence[Tally]) -> Missing | None:
+    """Count the tests that homes fall short of the usual; those of homes that are new here may have moved there."""
+    wanted = _usual_of([tally.homes for tally in alike])
+    total = sum(wanted.values())
+    known = {home for tally in alike for home in tally.homes}
+    n_new = sum(n for home, n in here.homes.items() if home not in known)
+    short = {home: n - here.homes.get(home, 0) for home, n in wanted.items() if here.homes.get(home, 0) < n}
+    n_short = sum(short.values()) - n_new
+    if n_short <= MISSING_SHARE * total:
+        return None
+    suite, home = min(short, key=lambda one: (-short[one], one))
+    return Missing(Lack.TESTS, n_short, total, suite=suite, home=home)

@@ -1,0 +1,268 @@
+"""Drive the judgement of completeness from the rows: count what a run had, compare it, keep what it lacks.
+
+Runs after an upload is recorded, in a transaction of its own a run. What is left undone stands in Run: it was judged with
+fewer uploads than it has. Runs of the default branch are compared with their like, and all others with one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import F, Max, Q
+
+from analysis.answers import known_lack
+from analysis.completeness import Lack, Missing, Tally, missing
+from analysis.rollups import results_since
+from projects.models import Run, RunTally, Upload
+from projects.vocabulary import Layer, UploadState
+
+LOCK_SPACE = 7_244  # the class of the advisory locks that keep one judgement a project
+BATCH = 200  # runs judged before the list is asked again
+LOOKED_AT = 60  # runs before one, among which those like it are looked for
+LATER = 20  # runs after one that came late: what is usual for them may have changed
+GROWN = 1.25  # a run is counted again when it has grown by so much, so that many uploads cost a few countings
+QUIET = timedelta(minutes=2)  # without a new upload, after which a run is counted whatever its growth
+KEPT_DAYS = 100  # of tallies
+COPIED = 5  # runs whose tally a run without news may take over
+
+# Static checks list what they found, and that is fewer each time somebody mends something; load tests are scripts.
+COUNTED = """
+SELECT hashtext(t.suite), hashtext(coalesce(nullif(t.file, ''), t.classname)), count(*)
+FROM projects_result r JOIN projects_test t ON t.project_id = r.project_id AND t.id = r.test_id
+WHERE r.project_id = %(project_id)s AND r.run_number = %(number)s AND r.ran_on = %(day)s AND t.layer <> ALL(%(apart)s)
+GROUP BY 1, 2
+"""
+NAME_OF = """
+SELECT suite, coalesce(nullif(file, ''), classname) FROM projects_test
+WHERE project_id = %(project_id)s AND hashtext(suite) = %(suite)s
+    AND (%(home)s = 0 OR hashtext(coalesce(nullif(file, ''), classname)) = %(home)s)
+ORDER BY id LIMIT 1
+"""
+
+
+def settle(project_id: int, *, now: datetime, is_patient: bool = True) -> list[int]:
+    """Judge the runs that got uploads since they were judged; return the numbers of those found whole.
+
+    A patient caller comes again: a run that still grows is left for then.
+    """
+    whole = []
+    for number in _unjudged(project_id):
+        with transaction.atomic():
+            _lock(project_id)
+            run = Run.objects.filter(project_id=project_id, number=number).first()
+            if (
+                run is not None
+                and run.n_judged != run.n_uploads
+                and _judge(run, now=now, is_patient=is_patient)
+            ):
+                whole.append(number)
+    return whole
+
+
+def rebuild(project_id: int, *, now: datetime) -> None:
+    """Count and judge every run again whose results are kept, the oldest first."""
+    since = results_since(project_id)
+    RunTally.objects.filter(project_id=project_id).delete()
+    Run.objects.filter(project_id=project_id, day__gte=since).update(n_judged=0)
+    while Run.objects.filter(_waiting(project_id)).exists():
+        settle(project_id, now=now, is_patient=False)
+
+
+def forget(project_id: int, *, now: datetime) -> None:
+    """Delete the tallies that no run will be compared with any more."""
+    cut = now - timedelta(days=KEPT_DAYS)
+    RunTally.objects.filter(project_id=project_id, started_at__lt=cut).delete()
+
+
+def with_unjudged_runs() -> Sequence[int]:
+    """Return the projects that have runs to judge."""
+    found = Run.objects.exclude(n_judged=F("n_uploads")).order_by("project_id")
+    return list(found.values_list("project_id", flat=True).distinct())
+
+
+def _waiting(project_id: int) -> Q:
+    return Q(project_id=project_id) & ~Q(n_judged=F("n_uploads"))
+
+
+def _unjudged(project_id: int) -> list[int]:
+    found = Run.objects.filter(_waiting(project_id)).order_by("started_at", "number")
+    return list(found.values_list("number", flat=True)[:BATCH])
+
+
+def _lock(project_id: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_SPACE, project_id])
+
+
+def _judge(run: Run, *, now: datetime, is_patient: bool) -> bool:
+    """Keep what one run lacks; True where it lacks nothing. A run that still grows may be left for later."""
+    if known := _known(run):
+        RunTally.objects.filter(project_id=run.project_id, run_number=run.number).delete()
+        _keep(run, known)
+        return False
+    if run.day < results_since(run.project_id):
+        _keep(run, run.incomplete_sentence)
+        return not run.is_incomplete
+    if is_patient and _still_grows(run, now=now):
+        return False
+    _tally(run)
+    return _compare(run)
+
+
+def _known(run: Run) -> str:
+    """Say what the run lacks for certain, without comparing it."""
+    return known_lack(run.n_shards, run.shard_total, is_truncated=run.is_truncated)
+
+
+def _keep(run: Run, sentence: str) -> None:
+    """Keep the judgement, unless another upload came meanwhile: that one has the run judged again."""
+    Run.objects.filter(pk=run.pk, n_uploads=run.n_uploads).update(
+        is_incomplete=bool(sentence), incomplete_sentence=sentence[:500], n_judged=run.n_uploads
+    )
+
+
+def _uploads(run: Run) -> Any:
+    # Bounded by time, since uploads have no index on their run.
+    return Upload.objects.filter(
+        project_id=run.project_id,
+        run_number=run.number,
+        state=UploadState.DONE,
+        received_at__gte=run.started_at - timedelta(days=1),
+    )
+
+
+def _still_grows(run: Run, *, now: datetime) -> bool:
+    """True for a run that was counted, has hardly grown since, and got an upload a moment ago."""
+    before = RunTally.objects.filter(project_id=run.project_id, run_number=run.number).first()
+    if before is None or run.n_tests >= GROWN * before.n_tests:
+        return False
+    last = _uploads(run).aggregate(last=Max("finished_at"))["last"]
+    return last is not None and last > now - QUIET
+
+
+# --- Counting
+
+
+def _tally(run: Run) -> None:
+    """Count what the run had and keep it; where nothing is new, the count of a run like it is taken over."""
+    jobs, shards = _jobs(run)
+    known = None if run.is_default_branch or run.n_new else _same(run, jobs)
+    counted = (known.suites, known.homes, known.counts) if known else _count(run)
+    RunTally.objects.update_or_create(
+        project_id=run.project_id,
+        run_number=run.number,
+        defaults={
+            "on_default": run.is_default_branch,
+            "started_at": run.started_at,
+            "n_tests": run.n_tests,
+            "jobs": jobs,
+            "shards": shards,
+            **dict(zip(("suites", "homes", "counts"), counted, strict=True)),
+        },
+    )
+
+
+def _jobs(run: Run) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the tests of each job and environment, and the shards of each job that does not say how many it has."""
+    jobs: dict[str, int] = {}
+    shards: dict[str, set[str]] = {}
+    uploads = _uploads(run).order_by("received_at", "id")
+    for job, environment, shard, total, n in uploads.values_list(
+        "job", "environment", "shard", "shard_total", "n_tests"
+    ):
+        name = " · ".join(filter(None, [job, environment]))
+        jobs[name] = jobs.get(name, 0) + n
+        if shard and not total:
+            shards.setdefault(name, set()).add(shard)
+    return jobs, {name: len(found) for name, found in shards.items()}
+
+
+def _same(run: Run, jobs: Mapping[str, int]) -> RunTally | None:
+    """Return the tally of a recent run with as many tests in the same jobs: without new tests these are the same ones."""
+    recent = RunTally.objects.filter(project_id=run.project_id, on_default=False).exclude(
+        run_number=run.number
+    )
+    found = recent.order_by("-started_at", "-run_number")[:COPIED]
+    return next((one for one in found if one.n_tests == run.n_tests and one.jobs == jobs), None)
+
+
+def _count(run: Run) -> tuple[list[int], list[int], list[int]]:
+    values: dict[str, Any] = {
+        "project_id": run.project_id,
+        "number": run.number,
+        "day": run.day,
+        "apart": [int(Layer.STATIC), int(Layer.LOAD)],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(COUNTED, values)
+        rows = sorted(cursor.fetchall())
+    return [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]
+
+
+# --- Comparing
+
+
+def _compare(run: Run) -> bool:
+    """Judge the run by those before it, and those after it by what they now have before them."""
+    tallies = _around(run)
+    place = next(at for at, tally in enumerate(tallies) if tally.run == run.number)
+    found = {
+        tallies[at].run: missing(tallies[at], reversed(tallies[max(0, at - LOOKED_AT) : at]))
+        for at in range(place, len(tallies))
+    }
+    here = found.pop(run.number)
+    _keep(run, _sentence(run.project_id, here))
+    later = Run.objects.filter(
+        project_id=run.project_id, number__in=list(found), n_judged=F("n_uploads")
+    ).order_by("number")
+    for one in later:
+        sentence = _sentence(run.project_id, found[one.number])
+        if sentence != one.incomplete_sentence:
+            _keep(one, sentence)
+    return here is None
+
+
+def _around(run: Run) -> list[Tally]:
+    """Return the tallies of the runs before and after this one, and its own, the oldest first."""
+    kind = RunTally.objects.filter(project_id=run.project_id, on_default=run.is_default_branch)
+    is_later = Q(started_at__gt=run.started_at) | Q(started_at=run.started_at, run_number__gt=run.number)
+    before = list(kind.exclude(is_later).order_by("-started_at", "-run_number")[: LOOKED_AT + 1])
+    after = list(kind.filter(is_later).order_by("started_at", "run_number")[:LATER])
+    return list(map(_read, [*reversed(before), *after]))
+
+
+def _read(row: RunTally) -> Tally:
+    homes = dict(zip(zip(row.suites, row.homes, strict=True), row.counts, strict=True))
+    return Tally(run=row.run_number, homes=homes, jobs=row.jobs, shards=row.shards)
+
+
+def _sentence(project_id: int, lack: Missing | None) -> str:
+    """Say in words what is missing."""
+    if lack is None:
+        return ""
+    if lack.lack is Lack.SHARDS:
+        of = f" of {lack.job}" if lack.job else ""
+        return f"{lack.n} of the usual {lack.n_usual} shards{of} arrived."
+    if lack.lack is Lack.JOB:
+        name = f"The job {lack.job}" if lack.job else "The part without a job's name"
+        return f"{name} is missing, which usually has {_n_tests(lack.n)}."
+    suite, home = _name(project_id, lack)
+    if lack.lack is Lack.SUITE:
+        return f"The suite {suite or 'without a name'} is missing, which usually has {_n_tests(lack.n)}."
+    place = f", most of them from {home}" if home else ""
+    share = 100 * lack.n / lack.n_usual
+    return f"{lack.n} of the usual {_n_tests(lack.n_usual)} are missing ({share:.1f} %){place}."
+
+
+def _n_tests(n: int) -> str:
+    return f"{n} test{'' if n == 1 else 's'}"
+
+
+def _name(project_id: int, lack: Missing) -> tuple[str, str]:
+    with connection.cursor() as cursor:
+        cursor.execute(NAME_OF, {"project_id": project_id, "suite": lack.suite, "home": lack.home})
+        found = cursor.fetchone() or ("", "")
+    return found[0][:200], found[1][:200]
