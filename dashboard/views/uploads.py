@@ -122,11 +122,14 @@ def _first_visit(request: ProjectRequest, seen: Seen) -> HttpResponseBase:
 
 def _sending(request: ProjectRequest) -> dict[str, object]:
     """Return the snippets for the runner and the CI that the URL names."""
+    producer = snippets.producer(request.GET.get("tool", ""))
     return {
         "producers": snippets.PRODUCERS,
         "senders": snippets.SENDERS,
-        "producer": snippets.producer(request.GET.get("tool", "")),
-        "sender": snippets.sender(request.GET.get("ci", ""), base_url=settings.BASE_URL),
+        "producer": producer,
+        "sender": snippets.sender(
+            request.GET.get("ci", ""), base_url=settings.BASE_URL, files=producer.files
+        ),
         "clients": snippets.CLIENTS,
         "client": snippets.client(request.GET.get("client", ""), base_url=settings.BASE_URL),
         "secret": snippets.SECRET,

@@ -10,60 +10,71 @@ import pytest
 import yaml
 
 from dashboard import snippets
-from dashboard.snippets import SENDERS
+from dashboard.snippets import SENDERS, Snippet
 from ingest.api import FIELDS
 
 BASE_URL = "https://t.example"
-KEYS = [sender.key for sender in SENDERS]
+KEYS = [sender.key for sender in SENDERS if sender.key != "curl"]
 IN_YAML = ["github", "gitlab", "circleci", "azure", "bitbucket"]
+SEND = f"curl -fsS {BASE_URL}/upload.py | python3 - upload --wait"
 
 
-def text(key: str) -> str:
-    return snippets.sender(key, base_url=BASE_URL).text
+def text(key: str, **more: str) -> str:
+    return snippets.sender(key, base_url=BASE_URL, **more).text
 
 
-def command_of(value: object) -> str:
-    """Return the one string inside a parsed snippet that calls curl."""
+def commands_in(value: object) -> list[str]:
+    """Return the strings inside a parsed snippet that call curl."""
     if isinstance(value, str):
-        return value if value.startswith("curl") else ""
+        return [value] if value.startswith("curl") else []
     children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
-    return next(filter(None, map(command_of, children)), "")
+    return [command for child in children for command in commands_in(child)]
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_every_field_is_one_that_the_api_knows(key: str) -> None:
-    fields = set(re.findall(r"-F (\w+)=", text(key)))
-
-    assert fields - set(FIELDS) == {"file"}
-    assert {"branch", "commit", "run"} <= fields
-
-
-@pytest.mark.parametrize("key", KEYS)
-def test_the_token_stays_a_secret_of_ci_and_the_address_is_this_server(key: str) -> None:
-    assert "Bearer $TROPHYCASE_TOKEN" in text(key)
-    assert f"{BASE_URL}/api/v1/uploads" in text(key)
+def test_every_ci_sends_with_the_uploader_of_this_server(key: str) -> None:
+    assert f"{SEND} report.xml" in text(key)
 
 
 @pytest.mark.parametrize("key", IN_YAML)
-def test_a_snippet_in_yaml_holds_one_whole_command(key: str) -> None:
-    command = command_of(yaml.safe_load(text(key)))
+@pytest.mark.parametrize("producer", snippets.PRODUCERS, ids=lambda producer: producer.key)
+def test_a_snippet_in_yaml_holds_one_whole_command_with_the_runners_files(
+    key: str, producer: Snippet
+) -> None:
+    (command,) = commands_in(yaml.safe_load(text(key, files=producer.files)))
 
-    words = shlex.split(command.replace("\\\n", " "))
-    assert words[0] == "curl"
-    assert words[-1] == f"{BASE_URL}/api/v1/uploads"
-    assert "\\" not in words
+    words = shlex.split(command)
+    assert words[:2] == ["curl", "-fsS"]
+    assert producer.files in words
 
 
-@pytest.mark.parametrize("key", ["curl", "buildkite"])
-def test_a_shell_snippet_is_read_by_a_shell(key: str) -> None:
-    checked = subprocess.run(["sh", "-n"], input=text(key), text=True, capture_output=True, check=False)
+def test_curl_alone_names_the_run_in_fields_that_the_api_knows() -> None:
+    fields = set(re.findall(r"-F (\w+)=", text("curl")))
+
+    assert fields - set(FIELDS) == {"file"}
+    assert {"branch", "commit", "run"} <= fields
+    assert "Bearer $TROPHYCASE_TOKEN" in text("curl")
+    assert f"{BASE_URL}/api/v1/uploads" in text("curl")
+
+
+@pytest.mark.parametrize("key", ["shell", "buildkite", "curl"])
+@pytest.mark.parametrize("producer", snippets.PRODUCERS, ids=lambda producer: producer.key)
+def test_a_shell_snippet_is_read_by_a_shell(key: str, producer: Snippet) -> None:
+    told = text(key, files=producer.files)
+
+    checked = subprocess.run(["sh", "-n"], input=told, text=True, capture_output=True, check=False)
 
     assert checked.returncode == 0, checked.stderr
 
 
+@pytest.mark.parametrize("key", KEYS)
+def test_a_pattern_is_kept_from_the_shell(key: str) -> None:
+    assert f"{SEND} '**/build/test-results/**/*.xml'" in text(key, files=snippets.producer("gradle").files)
+
+
 def test_a_key_that_is_none_falls_back_to_the_first() -> None:
     assert snippets.producer("nonsense").key == "pytest"
-    assert snippets.sender("nonsense", base_url=BASE_URL).key == "curl"
+    assert snippets.sender("nonsense", base_url=BASE_URL).key == "shell"
 
 
 def test_every_runner_has_its_own_key_and_text() -> None:
