@@ -230,6 +230,13 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 TROPHYCASE_PRIVATE_WEBHOOKS = env.flag("TROPHYCASE_PRIVATE_WEBHOOKS", default=False)
 
+# ID tokens: whose word is taken for which CI job is asking. Members choose among these; they can add none.
+
+TROPHYCASE_ID_TOKEN_ISSUERS = env.text(
+    "TROPHYCASE_ID_TOKEN_ISSUERS", default="https://token.actions.githubusercontent.com https://gitlab.com"
+).split()
+TROPHYCASE_PRIVATE_ISSUERS = env.flag("TROPHYCASE_PRIVATE_ISSUERS", default=False)
+
 # Metrics: without a token nobody is told.
 
 METRICS_TOKEN = env.text("METRICS_TOKEN", default="")

@@ -10,7 +10,7 @@ from django.views.generic import RedirectView
 from config.health import health
 from config.metrics import metrics
 from ingest.api import api
-from ingest.uploader import upload_py
+from ingest.uploader import gitlab_yml, upload_py
 
 urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}icon.svg"), name="favicon"),
@@ -20,6 +20,7 @@ urlpatterns = [
     path("api/docs", RedirectView.as_view(pattern_name="api:openapi-view"), name="api-docs"),
     path("api/v1/", api.urls),
     path("upload.py", upload_py, name="uploader"),
+    path("gitlab.yml", gitlab_yml, name="gitlab-include"),
     path("", include("ingest.clients.urls")),
     path("", include("reports.urls")),
     path("", include("dashboard.urls")),

@@ -24,6 +24,7 @@ from dashboard.views import (
     slow,
     styleguide,
     tests,
+    trust,
     uploads,
 )
 from dashboard.views import settings as desk
@@ -58,6 +59,8 @@ urlpatterns = [
     path("p/<slug:slug>/settings/limits", desk.limits, name="settings-limits"),
     path("p/<slug:slug>/settings/tokens", desk.tokens, name="settings-tokens"),
     path("p/<slug:slug>/settings/tokens/<int:token_id>/revoke", desk.revoke_token, name="token-revoke"),
+    path("p/<slug:slug>/settings/trust", trust.trusts, name="settings-trust"),
+    path("p/<slug:slug>/settings/trust/<int:trust_id>/end", trust.end_trust, name="trust-end"),
     path("p/<slug:slug>/settings/members", desk.members, name="settings-members"),
     path("p/<slug:slug>/settings/members/<int:membership_id>", desk.member, name="member"),
     path("p/<slug:slug>/settings/reports", desk.reports, name="settings-reports"),

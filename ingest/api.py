@@ -20,7 +20,7 @@ from ninja import NinjaAPI, Schema, Status
 
 from ingest import bodies_in, summary_api, verdicts_api, wishes
 from ingest.accept import Accepted, Delivery, accept
-from ingest.bearer import project_of
+from ingest.bearer import caller_of, project_of
 from ingest.refusals import Refusal
 from projects.models import Problem, Upload
 from projects.vocabulary import ProblemLevel, UploadState
@@ -153,18 +153,19 @@ DOCS = {
 
 @api.post(
     "/uploads",
-    response={202: UploadOut, 200: UploadOut, frozenset({401, 413, 415, 422, 503}): RefusalOut},
+    response={202: UploadOut, 200: UploadOut, frozenset({401, 403, 413, 415, 422, 503}): RefusalOut},
     summary="Upload reports of one run",
     openapi_extra=DOCS,
     tags=["uploads"],
 )
 def create_upload(request: HttpRequest) -> Any:
     """Take one or many reports. 202: stored and about to be read. 200: these bytes came before, see the first upload."""
-    project, token = project_of(request)
+    caller = caller_of(request)
     body = bodies_in.read(request, limit=settings.TROPHYCASE_MAX_UPLOAD_BYTES)
     now = timezone.now()
-    asked = wishes.fields(body.fields, default_branch=project.default_branch, now=now)
-    accepted: Accepted = accept(project, token, Delivery(asked, body.files), now=now)
+    fields = caller.bound(body.fields)
+    asked = wishes.fields(fields, default_branch=caller.project.default_branch, now=now)
+    accepted: Accepted = accept(caller.project, caller.token, Delivery(asked, body.files), now=now)
     return Status(202 if accepted.is_new else 200, status_of(accepted.upload))
 
 

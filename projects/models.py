@@ -134,6 +134,29 @@ class Token(models.Model):
         Token.objects.filter(pk=self.pk, revoked_at__isnull=True).update(revoked_at=now)
 
 
+class Trust(models.Model):
+    """A repository whose CI jobs may upload without a token: their CI signs which job is asking."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="trusts")
+    issuer = models.CharField(max_length=200)
+    repository = models.CharField(max_length=300)
+    owner_id = models.CharField(max_length=50, blank=True)  # kept at the first use: names change hands
+    branches = models.CharField(max_length=500, blank=True)
+    events = models.CharField(max_length=500, blank=True)
+    takes_pulls = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    last_used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["issuer", "repository", "project"], name="one_trust_a_repository")
+        ]
+
+    def __str__(self) -> str:
+        return self.repository
+
+
 class LayerRule(models.Model):
     """A project's own ordered pattern; the first match wins over all evidence."""
 

@@ -2,7 +2,7 @@
 
 The row is the queue and the log. A claim puts the next try off by a pause that doubles, so two workers never
 send one delivery, and one whose worker died is taken up again. What a message says is messages.py's, how a
-post is made posting.py's.
+post is made projects.outside's.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db.models import F
 
-from projects import addresses, announcing
+from projects import addresses, announcing, outside
 from projects.models import Channel, ChannelDelivery
 from projects.vocabulary import ChannelKind
-from reports import messages, posting, refusals
+from reports import messages, refusals
 from reports.messages import Message
 
 MOST_TRIES = 10  # about a day and a half, pauses included
@@ -154,7 +154,7 @@ def signature(secret: str, *, message_id: str, body: bytes, now: datetime) -> di
 
 def _post(delivery: ChannelDelivery, body: bytes, headers: dict[str, str]) -> Outcome:
     try:
-        answer = posting.post(
+        answer = outside.post(
             delivery.channel.address,
             body=body,
             headers={"Content-Type": "application/json", "User-Agent": "Trophycase", **headers},
@@ -162,7 +162,7 @@ def _post(delivery: ChannelDelivery, body: bytes, headers: dict[str, str]) -> Ou
         )
     except addresses.Forbidden as refusal:
         return Outcome(is_sent=False, answer=str(refusal), may_repeat=False)
-    except posting.Unreachable as problem:
+    except outside.Unreachable as problem:
         return Outcome(is_sent=False, answer=str(problem))
     is_sent = 200 <= answer.status < 300
     said = answer.body.strip()

@@ -11,6 +11,7 @@ import yaml
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 GROOVY_SCRIPT = re.compile(r"sh '''\n(.*?)'''", re.DOTALL)
+KOTLIN_SCRIPT = re.compile(r'scriptContent = """(.*?)"""', re.DOTALL)
 SENDS = ("upload.py", "/api/v1/uploads")
 
 
@@ -27,6 +28,8 @@ def _scripts(language: str, text: str) -> Iterator[str]:
         yield text
     elif language == "groovy":
         yield from GROOVY_SCRIPT.findall(text)
+    elif language == "kotlin":
+        yield from (script.replace("${'$'}", "$") for script in KOTLIN_SCRIPT.findall(text))
     elif language == "yaml":
         yield from _joined(yaml.safe_load(text))
 

@@ -8,8 +8,8 @@ One file, the standard library only, Python 3.8 and later:
     trophycase gate --exit-code 1              ask about a run that was sent already
     trophycase doctor 'reports/**/*.xml'       say what reports lack, and which setting mends it
 
-TROPHYCASE_URL and TROPHYCASE_TOKEN say where to and on whose behalf. What is in a report, and what it means, is the
-server's business; this file knows files, CI systems and networks.
+TROPHYCASE_URL and TROPHYCASE_TOKEN say where to and on whose behalf; a CI that signs for its jobs needs no token. What is
+in a report, and what it means, is the server's business; this file knows files, CI systems and networks.
 """
 
 from __future__ import annotations
@@ -98,6 +98,10 @@ class Voice:
         self._is_github = environ.get("GITHUB_ACTIONS") == "true" and not is_json
         self._shows_progress = self._stream.isatty() and not is_quiet and not environ.get("CI")
         self.warnings: list[str] = []
+
+    def hide(self, secret: str) -> None:
+        """Never print this."""
+        self._secrets.append(secret)
 
     def clean(self, text: str) -> str:
         """Return the text on one line, without secrets and without what a CI would take for a command."""
@@ -342,7 +346,8 @@ def _jenkins(environ: Environ) -> Fields:
 
 
 def _circleci(environ: Environ) -> Fields:
-    # A re-run has a new workflow id and the workspace of the first one.
+    # A re-run has a new workflow id and the workspace of the first one. Nothing counts the re-runs, but of uploads that say
+    # the same attempt the server takes the later one for a later attempt.
     workflow, workspace = (
         _first(environ, "CIRCLE_WORKFLOW_ID"),
         _first(environ, "CIRCLE_WORKFLOW_WORKSPACE_ID"),
@@ -480,12 +485,15 @@ def _drone(environ: Environ) -> Fields:
 
 
 def _woodpecker(environ: Environ) -> Fields:
+    number = _first(environ, "CI_PIPELINE_NUMBER", "CI_BUILD_NUMBER")
+    parent = _first(environ, "CI_PIPELINE_PARENT")
+    # A pipeline that is restarted gets a new number, and the old one is its parent; a deployment has one too.
+    is_again = parent not in ("", "0") and environ.get("CI_PIPELINE_EVENT") != "deployment"
     return {
         "branch": _first(environ, "CI_COMMIT_SOURCE_BRANCH", "CI_COMMIT_BRANCH"),
         "commit": _first(environ, "CI_COMMIT_SHA"),
-        "run": _key(
-            "woodpecker", _first(environ, "CI_REPO"), _first(environ, "CI_PIPELINE_NUMBER", "CI_BUILD_NUMBER")
-        ),
+        "run": _key("woodpecker", _first(environ, "CI_REPO"), parent if is_again else number),
+        "attempt": "2" if is_again else "",
         "job": " ".join(filter(None, [_first(environ, "CI_WORKFLOW_NAME"), _first(environ, "CI_STEP_NAME")])),
         "url": _first(environ, "CI_PIPELINE_URL", "CI_BUILD_LINK"),
         "pull_request": _first(environ, "CI_COMMIT_PULL_REQUEST"),
@@ -719,14 +727,16 @@ class Server:
     def __init__(
         self,
         url: str,
-        token: str,
+        ticket: Ticket,
         *,
+        project: str = "",
         seconds: float,
         voice: Voice,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.url = url
-        self._token = token
+        self._ticket = ticket
+        self._project = project
         self._deadline = time.monotonic() + seconds
         self._voice = voice
         self._sleep = sleep
@@ -735,7 +745,8 @@ class Server:
     @property
     def mark(self) -> str:
         """Name server and token without telling the token, so that kept reports go where they were meant to."""
-        return hashlib.sha256(f"{self.url} {self._token}".encode()).hexdigest()[:16]
+        words = f"{self.url} {self._project} {self._ticket.name}".encode()
+        return hashlib.sha256(words).hexdigest()[:16]
 
     @property
     def seconds_left(self) -> float:
@@ -764,12 +775,14 @@ class Server:
 
     def _ask_once(self, method: str, path: str, body: bytes | None, *, content_type: str) -> Answer:
         headers = {
-            "Authorization": f"Bearer {self._token}",
+            "Authorization": f"Bearer {self._ticket.token()}",
             "User-Agent": f"trophycase-uploader/{VERSION}",
             "Accept": "application/json",
         }
         if content_type:
             headers["Content-Type"] = content_type
+        if self._project:
+            headers["Trophycase-Project"] = self._project
         request = urllib.request.Request(self.url + path, data=body, headers=headers, method=method)
         seconds = min(SLOWEST_S, max(1.0, self.seconds_left))
         try:
@@ -822,6 +835,8 @@ def refusal(error: urllib.error.HTTPError, *, url: str) -> Trouble:
         wait = _retry_after(error.headers.get("Retry-After", ""))
         said = said or f"The server is busy or being started (HTTP {status})."
         return Trouble(code or "busy", said, is_passing=True, retry_after_s=wait)
+    if status == 401 and code not in ("", "unknown_token", "no_token"):  # the CI's word, not a token of ours
+        return Trouble(code, said, is_passing=code == "expired_id_token")
     if status == 401:
         advice = "Copy a token from Settings, Tokens of the project into the CI secret TROPHYCASE_TOKEN."
         return Trouble(
@@ -903,6 +918,70 @@ def address(said: str) -> str:
     return text
 
 
+class Ticket(NamedTuple):
+    """What lets a job in: the token, and a name under which unsent reports are kept for whoever holds the same."""
+
+    name: str
+    token: Callable[[], str]
+
+
+def ticket(said: str, environ: Environ, *, url: str, voice: Voice) -> Ticket:
+    """Return a token that the person gave, else one that the CI signs for this job; raise Trouble where neither is."""
+    if not said.strip().strip("\"'"):
+        job = origin_of(environ, git=lambda *_: "").fields
+        # What another job signs is another run to the server, so unsent reports wait for this run alone.
+        name = f"job {job.get('run', '')} {job.get('attempt', '')}"
+        signed = environ.get("TROPHYCASE_ID_TOKEN", "").strip()
+        if signed:
+            voice.hide(signed)
+            return Ticket(name, lambda: signed)
+        if environ.get("ACTIONS_ID_TOKEN_REQUEST_URL") and environ.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN"):
+            voice.hide(environ["ACTIONS_ID_TOKEN_REQUEST_TOKEN"])
+            return Ticket(name, _Signed(environ, url=url, voice=voice))
+    token = secret(said, environ)
+    return Ticket(token, lambda: token)
+
+
+SIGNED_S = 120.0  # GitHub's word is good for a few minutes; waiting for the worker may take as long
+
+
+class _Signed:
+    """Asks GitHub to sign for this job, and asks again before its word is too old."""
+
+    def __init__(self, environ: Environ, *, url: str, voice: Voice) -> None:
+        audience = urllib.parse.quote(url, safe="")
+        self._url = f"{environ['ACTIONS_ID_TOKEN_REQUEST_URL']}&audience={audience}"
+        self._secret = environ["ACTIONS_ID_TOKEN_REQUEST_TOKEN"]
+        self._voice = voice
+        self._token = ""
+        self._asked_at = 0.0
+
+    def __call__(self) -> str:
+        if not self._token or time.monotonic() - self._asked_at > SIGNED_S:
+            self._asked_at = time.monotonic()
+            self._token = self._ask()
+            self._voice.hide(self._token)
+        return self._token
+
+    def _ask(self) -> str:
+        request = urllib.request.Request(self._url, headers={"Authorization": f"bearer {self._secret}"})
+        try:
+            with urllib.request.build_opener(_NoRedirects).open(request, timeout=SLOWEST_S) as response:
+                return str(json.loads(response.read(100_000).decode("utf-8"))["value"])
+        except urllib.error.HTTPError as error:
+            with error:
+                sentence = f"GitHub signs nothing for this job (HTTP {error.code})."
+                advice = "Does the job have `permissions: id-token: write`?"
+                raise Trouble("no_id_token", sentence, advice, is_passing=error.code in PASSING) from None
+        except (OSError, http.client.HTTPException) as error:
+            why = getattr(error, "reason", error)
+            raise Trouble(
+                "no_id_token", f"GitHub cannot be asked to sign ({why}).", is_passing=True
+            ) from None
+        except (ValueError, KeyError, TypeError):
+            raise Trouble("no_id_token", "GitHub's answer holds no ID token.", is_passing=True) from None
+
+
 def secret(said: str, environ: Environ) -> str:
     """Return the token; raise Trouble when it is missing or cannot be one."""
     token = said.strip().strip("\"'")
@@ -910,6 +989,10 @@ def secret(said: str, environ: Environ) -> str:
         is_pull = any(environ.get(name) for name in ("GITHUB_HEAD_REF", "CI_MERGE_REQUEST_IID", "CHANGE_ID"))
         forks = " (CI gives no secrets to pull requests from forks)" if is_pull else ""
         advice = "Keep one from Settings, Tokens as the CI secret TROPHYCASE_TOKEN and hand it to this step."
+        if environ.get("GITHUB_ACTIONS"):
+            advice += (
+                " Or trust the repository under Settings, Trusted jobs, and give the job `id-token: write`."
+            )
         raise Trouble("no_token", f"TROPHYCASE_TOKEN is empty{forks}.", advice)
     if not re.match(r"[!-~]+\Z", token):
         advice = "Copy it again, without spaces or line breaks."
@@ -1306,9 +1389,12 @@ def _mentions_junit(name: str) -> bool:
         return False
 
 
+SECRETS = ("TROPHYCASE_TOKEN", "TROPHYCASE_ID_TOKEN")
+
+
 def exit_code_of(command: Sequence[str], *, environ: Environ, voice: Voice) -> int:
     """Run a command to its end and return its exit code as a shell would tell it; it does not see the token."""
-    own = {name: value for name, value in environ.items() if name != "TROPHYCASE_TOKEN"}
+    own = {name: value for name, value in environ.items() if name not in SECRETS}
     try:
         child = subprocess.Popen(command, env=own)
     except OSError as error:
@@ -1575,6 +1661,11 @@ def _connection(command: argparse.ArgumentParser) -> None:
     command.add_argument("--url", default="", help="the server (or TROPHYCASE_URL)")
     command.add_argument("--token", default="", help="the project's token (better: TROPHYCASE_TOKEN)")
     command.add_argument(
+        "--project",
+        default="",
+        help="which project, where several trust this repository (or TROPHYCASE_PROJECT)",
+    )
+    command.add_argument(
         "--timeout", type=float, default=60.0, help="seconds that all of it may take (default 60)"
     )
     command.add_argument(
@@ -1596,9 +1687,15 @@ class Call(NamedTuple):
 
     def server(self) -> Server:
         """Return the server to speak to; raise Trouble where address or token are missing."""
-        token = secret(self.options.token or self.environ.get("TROPHYCASE_TOKEN", ""), self.environ)
+        said = self.options.token or self.environ.get("TROPHYCASE_TOKEN", "")
         url = address(self.options.url or self.environ.get("TROPHYCASE_URL", "") or SERVED_BY)
-        return Server(url, token, seconds=self.options.timeout, voice=self.voice)
+        return Server(
+            url,
+            ticket(said, self.environ, url=url, voice=self.voice),
+            project=self.options.project or self.environ.get("TROPHYCASE_PROJECT", ""),
+            seconds=self.options.timeout,
+            voice=self.voice,
+        )
 
     def shelf(self) -> Shelf:
         """Return where unsent reports wait."""

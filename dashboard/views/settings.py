@@ -48,6 +48,7 @@ SECTIONS = (
     ("settings-targets", "Target"),
     ("settings-limits", "Limits and budgets"),
     ("settings-tokens", "Tokens"),
+    ("settings-trust", "Trusted jobs"),
     ("settings-members", "Members"),
     ("settings-reports", "Weekly letter"),
     ("settings-channels", "Channels"),

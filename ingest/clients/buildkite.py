@@ -29,7 +29,7 @@ def refuse(refusal: Refusal) -> object:
 @door.door("POST", refuse=refuse)
 def upload(request: HttpRequest) -> HttpResponse:
     """Take the results of one batch; answer as Test Engine does."""
-    project, token = door.project_of(request)
+    caller = door.caller_of(request)
     body = door.parcel(request)
     if request.content_type == "multipart/form-data":
         kind, run_env, tags, files = _form(body)
@@ -47,7 +47,7 @@ def upload(request: HttpRequest) -> HttpResponse:
     if kind == "json" and not files:
         return _answer(None, run_env["key"], queued=0)
     n_results = door.n_cases(files)
-    accepted = door.taken(project, token, files, fields(run_env), builds.tagged(tags))
+    accepted = door.taken(caller, files, fields(run_env), builds.tagged(tags))
     return _answer(accepted, run_env["key"], queued=n_results)
 
 
@@ -68,7 +68,7 @@ def _answer(accepted: Accepted | None, key: str, *, queued: int) -> HttpResponse
 @door.door("GET", refuse=refuse)
 def metadata(request: HttpRequest) -> HttpResponse:
     """Answer the collector for Ruby, which asks for settings: there are none."""
-    door.project_of(request)
+    door.caller_of(request)
     return JsonResponse({})
 
 

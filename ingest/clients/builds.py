@@ -36,6 +36,7 @@ RUNS = {
     "GITHUB_RUN_ID": "github-",
     "CI_PIPELINE_ID": "gitlab-",
     "BUILDKITE_BUILD_ID": "buildkite-",
+    "CIRCLE_WORKFLOW_WORKSPACE_ID": "circleci-",  # that of the first try, while each re-run has a workflow of its own
     "CIRCLE_WORKFLOW_ID": "circleci-",
     "BUILD_TAG": "",
 }

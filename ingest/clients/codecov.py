@@ -17,11 +17,12 @@ from django.core import signing
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern, path, reverse
 
+from ingest.bearer import Caller
 from ingest.bodies_in import SentFile
 from ingest.clients import builds, door
 from ingest.formats import loose
 from ingest.refusals import Refusal
-from projects.models import Token
+from projects.models import Project, Token
 
 SALT = "codecov-upload"
 VALID_S = 15 * 60
@@ -40,20 +41,20 @@ def refuse(refusal: Refusal) -> object:
 @door.door("POST", refuse=refuse)
 def ask(request: HttpRequest) -> HttpResponse:
     """Answer the address that takes the reports."""
-    project, token = door.project_of(request)
+    caller = door.caller_of(request)
     asked = door.document(request)
     if asked.get("file_not_found") is True:  # the CLI only tells that it found none, and reads no answer
         return JsonResponse({"raw_upload_location": None}, status=201)
     upload_id = uuid.uuid4()
     promise = {
-        "project": project.pk,
-        "token": token.pk,
+        "project": caller.project.pk,
+        "token": caller.token.pk if caller.token else None,
         "upload": upload_id.hex,
         "bytes": loose.number(asked.get("report_payload_bytes")),
-        "said": builds.fitting(fields(asked)),
+        "said": caller.bound(builds.fitting(fields(asked))),
     }
     place = reverse("codecov-put", args=[signing.dumps(promise, salt=SALT, compress=True)])
-    page = reverse("upload", args=[project.slug, upload_id])
+    page = reverse("upload", args=[caller.project.slug, upload_id])
     answer = {"raw_upload_location": f"{settings.BASE_URL}{place}", "url": f"{settings.BASE_URL}{page}"}
     return JsonResponse(answer, status=201)
 
@@ -62,9 +63,7 @@ def ask(request: HttpRequest) -> HttpResponse:
 def put(request: HttpRequest, promise: str) -> HttpResponse:
     """Take the reports at the address that was promised; it needs no token."""
     said = _promised(promise)
-    token = Token.objects.select_related("project").filter(pk=said["token"], revoked_at=None).first()
-    if token is None or token.project_id != said["project"]:
-        raise Refusal("unknown_token", 403, "The token that asked for this address was revoked.")
+    caller = _asker(said)
     body = door.parcel(request)
     sent = b"".join(door.content(file) for file in body.files)
     if said["bytes"] is not None and len(sent) > said["bytes"]:
@@ -73,14 +72,14 @@ def put(request: HttpRequest, promise: str) -> HttpResponse:
         )
     upload_id = uuid.UUID(said["upload"])
     files = list(_files(door.mapping(sent)))
-    accepted = door.taken(token.project, token, files, said["said"], upload_id=upload_id)
+    accepted = door.taken(caller, files, said["said"], upload_id=upload_id)
     return JsonResponse({"id": str(accepted.upload.id), "url": door.address(accepted)})
 
 
 @door.door("POST", refuse=refuse)
 def commit(request: HttpRequest, service: str, slug: str) -> HttpResponse:
     """Take note of a commit, as `upload-process` wants first: the upload itself names it again."""
-    door.project_of(request)
+    door.caller_of(request)
     return JsonResponse({"service": service, "repository": decoded(slug)}, status=201)
 
 
@@ -129,6 +128,18 @@ def _environment(env: Mapping[str, str]) -> dict[str, str]:
     attempt = next((env[name] for name in ATTEMPTS if env.get(name)), "")
     retries = next((n for name in RETRIES if (n := loose.number(env.get(name))) is not None), None)
     return {"job": job, "attempt": attempt or ("" if retries is None else str(retries + 1))}
+
+
+def _asker(said: Mapping[str, Any]) -> Caller:
+    """Return who asked for an address; what a trusted job may say was settled when it asked."""
+    if said["token"] is None:
+        project = Project.objects.filter(pk=said["project"]).first()
+        if project is not None:
+            return Caller(project)
+    token = Token.objects.select_related("project").filter(pk=said["token"], revoked_at=None).first()
+    if token is None or token.project_id != said["project"]:
+        raise Refusal("unknown_token", 403, "The token that asked for this address was revoked.")
+    return Caller(token.project, token=token)
 
 
 def _promised(promise: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def refuse(refusal: Refusal) -> object:
 @door.door("POST", refuse=refuse)
 def report(request: HttpRequest) -> HttpResponse:
     """Take one report with its event."""
-    project, token = door.project_of(request, header=HEADER)
+    caller = door.caller_of(request, header=HEADER)
     body = door.parcel(request)
     event = next((file for file in body.files if file.name == EVENT), None)
     if event is None:
@@ -36,14 +36,14 @@ def report(request: HttpRequest) -> HttpResponse:
     reports = [file for file in body.files if file is not event]
     name = loose.text(said.get("_dd.report_name"))
     named = [SentFile(f"{name or file.name}", file.encoding, file.content) for file in reports]
-    accepted = door.taken(project, token, named, fields(said))
+    accepted = door.taken(caller, named, fields(said))
     return JsonResponse({"id": str(accepted.upload.id), "url": door.address(accepted)}, status=202)
 
 
 @door.door("POST", refuse=refuse)
 def commits(request: HttpRequest) -> HttpResponse:
     """Answer that every commit is known, so that the client sends no history of git."""
-    door.project_of(request, header=HEADER)
+    door.caller_of(request, header=HEADER)
     asked = loose.mappings(door.document(request).get("data"))
     known = [{"id": one.get("id"), "type": "commit"} for one in asked]
     return JsonResponse({"data": known})
@@ -52,7 +52,7 @@ def commits(request: HttpRequest) -> HttpResponse:
 @door.door("POST", refuse=refuse)
 def packfile(request: HttpRequest) -> HttpResponse:
     """Let git's history go by."""
-    door.project_of(request, header=HEADER)
+    door.caller_of(request, header=HEADER)
     return HttpResponse(status=204)
 
 

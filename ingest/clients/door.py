@@ -20,13 +20,12 @@ from django.views.decorators.csrf import csrf_exempt
 
 from ingest import bodies, bodies_in, wishes
 from ingest.accept import Accepted, Delivery, accept
+from ingest.bearer import Caller, caller_with
 from ingest.bodies_in import SentFile
 from ingest.cases import Limits, Refused
 from ingest.clients import builds
 from ingest.refusals import Refusal
 from ingest.twin import Told, written
-from projects import access
-from projects.models import Project, Token
 
 P = ParamSpec("P")
 View: TypeAlias = Callable[Concatenate[HttpRequest, P], HttpResponse]
@@ -70,19 +69,14 @@ def message(refusal: Refusal) -> object:
     return {"message": refusal.sentence, "error": refusal.code}
 
 
-def project_of(request: HttpRequest, *, header: str = "Authorization") -> tuple[Project, Token]:
-    """Return the project of the token that the request carries, however its client spells it."""
+def caller_of(request: HttpRequest, *, header: str = "Authorization") -> Caller:
+    """Return whom the token that the request carries speaks for, however its client spells it."""
     plain = secret(request.headers.get(header, ""))
     if not plain:
         raise Refusal(
             "no_token", 401, "No token came with the request. Give the client a token of the project."
         )
-    try:
-        return access.project_for_token(plain, now=timezone.now())
-    except access.UnknownToken:
-        raise Refusal(
-            "unknown_token", 401, "This token is not known or was revoked. Create one under Settings, Tokens."
-        ) from None
+    return caller_with(plain, request)
 
 
 def secret(spelt: str) -> str:
@@ -147,16 +141,16 @@ def as_report(results: Iterable[Told], *, name: str, root: str = "") -> SentFile
 
 
 def taken(
-    project: Project,
-    token: Token | None,
+    caller: Caller,
     files: Sequence[SentFile],
     *said: Mapping[str, str],
     upload_id: uuid.UUID | None = None,
 ) -> Accepted:
     """Accept the files with what the client said of their build; of two that say the same the later counts."""
     now = timezone.now()
-    fields = wishes.fields(builds.fitting(*said), default_branch=project.default_branch, now=now)
-    return accept(project, token, Delivery(fields, tuple(files)), now=now, upload_id=upload_id)
+    sent = caller.bound(builds.fitting(*said))
+    fields = wishes.fields(sent, default_branch=caller.project.default_branch, now=now)
+    return accept(caller.project, caller.token, Delivery(fields, tuple(files)), now=now, upload_id=upload_id)
 
 
 def address(accepted: Accepted) -> str:

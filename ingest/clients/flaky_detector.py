@@ -13,9 +13,9 @@ from ingest.clients import builds, door
 @door.door("POST", refuse=door.message)
 def submit(request: HttpRequest) -> HttpResponse:
     """Take one report; the CLI prints whether it is new, and its number of tests."""
-    project, token = door.project_of(request)
+    caller = door.caller_of(request)
     body = door.parcel(request)
-    accepted = door.taken(project, token, body.files, fields(body.fields))
+    accepted = door.taken(caller, body.files, fields(body.fields))
     answer = {
         "created": accepted.is_new,
         "run": door.address(accepted),

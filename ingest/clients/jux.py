@@ -23,10 +23,10 @@ QUOTES = {"&quot;": '"', "&apos;": "'"}
 @door.door("POST", refuse=door.message)
 def submit(request: HttpRequest) -> HttpResponse:
     """Take one report; the numbers of the answer are those that its tags show, before it is read."""
-    project, token = door.project_of(request)
+    caller = door.caller_of(request)
     body = door.parcel(request)
     head = b"".join(file.content[:HEAD_BYTES] for file in body.files if not file.encoding)
-    accepted = door.taken(project, token, body.files, fields(properties(head)), body.fields)
+    accepted = door.taken(caller, body.files, fields(properties(head)), body.fields)
     whole = b"".join(file.content for file in body.files if not file.encoding)
     answer = {
         "test_run_id": str(accepted.upload.id),

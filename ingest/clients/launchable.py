@@ -40,7 +40,7 @@ def refuse(refusal: Refusal) -> object:
 @door.door("POST", refuse=refuse)
 def events(request: HttpRequest, organization: str, workspace: str, build: str, session: str) -> HttpResponse:
     """Take the results of one chunk."""
-    project, token = door.project_of(request)
+    caller = door.caller_of(request)
     sent = door.document(request)
     runner = loose.text(sent.get("testRunner"))
     report = door.as_report(
@@ -52,7 +52,7 @@ def events(request: HttpRequest, organization: str, workspace: str, build: str, 
     if b"<testcase" in report.content:
         flavors = builds.tagged(loose.words(sent.get("flavors")))
         own = {"run": f"launchable-{name}", "shard": f"{number}"}
-        door.taken(project, token, [report], own, fields(loose.words(sent.get("metadata"))), flavors)
+        door.taken(caller, [report], own, fields(loose.words(sent.get("metadata"))), flavors)
     return JsonResponse({"build": {"build": name}, "testSession": {"id": number, "isObservation": False}})
 
 
@@ -80,14 +80,14 @@ def fields(environment: dict[str, str]) -> dict[str, str]:
 @door.door("POST", refuse=refuse)
 def record_build(request: HttpRequest, organization: str, workspace: str) -> HttpResponse:
     """Let a build be recorded: each chunk says itself what was built."""
-    door.project_of(request)
+    door.caller_of(request)
     return JsonResponse({"id": loose.text(door.document(request).get("buildNumber"))})
 
 
 @door.door("POST", refuse=refuse)
 def record_session(request: HttpRequest, organization: str, workspace: str, build: str) -> HttpResponse:
     """Give a session its number."""
-    door.project_of(request)
+    door.caller_of(request)
     raw = b"".join(file.content for file in door.parcel(request).files)
     name, number = _session(NO_BUILD, "", raw)
     return JsonResponse({"id": number, "buildNumber": name if build == NO_BUILD else build})
@@ -96,21 +96,21 @@ def record_session(request: HttpRequest, organization: str, workspace: str, buil
 @door.door("GET", refuse=refuse)
 def keys(request: HttpRequest, organization: str, workspace: str) -> HttpResponse:
     """Name the variables that the client is to send along."""
-    door.project_of(request)
+    door.caller_of(request)
     return JsonResponse({"keys": KEYS})
 
 
 @door.door("GET", refuse=refuse)
 def state(request: HttpRequest, organization: str, workspace: str) -> HttpResponse:
     """Answer that a failure to send need not end the client's step."""
-    door.project_of(request)
+    door.caller_of(request)
     return JsonResponse({"isFailFastMode": False})
 
 
 @door.door("GET", refuse=refuse)
 def get_build(request: HttpRequest, organization: str, workspace: str, build: str) -> HttpResponse:
     """Answer since when results of a build count: from the first."""
-    door.project_of(request)
+    door.caller_of(request)
     return JsonResponse({"createdAt": "2000-01-01T00:00:00.000+00:00", "buildNumber": build})
 
 

@@ -29,7 +29,7 @@ def refuse(refusal: Refusal) -> object:
 @door.door("POST", refuse=refuse)
 def traces(request: HttpRequest, owner: str, repository: str) -> HttpResponse:
     """Take the results of one invocation."""
-    project, token = door.project_of(request)
+    caller = door.caller_of(request)
     raw = b"".join(door.content(file) for file in door.parcel(request).files)
     try:
         found = list(otlp.traces(raw))
@@ -40,16 +40,16 @@ def traces(request: HttpRequest, owner: str, repository: str) -> HttpResponse:
         return HttpResponse(status=200)
     root = "pytest tests" if all(one.suites == ("pytest",) for one in told) else ""
     report = door.as_report(told, name="traces", root=root)
-    accepted = door.taken(project, token, [report], fields(found[0].resource))
+    accepted = door.taken(caller, [report], fields(found[0].resource))
     return JsonResponse({"id": str(accepted.upload.id), "url": door.address(accepted)})
 
 
 @door.door("GET", refuse=refuse)
 def states(request: HttpRequest, owner: str, repository: str) -> HttpResponse:
     """Answer the names of the tests that are quarantined, all of them at once."""
-    project, _ = door.project_of(request)
+    caller = door.caller_of(request)
     asked = request.GET.get("state", QUARANTINED)
-    muted = queries.quarantine(project, today=timezone.now().date()) if asked == QUARANTINED else ()
+    muted = queries.quarantine(caller.project, today=timezone.now().date()) if asked == QUARANTINED else ()
     names = dict.fromkeys(".".join(filter(None, (one.classname, one.name))) for one in muted)
     return JsonResponse({"test_states": [{"test_name": name, "state": asked} for name in names]})
 

@@ -9,6 +9,7 @@ from django.db import connection
 SMALL_TABLES = {
     "projects_membership",
     "projects_token",
+    "projects_trust",
     "projects_layerrule",
     "projects_savedview",
     "projects_letter",

@@ -6,14 +6,13 @@ import ipaddress
 
 import pytest
 
-from projects import addresses
-from reports import posting
+from projects import addresses, outside
 from tests.receiver import http_receiver
 
 
-def post(url: str, *, allows_private: bool = True, seconds: float = 5) -> posting.Answer:
+def post(url: str, *, allows_private: bool = True, seconds: float = 5) -> outside.Answer:
     """Post a small body."""
-    return posting.post(
+    return outside.post(
         url,
         body=b"{}",
         headers={"Content-Type": "application/json"},
@@ -59,7 +58,7 @@ def test_no_spelling_of_this_machine_is_posted_to(host: str) -> None:
     with http_receiver() as receiver:
         port = receiver.url.rpartition(":")[2]
 
-        with pytest.raises((addresses.Forbidden, posting.Unreachable)):
+        with pytest.raises((addresses.Forbidden, outside.Unreachable)):
             post(f"http://{host}:{port}/", allows_private=False)
 
         assert receiver.posts == []
@@ -106,7 +105,7 @@ def test_an_answer_that_drips_is_cut_off() -> None:
     with http_receiver() as receiver:
         receiver.drips = True
 
-        with pytest.raises(posting.Unreachable, match=r"No answer within 0\.3 seconds"):
+        with pytest.raises(outside.Unreachable, match=r"No answer within 0\.3 seconds"):
             post(receiver.url, seconds=0.3)
 
 
@@ -116,14 +115,14 @@ def test_a_large_answer_is_read_in_part() -> None:
 
         answer = post(receiver.url)
 
-    assert len(answer.body) == posting.ANSWER_BYTES
+    assert len(answer.body) == outside.ANSWER_BYTES
 
 
 def test_a_dropped_connection_is_unreachable() -> None:
     with http_receiver() as receiver:
         receiver.hangs_up = True
 
-        with pytest.raises(posting.Unreachable):
+        with pytest.raises(outside.Unreachable):
             post(receiver.url)
 
 
@@ -131,5 +130,5 @@ def test_nobody_at_the_port_is_unreachable() -> None:
     with http_receiver() as receiver:
         url = receiver.url
 
-    with pytest.raises(posting.Unreachable):
+    with pytest.raises(outside.Unreachable):
         post(url)

@@ -20,6 +20,7 @@ import pytest
 from uploader import trophycase
 
 SCRIPT = Path(trophycase.__file__)
+DATA = Path(__file__).resolve().parent.parent / "data"
 SHA = "8f14e45fceea167a5a36dedd4bea2543abcdef01"
 
 GITHUB = {
@@ -344,6 +345,70 @@ def test_each_ci_tells_where_the_tests_ran(
     origin = trophycase.origin_of(environ, git=no_git)
 
     assert (origin.name, origin.fields) == (name, expected)
+
+
+# Environments as these systems gave them to a job, in tests/data/ci.
+RECORDED = {
+    "teamcity": (
+        "TeamCity",
+        {"commit": "1ee546f280c093f1e24ecc149db4a0a100c8d609", "run": "teamcity-Build-5", "job": "Build"},
+    ),
+    "travis": (
+        "Travis",
+        {
+            "branch": "test-travis-branch",
+            "commit": "dc78d69a83b22190ba68b13bde0c1a2eaedd5f0a",
+            "run": "travis-208715140",
+            "shard": "1",
+            "url": "https://travis-ci.com/OndraM/ci-detector/builds/208715140",
+        },
+    ),
+    "drone": (
+        "Drone",
+        {
+            "branch": "master",
+            "commit": "9aa7fe62e5b5457f013f85cfcc13c2ec74d4071c",
+            "run": "drone-root/123-7",
+            "job": "default test_plugin",
+            "url": "http://192.168.77.132/root/123/7",
+        },
+    ),
+    # A restart of pipeline 23; the names of Drone are there too.
+    "woodpecker": (
+        "Woodpecker",
+        {
+            "branch": "main",
+            "commit": "8826c98181353075bbeee8f99b400496488e3523",
+            "run": "woodpecker-test/woodpecker-test-23",
+            "attempt": "2",
+            "job": "woodpecker",
+            "url": "http://1.2.3.4:8000/repos/2/pipeline/24",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("key", RECORDED)
+def test_a_recorded_environment_tells_where_the_tests_ran(key: str) -> None:
+    lines = (DATA / "ci" / f"{key}.env").read_text().splitlines()
+    environ = dict(line.split("=", 1) for line in lines)
+
+    origin = trophycase.origin_of(environ, git=no_git)
+
+    assert (origin.name, origin.fields) == RECORDED[key]
+
+
+def test_a_circleci_rerun_is_a_later_attempt_of_the_same_run() -> None:
+    first = {"CIRCLECI": "true", "CIRCLE_WORKFLOW_ID": "w1", "CIRCLE_WORKFLOW_WORKSPACE_ID": "w1"}
+
+    told = [
+        fields(first),
+        fields({**first, "CIRCLE_WORKFLOW_ID": "w2"}),
+        fields({**first, "CIRCLE_WORKFLOW_ID": "w3"}),
+    ]
+
+    assert {one["run"] for one in told} == {"circleci-w1"}
+    assert [one.get("attempt") for one in told] == [None, "2", "2"]
 
 
 def test_teamcity_tells_the_branch_in_its_properties_only(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tests.factories import Shop, a_person, a_shop, a_test_named, passed, record
 
 pytestmark = pytest.mark.django_db
 
-PAGES = ("rules", "targets", "limits", "tokens", "members", "reports", "channels", "danger")
+PAGES = ("rules", "targets", "limits", "tokens", "trust", "members", "reports", "channels", "danger")
 PYRAMID = {f"{layer}_{end}": "" for layer in ("unit", "integration", "e2e") for end in ("low", "high")}
 LIMITS = {
     "unit_fast_s": "0.01",
@@ -69,6 +69,7 @@ def test_strangers_find_no_settings(shop: Shop, name: str) -> None:
         ("limits", Role.VIEWER),
         ("reports", Role.VIEWER),
         ("tokens", Role.EDITOR),
+        ("trust", Role.EDITOR),
         ("members", Role.EDITOR),
         ("danger", Role.EDITOR),
     ],

@@ -1,4 +1,4 @@
-"""Posts a body to an address that somebody typed, without letting it reach what only this server may reach.
+"""Asks an address that somebody typed, without letting it reach what only this server may reach.
 
 Every address that the name stands for is looked at before the connection, and the connection goes to the one
 that was looked at: a name that answers differently a moment later changes nothing. No redirect is followed, no
@@ -21,7 +21,7 @@ from urllib.parse import SplitResult
 from projects.addresses import Forbidden, check, is_public
 
 CONNECT_SECONDS = 5.0
-WHOLE_SECONDS = 15.0  # an answer that takes longer is no answer; the message is tried again
+WHOLE_SECONDS = 15.0  # an answer that takes longer is no answer
 ANSWER_BYTES = 2_000  # enough to see what the other side says
 
 
@@ -48,9 +48,30 @@ def post(
     seconds: float = WHOLE_SECONDS,
 ) -> Answer:
     """Post a body once; raise Forbidden where that may not be, Unreachable where nobody answered in time."""
-    parts = check(url)
+    allowed_by = "" if allows_private else "TROPHYCASE_PRIVATE_WEBHOOKS"
+    return _asked(_Request("POST", url, body, headers, ANSWER_BYTES), allowed_by, seconds)
+
+
+def get(url: str, *, allows_private: bool, most_bytes: int, seconds: float = WHOLE_SECONDS) -> Answer:
+    """Get a document once, its beginning where it is larger; raise as `post` does."""
+    allowed_by = "" if allows_private else "TROPHYCASE_PRIVATE_ISSUERS"
+    return _asked(_Request("GET", url, None, {"Accept": "application/json"}, most_bytes), allowed_by, seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    url: str
+    body: bytes | None
+    headers: Mapping[str, str]
+    most_bytes: int
+
+
+def _asked(request: _Request, allowed_by: str, seconds: float) -> Answer:
+    """Ask once; `allowed_by` names the setting that would let private addresses in, "" where it does."""
+    parts = check(request.url)
     began = time.monotonic()
-    place = _resolve(parts, allows_private=allows_private)
+    place = _resolve(parts, allowed_by=allowed_by)
     connection = _Connection(parts, place, seconds=seconds)
     # Every single read has a time limit, but bytes that drip pass each of them.
     clock = threading.Timer(seconds, connection.cut)
@@ -58,9 +79,9 @@ def post(
     clock.start()
     try:
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request("POST", path, body=body, headers=dict(headers))
+        connection.request(request.method, path, body=request.body, headers=dict(request.headers))
         response = connection.getresponse()
-        said = response.read(ANSWER_BYTES).decode(errors="replace").replace("\x00", "")
+        said = response.read(request.most_bytes).decode(errors="replace").replace("\x00", "")
     except (OSError, http.client.HTTPException) as problem:
         raise Unreachable(_words(problem, is_late=connection.is_cut, seconds=seconds)) from problem
     finally:
@@ -69,7 +90,7 @@ def post(
     return Answer(response.status, said, time.monotonic() - began, _retry_after(response))
 
 
-def _resolve(parts: SplitResult, *, allows_private: bool) -> str:
+def _resolve(parts: SplitResult, *, allowed_by: str) -> str:
     """Return the address to connect to; refuse a name when any of its addresses is not public."""
     assert parts.hostname is not None
     try:
@@ -77,10 +98,10 @@ def _resolve(parts: SplitResult, *, allows_private: bool) -> str:
     except (OSError, UnicodeError) as problem:
         raise Unreachable(f"{parts.hostname} has no address: {problem}") from problem
     places = [str(entry[4][0]).partition("%")[0] for entry in found]
-    if not allows_private and not all(is_public(ipaddress.ip_address(place)) for place in places):
+    if allowed_by and not all(is_public(ipaddress.ip_address(place)) for place in places):
         raise Forbidden(
             f"{parts.hostname} is an address inside a private network. Whoever runs this server can allow such"
-            " addresses with TROPHYCASE_PRIVATE_WEBHOOKS=1."
+            f" addresses with {allowed_by}=1."
         )
     return places[0]
 
