@@ -12,15 +12,16 @@ parts make the identity is said in ingest.identity; what is repaired before pars
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Any, BinaryIO, NoReturn
 from xml.parsers import expat
 
 from lxml import etree
 
-from ingest import elements, identity, producers, times
+from ingest import elements, identity, producers, recall, times
 from ingest.attempts import Folded, fold, names_repeat
 from ingest.cases import Attempt, Case, Failure, Limits, Problem, Refused, refusal, warning
+from ingest.recall import Lane, Memory, Recalled
 from ingest.salvage import Cleaner
 from ingest.suites import Suite, markers_in, owner_in
 from projects.vocabulary import Outcome
@@ -66,17 +67,35 @@ SUITE_RESULTS = {"error": Outcome.ERROR, "failure": Outcome.FAILED}
 
 
 def read(
-    source: Iterable[bytes] | BinaryIO, *, file_name: str, limits: Limits | None = None, environment: str = ""
+    source: Iterable[bytes] | BinaryIO,
+    *,
+    file_name: str,
+    limits: Limits | None = None,
+    environment: str = "",
+    memory: Memory | None = None,
 ) -> Reading:
-    """Return the reading of one report; nothing is read before its `cases` are asked for."""
+    """Return the reading of one report; nothing is read before its `cases` or `parts` are asked for."""
     chunks = iter(lambda: source.read(CHUNK_BYTES), b"") if hasattr(source, "read") else source
-    return Reading(chunks, file_name=file_name, limits=limits or Limits(), environment=environment)
+    return Reading(
+        chunks, file_name=file_name, limits=limits or Limits(), environment=environment, memory=memory
+    )
 
 
 class Reading:
-    """One report being read. The counts are right once `cases` is exhausted."""
+    """One report being read. The counts are right once `cases` or `parts` is exhausted.
 
-    def __init__(self, chunks: Iterable[bytes], *, file_name: str, limits: Limits, environment: str) -> None:
+    With a memory, cases that it knows are found in `recalled`, by framework, and nowhere else.
+    """
+
+    def __init__(
+        self,
+        chunks: Iterable[bytes],
+        *,
+        file_name: str,
+        limits: Limits,
+        environment: str,
+        memory: Memory | None,
+    ) -> None:
         self.problems: list[Problem] = []
         self.is_incomplete = False
         self.n_cases = 0
@@ -84,6 +103,9 @@ class Reading:
         self.framework = ""
         self.started_at: str | None = None
         self.seconds: float | None = None
+        self.recalled: dict[str, Recalled] = {}
+        self._memory = memory
+        self._at = 0  # cases so far, in document order
         self._file = file_name
         self._limits = limits
         self._cleaner = Cleaner(chunks, file_name=file_name, limits=limits)
@@ -94,6 +116,7 @@ class Reading:
         self._root: dict[str, str] = {}
         self._suites: list[Suite] = [Suite.outermost(variant=environment)]
         self._suite = self._suites[0]
+        self._lanes = self._suite.lanes
         self._ready: list[Case] = []
         self._attributes: dict[str, str] | None = None  # of the open case
         self._place = self._suite  # the suite that results outside of a case belong to
@@ -109,17 +132,22 @@ class Reading:
 
     def cases(self) -> Iterator[Case]:
         """Yield the cases in document order; raise Refused if the file cannot be taken at all."""
+        for part in self.parts():
+            yield from part
+
+    def parts(self) -> Iterator[list[Case]]:
+        """Yield the cases in document order as they are found, some at a time and maybe none."""
         is_ended = False
         try:
             for data in self._cleaner:
                 self._feed(data)
-                yield from self._drained()
+                yield self._drained()
             is_ended = True
             self._parser.Parse(b"", True)  # noqa: FBT003 - expat takes no keywords
         except expat.ExpatError as error:
-            yield from self._drained()
+            yield self._drained()
             self._break(error, is_ended=is_ended)
-        yield from self._drained()
+        yield self._drained()
         self.problems[:0] = self._cleaner.problems()
         if not self.n_cases and not self.is_incomplete:
             sentence = "The report holds no test case."
@@ -127,7 +155,7 @@ class Reading:
 
     def _drained(self) -> list[Case]:
         ready, self._ready = self._ready, []
-        self.n_cases += len(ready)
+        self.n_cases = self._at
         if self.n_cases > self._limits.cases:
             sentence = f"The report holds more than the limit of {self._limits.cases:,} cases."
             raise refusal("too-many-cases", sentence, file=self._file)
@@ -226,6 +254,7 @@ class Reading:
             self._add_declared(attributes)
         self._suite = self._suite.inner(attributes, root=self._root, limits=self._limits)
         self._suites.append(self._suite)
+        self._lanes = self._suite.lanes
         self.framework = self.framework or self._suite.framework
         self.started_at = self.started_at or attributes.get("timestamp")
 
@@ -246,6 +275,7 @@ class Reading:
     def _take_suite_property(self, attributes: dict[str, str]) -> None:
         name, value = attributes.get("name", ""), attributes.get("value", "")
         self._suite.take_property(name, value, limits=self._limits)
+        self._lanes.clear()
         self.framework = self.framework or self._suite.framework
 
     def _take_suite_result(self, tag: str, attributes: dict[str, str]) -> None:
@@ -260,9 +290,25 @@ class Reading:
 
     def _end(self, tag: str) -> None:
         if tag == "testcase" and not self._nodes:
-            if self._attributes is not None:
-                self._close_bare()
-            return
+            attributes = self._attributes
+            if attributes is not None:
+                # The next lines are all that most cases cost.
+                names = tuple(attributes)
+                lane = self._lanes.get(names) or self._lane(names)
+                if (test_id := lane.known.get(lane.key(attributes))) is None:
+                    return self._close_bare()
+                try:
+                    seconds = float(attributes[lane.time])
+                except ValueError:
+                    return self._close_bare()
+                if not 0.0 <= seconds < times.LONGEST_S:
+                    return self._close_bare()
+                self._attributes = None
+                self._at = at = self._at + 1
+                lane.add_id(test_id)
+                lane.add_seconds(seconds)
+                lane.add_at(at)
+            return None
         if ":" in tag:
             tag = tag.rpartition(":")[2]
         if self._attributes is not None:
@@ -271,6 +317,7 @@ class Reading:
             self._close_suite()
         elif tag in SUITE_RESULTS and self._texts:
             self._close_suite_result()
+        return None
 
     def _close_inside(self, tag: str) -> None:
         if not self._nodes:
@@ -289,8 +336,10 @@ class Reading:
     def _close_suite(self) -> None:
         suite = self._suites.pop()
         self._suite = self._suites[-1]
+        self._lanes = self._suite.lanes
         if suite.outcome is not None and not suite.has_bad:
-            self._ready.append(suite.as_case(limits=self._limits))
+            self._at += 1
+            self._ready.append(suite.as_case(limits=self._limits)._replace(at=self._at))
             suite.has_bad = True
         self._suite.has_bad |= suite.has_bad
 
@@ -343,13 +392,36 @@ class Reading:
         # Few reports state an outcome in attributes, so the words are looked up only where there are any.
         has_words = "status" in attributes or "result" in attributes or "skipped" in attributes
         outcome = elements.outcome_of(attributes) if has_words else Outcome.PASSED
-        self._ready.append(self._case(attributes, outcome))
+        self._ready.append(self._case(attributes, outcome, self._memo(attributes, outcome)))
+
+    def _memo(
+        self, attributes: dict[str, str], outcome: Outcome
+    ) -> tuple[dict[Hashable, int], Hashable] | None:
+        """Return where the case may be remembered, and under which words."""
+        names = tuple(attributes)
+        lane = self._lanes.get(names) or self._lane(names)
+        if outcome is not Outcome.PASSED or not lane.time:
+            return None
+        return lane.known, lane.key(attributes)
+
+    def _lane(self, names: tuple[str, ...]) -> Lane:
+        """Return how cases with these attributes are looked up in the open suite; none is found without a memory."""
+        found = recall.key_of(names) if self._memory is not None else None
+        if self._memory is None or found is None:
+            lane = recall.BLIND
+        else:
+            place = names, *self._suite.place()
+            recalled = self.recalled.setdefault(self._suite.framework, Recalled())
+            lane = Lane(*found, known=self._memory.known(place), found=recalled)
+        self._lanes[names] = lane
+        return lane
 
     def _close_case(self) -> None:
         attributes, self._attributes = self._attributes or {}, None
         children = elements.interpreted(self._nodes[0], limits=self._limits)
         self._nodes = []
-        self._ready.append(self._with_children(self._case(attributes, children.outcome), children))
+        case = self._case(attributes, children.outcome, None)
+        self._ready.append(self._with_children(case, children))
 
     def _with_children(self, case: Case, children: elements.Reading) -> Case:
         properties = (case.properties + children.properties)[: self._limits.properties]
@@ -361,7 +433,13 @@ class Reading:
             owner=owner_in(children.properties) or case.owner,
         )
 
-    def _case(self, attributes: dict[str, str], outcome: Outcome) -> Case:
+    def _case(
+        self,
+        attributes: dict[str, str],
+        outcome: Outcome,
+        memo: tuple[dict[Hashable, int], Hashable] | None,
+    ) -> Case:
+        self._at += 1
         get, suite, limit = attributes.get, self._suite, self._limits.name_chars
         classname = get("classname") or get("class") or ""
         start, class_name = suite.classes.get(classname) or self._class(suite, classname)
@@ -399,6 +477,8 @@ class Reading:
             owner_in(suite.inherited) if suite.inherited else "",
             outcome is Outcome.PASSED and not is_masked if suite.framework == "pytest" else is_masked,
             retry,
+            self._at,
+            memo if memo and not is_masked and not retry else None,
         ))  # fmt: skip
 
     def _stand_in(self, classname: str, file: str) -> str:

@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterable, Sequence
+import sys
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
+from typing import Any
 
+import psycopg
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
 
 SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no header extension
 TRAILER = b"\xff\xff"
 NULL = b"\xff\xff\xff\xff"
-TEXT_OID = 25
+TEXT_OID, INT4_OID, FLOAT4_OID = 25, 23, 700
 NO_TEXTS = struct.pack(">iiii", 12, 0, 0, TEXT_OID)  # an empty text[]
 NO_PAIRS = struct.pack(">i", 3) + b"\x01[]"  # an empty list as jsonb
 
@@ -34,6 +41,72 @@ def copy(cursor: CursorWrapper, table: str, rows: Sequence[bytes]) -> None:
         statement = f"COPY {table} FROM STDIN (FORMAT BINARY)"
         with connection.wrap_database_errors, cursor.copy(statement) as sent:
             sent.write(b"".join((SIGNATURE, *rows, TRAILER)))
+
+
+class Packed(bytes):
+    """An array in PostgreSQL's binary form, ready to be a parameter of a psycopg cursor that binds on the server."""
+
+    oid = 0
+
+
+class PackedInt4s(Packed):
+    """Of integers."""
+
+    oid = 1007
+
+
+class PackedFloat4s(Packed):
+    """Of reals."""
+
+    oid = 1021
+
+
+class _AsIs(Dumper):
+    format = Format.BINARY
+
+    def dump(self, obj: Packed) -> bytes:
+        return obj
+
+
+class _Int4s(_AsIs):
+    oid = PackedInt4s.oid
+
+
+class _Float4s(_AsIs):
+    oid = PackedFloat4s.oid
+
+
+@contextmanager
+def binding_cursor() -> Iterator[psycopg.Cursor[Any]]:
+    """Open a cursor that sends parameters apart from the statement, packed arrays as they are.
+
+    Django's would write them into the statement as escaped text.
+    """
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.adapters.register_dumper(PackedInt4s, _Int4s)
+        cursor.adapters.register_dumper(PackedFloat4s, _Float4s)
+        yield cursor
+
+
+def int4s(values: array[int]) -> PackedInt4s:
+    """Pack an int[]: each value after its length of four, without a Python call a value."""
+    return PackedInt4s(_array(INT4_OID, values))
+
+
+def float4s(values: array[float]) -> PackedFloat4s:
+    """Pack a real[]."""
+    return PackedFloat4s(_array(FLOAT4_OID, values))
+
+
+def _array(oid: int, values: array[Any]) -> bytes:
+    if not values:
+        return struct.pack(">iii", 0, 0, oid)
+    words = array("i", bytes(8 * len(values)))
+    words[0::2] = array("i", [4]) * len(values)
+    words[1::2] = array("i", values.tobytes())
+    if sys.byteorder == "little":
+        words.byteswap()
+    return struct.pack(">iiiii", 1, 0, oid, len(values), 1) + words.tobytes()
 
 
 def text(value: str) -> bytes:

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, cast
 from ingest import junit
 from ingest.cases import Limits, refusal
 from ingest.formats import ctrf, gotest, playwright, pytest_json, tap, trx
+from ingest.recall import Memory
 from ingest.twin import Told, written
 
 HEAD_BYTES = 4_096
@@ -29,7 +30,12 @@ WIDE = (
 
 
 def read(
-    stream: BinaryIO, *, file_name: str, limits: Limits | None = None, environment: str = ""
+    stream: BinaryIO,
+    *,
+    file_name: str,
+    limits: Limits | None = None,
+    environment: str = "",
+    memory: Memory | None = None,
 ) -> junit.Reading:
     """Return the reading of one file; nothing but its beginning is read before its `cases` are asked for."""
     limits = limits or Limits()
@@ -39,7 +45,7 @@ def read(
     head = buffered.peek(HEAD_BYTES)
     chunks = _twin(head, buffered, file_name=file_name, limits=limits)
     source = buffered if chunks is None else chunks
-    return junit.read(source, file_name=file_name, limits=limits, environment=environment)
+    return junit.read(source, file_name=file_name, limits=limits, environment=environment, memory=memory)
 
 
 def _twin(

@@ -20,7 +20,8 @@ from analysis.flaking import Part
 from ingest import bodies, failing, junit, readers, results
 from ingest.cases import Limits, Refused
 from ingest.cases import Problem as ReportProblem
-from ingest.staging import Stage
+from ingest.recall import Memory, memory_of
+from ingest.staging import Outdated, Stage
 from projects import locks
 from projects.models import Problem, Project, Run, Upload
 from projects.partitions import ensure_months
@@ -70,21 +71,25 @@ def record(
     """Read the files (name, encoding, bytes) and record their results; raise NothingToRecord for unreadable ones.
 
     Everything happens in one transaction, with the Upload marked done in it, so that a second call after a crash starts
-    from nothing and a second call after success finds nothing to do.
+    from nothing and a second call after success finds nothing to do. Raises Outdated where the tests changed under the
+    reader's feet; the next call succeeds.
     """
     ensure_months({upload.started_at.date()})
     project = Project.objects.get(pk=upload.project_id)
     with transaction.atomic():
         stage, problems, is_truncated = _stage(project, upload, files, limits=limits)
         arrived = _arrived()
-        was_classified_at = project.reclassified_at
+        was_classified_at, was_identities = project.reclassified_at, project.identities
         project = _lock(upload)
+        if project.identities != was_identities:
+            raise Outdated
         run = _run(project, upload)
         place = rollups.Place(project.pk, run.number, run.day, run.is_default_branch)
         is_stale = project.reclassified_at != was_classified_at
         _record_results(project, run, upload, place, stage, arrived, is_stale=is_stale, now=now)
         refresh.after_upload(project, run, _part(upload, arrived))
         _close(upload, run, arrived, problems, is_truncated=is_truncated, now=now)
+    stage.remember()
     return run
 
 
@@ -99,13 +104,14 @@ def _stage(
         sent=sent,
         day=upload.started_at.date(),
         on_default=_is_default_branch(project, upload),
+        memory=memory_of(project.pk, identities=project.identities),
     )
     problems: list[ReportProblem] = []
     is_truncated = False
-    for reading in _readings(upload, files, limits=limits, problems=problems):
+    for reading in _readings(upload, files, limits=limits, problems=problems, memory=stage.memory):
         n_before = stage.n_cases
         try:
-            stage.add(reading.cases())
+            stage.add(reading)
         except Refused as refusal:
             problems.append(refusal.problem)
             is_truncated |= stage.n_cases > n_before  # what came before the refusal is kept
@@ -123,13 +129,16 @@ def _readings(
     *,
     limits: Limits,
     problems: list[ReportProblem],
+    memory: Memory,
 ) -> Iterable[junit.Reading]:
     for name, encoding, stream in files:
         try:
             for inner, part in bodies.open_body(
                 stream, file_name=name, content_encoding=encoding, limits=limits
             ):
-                yield readers.read(part, file_name=inner, limits=limits, environment=upload.environment)
+                yield readers.read(
+                    part, file_name=inner, limits=limits, environment=upload.environment, memory=memory
+                )
         except Refused as refusal:
             problems.append(refusal.problem)
 

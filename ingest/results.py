@@ -14,7 +14,7 @@ from django.db.models import F
 
 from analysis import refresh
 from analysis.rollups import Place
-from ingest.staging import Stage
+from ingest.staging import Outdated, Stage
 from projects.models import Project, Run
 
 # A project that grew by so much is one that the planner's statistics do not know: it would loop over all its tests for each.
@@ -43,12 +43,18 @@ WITH fresh AS (
 SELECT (SELECT count(*) FROM made), (SELECT count(*) FROM fresh)
 """
 
-# Tests that another upload made since these results were staged, or that were weighed anew meanwhile.
+# Tests that another upload made since these results were staged.
 NAME_TESTS = """
 UPDATE incoming i SET (test_id, layer, bucket) = (
     SELECT t.id, t.layer, t.bucket FROM projects_test t
     WHERE t.project_id = %(project_id)s AND t.fingerprint = i.fingerprint)
-WHERE {which}
+WHERE i.test_id IS NULL
+"""
+NAMED_TWICE = "SELECT EXISTS (SELECT FROM incoming GROUP BY test_id HAVING count(*) > 1)"
+# Tests that were weighed anew meanwhile.
+WEIGH_AGAIN = """
+UPDATE incoming i SET layer = t.layer, bucket = t.bucket
+FROM projects_test t WHERE t.project_id = %(project_id)s AND t.id = i.test_id
 """
 
 CHANGED_TESTS = """
@@ -69,7 +75,7 @@ UPDATE projects_test t SET
     first_seen_on = least(t.first_seen_on, %(day)s), last_seen_on = greatest(t.last_seen_on, %(day)s),
     first_main_on = CASE WHEN %(on_default)s THEN least(t.first_main_on, %(day)s) ELSE t.first_main_on END,
     last_main_on = CASE WHEN %(on_default)s THEN greatest(t.last_main_on, %(day)s) ELSE t.last_main_on END
-WHERE t.project_id = %(project_id)s AND t.id = ANY(%(unseen)s)
+FROM incoming i WHERE i.is_unseen AND t.project_id = %(project_id)s AND t.id = i.test_id
 """
 
 # What the run already holds of these tests. A later attempt of a job decides, but a pass after a pass adds nothing; a result
@@ -124,14 +130,12 @@ def keep(
         "on_default": place.on_default,
         "n_tests": project.n_tests,
         "kind": kind,
-        "unseen": list(stage.unseen),
     }
     with connection.cursor() as cursor:
         _keep_tests(cursor, project, run, stage, values, is_stale=is_stale, now=now)
         merged = _merge(cursor, values) if run.n_uploads else []
         cursor.execute(KEEP_RESULTS, values)
-        if stage.unseen:
-            cursor.execute(SEEN_TESTS, values)
+        cursor.execute(SEEN_TESTS, values)
     return merged
 
 
@@ -152,10 +156,19 @@ def _keep_tests(
         moved = any(changed for (changed,) in cursor.fetchall())
     if stage.n_new:
         _make_tests(cursor, project, run, values)
-    if stage.n_new or moved or is_stale:
-        cursor.execute(NAME_TESTS.format(which="true" if is_stale or moved else "i.test_id IS NULL"), values)
+        cursor.execute(NAME_TESTS, values)
+        if cursor.rowcount and _is_named_twice(cursor):
+            raise Outdated
+    if moved or is_stale:
+        cursor.execute(WEIGH_AGAIN, values)
     if moved:
         refresh.want_reclassify(project.pk, now=now, sums_are_stale=True)
+
+
+def _is_named_twice(cursor: CursorWrapper) -> bool:
+    """True where a test that another upload made meanwhile was staged as a new one and as a known one."""
+    cursor.execute(NAMED_TWICE)
+    return bool(cursor.fetchone()[0])
 
 
 def _make_tests(cursor: CursorWrapper, project: Project, run: Run, values: dict[str, Any]) -> None:

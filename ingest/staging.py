@@ -9,12 +9,10 @@ from __future__ import annotations
 import struct
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import date
-from itertools import islice
 from typing import Any
 
-import psycopg
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
@@ -22,11 +20,14 @@ from analysis import layers, refresh
 from analysis.rules import RuleSet
 from ingest import packing
 from ingest.attempts import Folded, fold
-from ingest.cases import Attempt, Case, Failure
+from ingest.cases import Attempt, Case, Failure, Refused
 from ingest.identity import relative
+from ingest.junit import Reading
+from ingest.recall import MOST_ENTRIES, Memory, Recalled
 from projects.vocabulary import Layer, Outcome, TimingBucket
 
 CHUNK = 4_000  # cases held at once: some 4 MB, and enough that a round trip does not show
+MOST_RECALLED = 100_000  # results of remembered tests held at once, twelve bytes each
 
 # A pile of results under one name (a load test, a loop) is only counted; folding each would hold them all in memory.
 LARGEST_FOLD = 1_000
@@ -35,7 +36,7 @@ MOST_ATTEMPTS = 32_000  # a smallint holds no more
 TABLES = """
 CREATE TEMP TABLE IF NOT EXISTS incoming (
     seq integer, fingerprint bytea, test_id integer, outcome smallint, seconds real, n_attempts smallint,
-    is_flaky boolean, hint smallint, layer smallint, bucket smallint,
+    is_flaky boolean, hint smallint, layer smallint, bucket smallint, is_unseen boolean DEFAULT false,
     is_merge boolean DEFAULT false, n_before smallint DEFAULT 0, old_outcome smallint, old_seconds real
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS newcomer (
@@ -48,42 +49,68 @@ CREATE TEMP TABLE IF NOT EXISTS trouble (
 ) ON COMMIT DELETE ROWS;
 """
 
-INCOMING = "incoming (seq, fingerprint, test_id, outcome, seconds, n_attempts, is_flaky, hint, layer, bucket)"
-# A row of ten fields, each after its length; a null is a length of -1. Four shapes: known or new, timed or not.
-KNOWN_TIMED = struct.Struct(">h ii i16s ii ih if ih i? ih ih ih").pack
-KNOWN_UNTIMED = struct.Struct(">h ii i16s ii ih i ih i? ih ih ih").pack
-NEW_TIMED = struct.Struct(">h ii i16s i ih if ih i? ih i ih").pack
-NEW_UNTIMED = struct.Struct(">h ii i16s i ih i ih i? ih i ih").pack
+INCOMING = "incoming (seq, fingerprint, test_id, outcome, seconds, n_attempts, is_flaky, hint, layer, bucket, is_unseen)"
+# A row of eleven fields, each after its length; a null is a length of -1. Four shapes: known or new, timed or not. A test
+# that is known needs no fingerprint.
+KNOWN_TIMED = struct.Struct(">h ii i ii ih if ih i? ih ih ih i?").pack
+KNOWN_UNTIMED = struct.Struct(">h ii i ii ih i ih i? ih ih ih i?").pack
+NEW_TIMED = struct.Struct(">h ii i16s i ih if ih i? ih i ih i?").pack
+NEW_UNTIMED = struct.Struct(">h ii i16s i ih i ih i? ih i ih i?").pack
+
+# True for a test whose days of sight this upload moves.
+UNSEEN = """last_seen_on < %(day)s OR first_seen_on > %(day)s OR (%(on_default)s AND (
+    last_main_on IS NULL OR last_main_on < %(day)s OR first_main_on > %(day)s))"""
 
 # What is known of a test comes along once, so that no later statement has to join the tests: on a table that has just
 # grown, the planner would guess too few rows and loop over all of them for each.
-KNOWN = """
-SELECT fingerprint, id, traits, layer, bucket,
-    last_seen_on < %(day)s OR first_seen_on > %(day)s OR (%(on_default)s AND (
-        last_main_on IS NULL OR last_main_on < %(day)s OR first_main_on > %(day)s))
+KNOWN = f"""
+SELECT fingerprint, id, traits, layer, bucket, {UNSEEN}
 FROM projects_test WHERE project_id = %(project_id)s AND fingerprint = ANY(%(fingerprints)b)
+"""  # noqa: S608 - a condition of our own
+RECALLED = f"""
+INSERT INTO incoming (seq, test_id, outcome, seconds, n_attempts, is_flaky, hint, layer, bucket, is_unseen)
+SELECT r.seq, r.test_id, 1, r.seconds, 1, false, %(hint)s, t.layer, t.bucket, {UNSEEN}
+FROM unnest(%(ats)b::int[], %(ids)b::int[], %(seconds)b::real[]) AS r (seq, test_id, seconds)
+JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = r.test_id
+"""  # noqa: S608
+
+# New tests have a fingerprint and no number yet, the others a number and no fingerprint.
+TWICE = "SELECT EXISTS (SELECT FROM incoming GROUP BY {names} HAVING count(*) > 1)"
+DUPLICATES = """
+WITH twice AS MATERIALIZED (SELECT test_id, fingerprint FROM incoming GROUP BY 1, 2 HAVING count(*) > 1)
+SELECT array_agg(i.seq ORDER BY i.seq) FROM incoming i JOIN twice t
+ON i.test_id IS NOT DISTINCT FROM t.test_id AND i.fingerprint IS NOT DISTINCT FROM t.fingerprint
+GROUP BY i.test_id, i.fingerprint ORDER BY min(i.seq)
 """
 
-DUPLICATES = """
-SELECT fingerprint, array_agg(seq ORDER BY seq), count(*) FROM incoming GROUP BY fingerprint HAVING count(*) > 1
-"""
+
+class Outdated(Exception):
+    """What this worker remembered of the project no longer holds: the upload is to be read once more."""
 
 
 class Stage:
     """The temporary tables of one Upload, filled chunk by chunk inside the caller's transaction."""
 
     def __init__(
-        self, project_id: int, *, rules: RuleSet | None, sent: Layer | None, day: date, on_default: bool
+        self,
+        project_id: int,
+        *,
+        rules: RuleSet | None,
+        sent: Layer | None,
+        day: date,
+        on_default: bool,
+        memory: Memory,
     ) -> None:
         self.project_id = project_id
         self._classifier = layers.Classifier(rules)
         self.sent = sent
         self.day = day
         self.on_default = on_default
+        self.memory = memory
         self.n_cases = 0
         self.n_new = 0  # cases of tests that were not known when they were staged
         self.n_changed = 0  # cases of tests whose words changed
-        self.unseen = array("i")  # known tests that were not seen on this day yet
+        self._learned: list[tuple[dict[Hashable, int], Hashable, int]] = []
         self._traits: dict[tuple[str, str, str], int] = {}
         self._frameworks: dict[str, int] = {}
         self._judged: dict[int, tuple[layers.Verdict, bytes]] = {}
@@ -92,19 +119,35 @@ class Stage:
             # Empty already after a commit; not after an earlier upload in the same transaction.
             cursor.execute("DELETE FROM incoming; DELETE FROM newcomer; DELETE FROM trouble")
 
-    def add(self, cases: Iterable[Case]) -> None:
-        """Take the cases of one report, in the order of the document."""
-        stream = iter(cases)
-        while chunk := list(islice(stream, CHUNK)):
-            with connection.cursor() as cursor:
-                self._add_chunk(cursor, chunk)
-            self.n_cases += len(chunk)
+    def add(self, reading: Reading) -> None:
+        """Take the cases of one report, in the order of the document; those before a refusal are kept."""
+        start, waiting = self.n_cases, list[Case]()
+        try:
+            for part in reading.parts():
+                waiting += part
+                if len(waiting) >= CHUNK:
+                    self._add_chunk(start, waiting)
+                    waiting = []
+                if sum(len(found.ids) for found in reading.recalled.values()) >= MOST_RECALLED:
+                    self._add_recalled(start, reading.recalled)
+        except Refused:
+            self._add_last(start, waiting, reading)
+            raise
+        self._add_last(start, waiting, reading)
 
-    def _add_chunk(self, cursor: CursorWrapper, chunk: Sequence[Case]) -> None:
+    def _add_last(self, start: int, waiting: Sequence[Case], reading: Reading) -> None:
+        self._add_chunk(start, waiting)
+        self._add_recalled(start, reading.recalled)
+        self.n_cases = start + reading.n_cases
+
+    def _add_chunk(self, start: int, chunk: Sequence[Case]) -> None:
+        if not chunk:
+            return
         known = self._known(chunk)
         incoming, newcomers = [], []
         troubles: list[bytes] = []
-        for seq, case in enumerate(chunk, self.n_cases):
+        for case in chunk:
+            seq = start + case.at
             found = known.get(case.fingerprint)
             incoming.append(self._incoming(seq, case, found))
             if found is None:
@@ -113,25 +156,50 @@ class Stage:
             elif found[1] != self._traits_of(case):
                 newcomers.append(self._newcomer(seq, case, found[0]))
                 self.n_changed += 1
+            elif case.memo is not None and len(self._learned) < MOST_ENTRIES:
+                self._learned.append((*case.memo, found[0]))
             if case.attempts or case.failure is not None or case.outcome.is_bad:
                 troubles.extend(_troubles(seq, case))
-        packing.copy(cursor, INCOMING, incoming)
-        packing.copy(cursor, "newcomer", newcomers)
-        packing.copy(cursor, "trouble", troubles)
+        with connection.cursor() as cursor:
+            packing.copy(cursor, INCOMING, incoming)
+            packing.copy(cursor, "newcomer", newcomers)
+            packing.copy(cursor, "trouble", troubles)
+
+    def _add_recalled(self, start: int, recalled: Mapping[str, Recalled]) -> None:
+        """Lay down the results of remembered tests; raise Outdated where one of the tests is gone."""
+        for framework, found in recalled.items():
+            if not found.ids:
+                continue
+            values = {
+                "ats": packing.int4s(array("i", [start + at for at in found.at]) if start else found.at),
+                "ids": packing.int4s(found.ids),
+                "seconds": packing.float4s(found.seconds),
+                "hint": self._hint(framework, retry=0, may_be_rerun=framework == "pytest"),
+                "project_id": self.project_id,
+                "day": self.day,
+                "on_default": self.on_default,
+            }
+            with packing.binding_cursor() as cursor:
+                if cursor.execute(RECALLED, values).rowcount != len(found.ids):
+                    self.memory.forget()
+                    raise Outdated
+            found.clear()
+
+    def remember(self) -> None:
+        """Have the memory keep what this upload taught, once that is committed."""
+        self.memory.learn(self._learned)
 
     def _known(self, chunk: Sequence[Case]) -> dict[bytes, tuple[Any, ...]]:
-        """Return (id, traits, layer, bucket) of the tests of the chunk that the project knows."""
+        """Return (id, traits, layer, bucket, whether unseen) of the tests of the chunk that the project knows."""
         values = {
             "project_id": self.project_id,
             "fingerprints": list({case.fingerprint for case in chunk}),
             "day": self.day,
             "on_default": self.on_default,
         }
-        # Django's cursor would send the fingerprints as escaped text; this one sends them as they are.
-        with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        with packing.binding_cursor() as cursor:
             found = cursor.execute(KNOWN, values, binary=True).fetchall()
-        self.unseen.extend(row[1] for row in found if row[5])
-        return {row[0]: row[1:5] for row in found}
+        return {row[0]: row[1:] for row in found}
 
     def _traits_of(self, case: Case) -> int:
         """Return a checksum of what a verdict on the layer rests on, so that a change of it is seen."""
@@ -149,20 +217,27 @@ class Stage:
         outcome, seconds = case.outcome, case.seconds
         n_attempts = 1 + len(case.attempts)
         is_flaky = n_attempts > 1 and outcome == Outcome.PASSED
-        framework = self._frameworks.get(case.framework)
-        if framework is None:
-            framework = self._frameworks.setdefault(case.framework, len(self._frameworks))
-        hint = min(framework, 500) * 64 + min(case.retry, 31) * 2 + case.may_be_rerun
-        start = (10, 4, seq, 16, case.fingerprint)
+        hint = self._hint(case.framework, retry=case.retry, may_be_rerun=case.may_be_rerun)
         end = (2, n_attempts, 1, is_flaky, 2, hint)
         if known is None:
+            new, never = (
+                (11, 4, seq, 16, case.fingerprint, -1, 2, outcome),
+                (-1, 2, TimingBucket.UNTIMED, 1, False),
+            )
             if seconds is None:
-                return NEW_UNTIMED(*start, -1, 2, outcome, -1, *end, -1, 2, TimingBucket.UNTIMED)
-            return NEW_TIMED(*start, -1, 2, outcome, 4, seconds, *end, -1, 2, TimingBucket.UNTIMED)
-        test_id, _, layer, bucket = known
+                return NEW_UNTIMED(*new, -1, *end, *never)
+            return NEW_TIMED(*new, 4, seconds, *end, *never)
+        test_id, _, layer, bucket, is_unseen = known
+        start = (11, 4, seq, -1, 4, test_id, 2, outcome)
         if seconds is None:
-            return KNOWN_UNTIMED(*start, 4, test_id, 2, outcome, -1, *end, 2, layer, 2, bucket)
-        return KNOWN_TIMED(*start, 4, test_id, 2, outcome, 4, seconds, *end, 2, layer, 2, bucket)
+            return KNOWN_UNTIMED(*start, -1, *end, 2, layer, 2, bucket, 1, is_unseen)
+        return KNOWN_TIMED(*start, 4, seconds, *end, 2, layer, 2, bucket, 1, is_unseen)
+
+    def _hint(self, framework: str, *, retry: int, may_be_rerun: bool) -> int:
+        number = self._frameworks.get(framework)
+        if number is None:
+            number = self._frameworks.setdefault(framework, len(self._frameworks))
+        return min(number, 500) * 64 + min(retry, 31) * 2 + may_be_rerun
 
     def _newcomer(self, seq: int, case: Case, test_id: int | None) -> bytes:
         case = _placed(case)
@@ -197,11 +272,15 @@ class Stage:
     def fold_duplicates(self) -> None:
         """Make one result of each identity that the upload shows more than once."""
         with connection.cursor() as cursor:
+            names = "test_id, fingerprint" if self.n_new else "test_id"
+            cursor.execute(TWICE.format(names=names))
+            if not cursor.fetchone()[0]:
+                return
             cursor.execute(DUPLICATES)
             groups = []
-            for fingerprint, seqs, n in cursor.fetchall():
-                if n > LARGEST_FOLD:
-                    _pile(cursor, bytes(fingerprint), seqs)
+            for (seqs,) in cursor.fetchall():
+                if len(seqs) > LARGEST_FOLD:
+                    _pile(cursor, seqs)
                 else:
                     groups.append(seqs)
             if groups:
@@ -307,11 +386,11 @@ WORDLESS = Case(
 NAMES_REPEAT = """
 SELECT EXISTS (
     SELECT FROM (
-        SELECT outcome, hint / 64 AS framework, lag(outcome) OVER (PARTITION BY fingerprint ORDER BY seq) AS before
+        SELECT outcome, hint / 64 AS framework, lag(outcome) OVER (PARTITION BY test_id, fingerprint ORDER BY seq) AS before
         FROM incoming
     ) i WHERE outcome = 1 AND before = 1 AND framework <> %(pytest)s)
 """
-CASES_OF = "SELECT seq, fingerprint, outcome, seconds, hint FROM incoming WHERE seq = ANY(%s)"
+CASES_OF = "SELECT seq, outcome, seconds, hint FROM incoming WHERE seq = ANY(%s)"
 TROUBLES_OF = """
 SELECT seq, is_final, outcome, seconds, kind, message, words FROM trouble WHERE seq = ANY(%s) ORDER BY seq, attempt
 """
@@ -368,10 +447,9 @@ def _cases_of(cursor: CursorWrapper, seqs: list[int], frameworks: list[str]) -> 
             attempts.setdefault(seq, []).append(Attempt(Outcome(outcome), seconds, failure))
     cursor.execute(CASES_OF, [seqs])
     cases = {}
-    for seq, fingerprint, outcome, seconds, hint in cursor.fetchall():
+    for seq, outcome, seconds, hint in cursor.fetchall():
         framework, retry, may_be_rerun = _hint_words(hint)
         cases[seq] = WORDLESS._replace(
-            fingerprint=bytes(fingerprint),
             outcome=Outcome(outcome),
             seconds=seconds,
             attempts=tuple(attempts.get(seq, ())),
@@ -383,12 +461,12 @@ def _cases_of(cursor: CursorWrapper, seqs: list[int], frameworks: list[str]) -> 
     return cases
 
 
-def _pile(cursor: CursorWrapper, fingerprint: bytes, seqs: list[int]) -> None:
+def _pile(cursor: CursorWrapper, seqs: list[int]) -> None:
     """Count a pile of results under one name: the worst outcome, the summed time, no claim about retries."""
     cursor.execute(
-        "SELECT outcome, (SELECT sum(seconds) FROM incoming WHERE fingerprint = %(f)s) FROM incoming"
-        " WHERE fingerprint = %(f)s ORDER BY array_position(ARRAY[2, 3, 1, 4]::smallint[], outcome) LIMIT 1",
-        {"f": fingerprint},
+        "SELECT outcome, sum(seconds) OVER () FROM incoming WHERE seq = ANY(%s)"
+        " ORDER BY array_position(ARRAY[2, 3, 1, 4]::smallint[], outcome) LIMIT 1",
+        [seqs],
     )
     outcome, seconds = cursor.fetchone()
     cursor.execute("SELECT min(seq) FROM trouble WHERE is_final AND seq = ANY(%s)", [seqs])

@@ -6,10 +6,11 @@ Names that every report of a tool has say nothing and stay out of the identity. 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 
 from ingest import identity, producers
 from ingest.cases import Case, Failure, Limits
+from ingest.recall import Lane
 from projects.vocabulary import Outcome
 
 KEPT_MARKERS = 50
@@ -21,7 +22,7 @@ class Suite:
 
     __slots__ = (
         *("chain", "classes", "display", "failure", "file", "framework", "has_bad", "host", "inherited"),
-        *("key", "name", "outcome", "variant"),
+        *("key", "lanes", "name", "outcome", "variant"),
     )
 
     def __init__(self) -> None:
@@ -30,6 +31,7 @@ class Suite:
         self.key = ""
         self.inherited: tuple[tuple[str, str], ...] = ()
         self.classes: dict[str, tuple[bytes, str]] = {}
+        self.lanes: dict[tuple[str, ...], Lane] = {}  # by the attributes of its cases
         self.outcome: Outcome | None = None
         self.failure: Failure | None = None
         self.has_bad = False
@@ -60,6 +62,19 @@ class Suite:
         )
         suite.display = " › ".join(suite.chain)[: limits.name_chars]
         return suite
+
+    def place(self) -> tuple[Hashable, ...]:
+        """Return everything of the suite that decides what its cases are."""
+        return (
+            self.name,
+            self.chain,
+            self.key,
+            self.variant,
+            self.framework,
+            self.file,
+            self.host,
+            self.inherited,
+        )
 
     def take_property(self, name: str, value: str, *, limits: Limits) -> None:
         """Take what a property of the suite says about each of its cases."""

@@ -23,13 +23,14 @@ from analysis.tallies import with_unjudged_runs
 from analysis.tasks import reclassify_project, settle_runs
 from ingest.cases import Limits, Problem
 from ingest.record import NothingToRecord, Superseded, keep_problems, record
+from ingest.staging import Outdated
 from projects.models import Project, Run, Upload, UploadFile
 from projects.partitions import note_new_results
 from projects.vocabulary import ProblemLevel, UploadState
 
 log = logging.getLogger(__name__)
 
-TRANSIENT = (OperationalError, InterfaceError)
+TRANSIENT = (OperationalError, InterfaceError, Outdated)
 MOST_TRIES = 5  # a fault of ours that five tries do not pass needs a person
 UNHEARD = timedelta(minutes=2)  # after which a received upload's doorbell counts as lost
 

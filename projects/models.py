@@ -69,6 +69,8 @@ class Project(models.Model):
     sends_letter = models.BooleanField(default=True)
     n_runs = models.PositiveIntegerField(default=0)
     n_tests = models.PositiveIntegerField(default=0)
+    # Another value says that known words may mean another test by now: what workers remember of them is void.
+    identities = models.UUIDField(default=uuid.uuid4)
     keep_bodies_days = models.PositiveIntegerField(default=30, validators=[MinValueValidator(1)])
     keep_results_days = models.PositiveIntegerField(default=400, validators=[MinValueValidator(30)])
     keep_sums_days = models.PositiveIntegerField(default=800, validators=[MinValueValidator(30)])

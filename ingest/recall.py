@@ -1,0 +1,121 @@
+"""What a worker remembers of the cases it has recorded, so that most of the next report costs one look-up a case. Pure.
+
+A case is remembered by the words of its tag, as they stand, and by the suite around it: the same words make the same identity,
+so neither that nor the test has to be looked for again. Only passes without children are remembered, since their time is all
+that differs from run to run. What is remembered holds as long as the project's identities do; a project says by another
+`identities` that they changed.
+"""
+
+from __future__ import annotations
+
+import uuid
+from array import array
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable
+from operator import itemgetter
+from typing import Any
+
+# Some 300 bytes each. A larger suite is remembered in part.
+MOST_ENTRIES = 150_000
+
+# Attributes that make an identity or say how the test is found. A tag with any other, a timestamp say, is never the same twice.
+STEADY = frozenset(
+    {
+        "classname",
+        "class",
+        "name",
+        "file",
+        "filepath",
+        "line",
+        "lineno",
+        "group",
+        "status",
+        "result",
+        "assertions",
+    }
+)
+TIMES = ("time", "duration")
+
+
+class Recalled:
+    """Results of remembered tests, a column each: test, seconds, place in the document."""
+
+    __slots__ = ("at", "ids", "seconds")
+
+    def __init__(self) -> None:
+        self.ids = array("i")
+        self.seconds = array("f")
+        self.at = array("i")
+
+    def clear(self) -> None:
+        """Empty the columns, for whoever holds on to them."""
+        del self.ids[:], self.seconds[:], self.at[:]
+
+
+class Lane:
+    """How the cases of one suite whose tags have the same attributes are looked up, and where the found ones go."""
+
+    __slots__ = ("add_at", "add_id", "add_seconds", "key", "known", "time")
+
+    def __init__(
+        self,
+        key: Callable[[dict[str, str]], Hashable],
+        time: str,
+        known: dict[Hashable, int],
+        found: Recalled,
+    ) -> None:
+        self.key = key
+        self.time = time
+        self.known = known
+        self.add_id, self.add_seconds, self.add_at = found.ids.append, found.seconds.append, found.at.append
+
+
+BLIND = Lane(len, "", known={}, found=Recalled())  # finds nothing, and what it sees is not remembered
+
+
+class Memory:
+    """The remembered cases of one project: by suite and attributes, then by words, the number of the test."""
+
+    def __init__(self, identities: uuid.UUID | None) -> None:
+        self.identities = identities
+        self.n_entries = 0
+        self._places: dict[Hashable, dict[Hashable, int]] = {}
+
+    def known(self, place: Hashable) -> dict[Hashable, int]:
+        """Return what is known at one place, to be looked into and never written to."""
+        return self._places.setdefault(place, {})
+
+    def learn(self, learned: Iterable[tuple[dict[Hashable, int], Hashable, int]]) -> None:
+        """Remember (place's dictionary, words, test) as far as there is room."""
+        for known, key, test_id in learned:
+            if self.n_entries >= MOST_ENTRIES:
+                return
+            self.n_entries += key not in known
+            known[key] = test_id
+
+    def forget(self) -> None:
+        """Begin anew with the next upload."""
+        self.identities = None
+
+
+_memories: OrderedDict[int, Memory] = OrderedDict()
+
+
+def memory_of(project_id: int, *, identities: uuid.UUID) -> Memory:
+    """Return what this process remembers of the project, a new memory where its identities are others by now."""
+    memory = _memories.get(project_id)
+    if memory is None or memory.identities != identities:
+        memory = _memories[project_id] = Memory(identities)
+    _memories.move_to_end(project_id)
+    while len(_memories) > 1 and sum(one.n_entries for one in _memories.values()) > MOST_ENTRIES:
+        _memories.popitem(last=False)
+    return memory
+
+
+def key_of(names: tuple[str, ...]) -> tuple[Callable[[dict[str, str]], Any], str] | None:
+    """Return how to take the words of a tag with these attributes, and which of them is the time; None for others."""
+    times = [name for name in names if name in TIMES]
+    words = [name for name in names if name not in TIMES]
+    if len(times) != 1 or not words or not STEADY.issuperset(words):
+        return None
+    return itemgetter(*words), times[0]
