@@ -367,6 +367,23 @@ class Care:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnedTests:
+    """How many tests an owner has, and how many of them are flaky or broken."""
+
+    owner: str
+    n_tests: int
+    n_unwell: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlakeCost:
+    """What one unreliable Test cost a window."""
+
+    n_runs_broken: int
+    seconds_lost: float
+
+
+@dataclass(frozen=True, slots=True)
 class FlakeTotals:
     """What unreliable tests did to a window."""
 

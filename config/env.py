@@ -111,7 +111,7 @@ def mailer(url: str) -> Mailer:
             f"EMAIL_URL is {url!r}: send smtp://, submission:// or smtps:// with user, password and host."
         )
     return Mailer(
-        backend="django.core.mail.backends.smtp.EmailBackend",
+        backend="reports.smtp.EmailBackend",
         host=parts.hostname,
         port=parts.port or MAIL_PORTS[parts.scheme],
         user=unquote(parts.username or ""),

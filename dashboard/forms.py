@@ -194,7 +194,7 @@ class TokenForm(Form):
 
 
 class KeepForm(Form):
-    """How many days the bodies of uploads, results and sums are kept."""
+    """How many days the bodies of uploads, results, sums, and what was told are kept."""
 
     keep_bodies_days = forms.IntegerField(
         label="Bodies of uploads, in days",
@@ -210,6 +210,12 @@ class KeepForm(Form):
         min_value=30,
         max_value=36_500,
         help_text="What trends and charts are made of.",
+    )
+    keep_told_days = forms.IntegerField(
+        label="Events and letters, in days",
+        min_value=30,
+        max_value=36_500,
+        help_text="What the feed and the archive of letters show.",
     )
 
     def clean(self) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def add_member(project: Project, user: User, *, role: Role) -> bool:
 def letters(project: Project, *, most: int = 26) -> tuple[Letter, ...]:
     """Return the latest letters, newest first, without their bodies."""
     rows = Letter.objects.filter(project=project).defer("html", "text").order_by("-week_on")
-    return tuple(rows.prefetch_related("deliveries__user")[:most])
+    return tuple(rows.prefetch_related("deliveries__user", "deliveries__address")[:most])
 
 
 def refused_addresses(project: Project) -> dict[int, str]:
@@ -184,12 +184,23 @@ class LetterWish(Enum):
 
 
 @transaction.atomic
-def set_letters(user: User, wishes: Mapping[int, LetterWish], *, time_zone: str) -> None:
-    """Keep which letters a person wants of their projects, and in which time zone; "" is each project's own."""
+def set_letters(
+    user: User,
+    wishes: Mapping[int, LetterWish],
+    *,
+    time_zone: str,
+    only_own: Mapping[int, bool] | None = None,
+) -> None:
+    """Keep which letters a person wants of their projects, and in which time zone; "" is each project's own.
+
+    `only_own` says of which memberships the letter is to be about their own tests alone.
+    """
     for membership_id, wish in wishes.items():
         Membership.objects.filter(user=user, pk=membership_id).update(
             wants_letter=wish is not LetterWish.OFF, only_changes=wish is LetterWish.CHANGES
         )
+    for membership_id, is_only in (only_own or {}).items():
+        Membership.objects.filter(user=user, pk=membership_id).update(only_own=is_only)
     Reader.objects.update_or_create(user=user, defaults={"time_zone": time_zone})
 
 

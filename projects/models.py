@@ -74,6 +74,9 @@ class Project(models.Model):
     keep_bodies_days = models.PositiveIntegerField(default=30, validators=[MinValueValidator(1)])
     keep_results_days = models.PositiveIntegerField(default=400, validators=[MinValueValidator(30)])
     keep_sums_days = models.PositiveIntegerField(default=800, validators=[MinValueValidator(30)])
+    keep_told_days = models.PositiveIntegerField(
+        default=400, db_default=400, validators=[MinValueValidator(30)]
+    )
     results_since = models.DateField(null=True)  # retention has deleted the results before this day
     reclassify_wanted_at = models.DateTimeField(null=True)
     reclassified_at = models.DateTimeField(null=True)
@@ -98,6 +101,7 @@ class Membership(models.Model):
     role = models.PositiveSmallIntegerField(choices=choices(Role), default=Role.VIEWER)
     wants_letter = models.BooleanField(default=True)
     only_changes = models.BooleanField(default=False)
+    only_own = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["project", "user"], name="one_membership_a_person")]
@@ -805,11 +809,72 @@ class Letter(models.Model):
         return self.subject
 
 
+class LetterVersion(models.Model):
+    """A Letter as the readers of some owners' tests get it: these tests first, or these alone."""
+
+    letter = models.ForeignKey(Letter, models.CASCADE, related_name="versions")
+    owners = ArrayField(models.TextField())
+    only_own = models.BooleanField(default=False)
+    subject = models.CharField(max_length=300)
+    html = models.TextField()
+    text = models.TextField()
+    asked = models.JSONField(default=list)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["letter", "owners", "only_own"], name="one_version_an_owner")
+        ]
+
+    def __str__(self) -> str:
+        return self.subject
+
+
+class LetterAddress(models.Model):
+    """A reader without an account, such as a team's list: gets a project's letter about the tests of some owners."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="letter_addresses")
+    address = models.CharField(max_length=254)
+    wants_letter = models.BooleanField(default=True)
+    only_changes = models.BooleanField(default=True)
+    only_own = models.BooleanField(default=True)
+    refused = models.CharField(max_length=500, blank=True)
+    refused_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "address"], name="one_letter_an_address")]
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class OwnerReader(models.Model):
+    """Who reads about the tests of one owner: a member, or an address without an account."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="owner_readers")
+    owner = models.CharField(max_length=200)  # in lower case, as owners are told apart
+    membership = models.ForeignKey(Membership, models.CASCADE, null=True, related_name="owners")
+    address = models.ForeignKey(LetterAddress, models.CASCADE, null=True, related_name="owners")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "owner", "membership"], name="one_owner_a_member"),
+            models.UniqueConstraint(fields=["project", "owner", "address"], name="one_owner_an_address"),
+            models.CheckConstraint(
+                condition=Q(membership=None) ^ Q(address=None), name="an_owner_has_one_kind_of_reader"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.owner
+
+
 class LetterDelivery(models.Model):
-    """One Letter on its way to one reader."""
+    """One Letter on its way to one reader, in the version that is theirs where they have one."""
 
     letter = models.ForeignKey(Letter, models.CASCADE, related_name="deliveries")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    version = models.ForeignKey(LetterVersion, models.CASCADE, null=True, related_name="deliveries")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+")
+    address = models.ForeignKey(LetterAddress, models.CASCADE, null=True, related_name="deliveries")
     due_at = models.DateTimeField(null=True)
     n_tries = models.PositiveSmallIntegerField(default=0)
     claimed_at = models.DateTimeField(null=True)
@@ -817,10 +882,16 @@ class LetterDelivery(models.Model):
     refused = models.CharField(max_length=500, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["letter", "user"], name="one_delivery_a_reader")]
+        constraints = [
+            models.UniqueConstraint(fields=["letter", "user"], name="one_delivery_a_reader"),
+            models.UniqueConstraint(fields=["letter", "address"], name="one_delivery_an_address"),
+            models.CheckConstraint(
+                condition=Q(user=None) ^ Q(address=None), name="a_delivery_has_one_kind_of_reader"
+            ),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.letter_id} to {self.user_id}"
+        return f"{self.letter_id} to {self.user_id or self.address_id}"
 
 
 class Reader(models.Model):

@@ -1,32 +1,33 @@
 """Brings a letter to its readers: claims a delivery, hands over the message, notes what came of it.
 
 The row is the queue. A claim counts a try and holds for a pause that doubles, so two workers never send one
-delivery, and a server that is busy is asked again later and later. Which letters exist is weekly.py's.
+delivery, and a server that is busy is asked again later and later. Which letters exist is weekly.py's, how a message
+is made envelopes.py's.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from email.utils import make_msgid, parseaddr
 
-from django.conf import settings
-from django.core import mail, signing
-from django.core.mail import EmailMultiAlternatives
+from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
-from django.urls import reverse
 
-from projects.models import Letter, LetterDelivery, Membership, Project, Reader
-from reports import look, refusals, schedule
+from projects.models import LetterAddress, LetterDelivery, Membership, Reader
+from reports import envelopes, refusals, schedule
+from reports.envelopes import Recipient
 
 MOST_TRIES = 9  # about sixteen hours, pauses included
 KEEPS_TRYING = timedelta(days=2)  # after that the letter would cross the next one
 AT_ONCE = 50  # deliveries over one connection; a task that dies leaves no more than these to their pause
-SALT = "reports.letter.stop"
+# With the time that one letter may take, well under the five minutes that a claim holds: a slow server keeps no worker
+# from its other work, and nobody else takes up what is still being sent.
+SECONDS = 120.0
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ def claim(letter_id: int, *, now: datetime) -> list[LetterDelivery]:
         .order_by("id")
         .select_for_update(skip_locked=True, of=("self",))
     )
-    found = rows.select_related("letter__project", "user")
+    found = rows.select_related("letter__project", "version", "user", "address")
     taken = [row for row in found if _may_try(row.n_tries, row.claimed_at, now=now)][:AT_ONCE]
     mine = LetterDelivery.objects.filter(pk__in=[row.pk for row in taken])
     mine.update(n_tries=F("n_tries") + 1, claimed_at=now)
@@ -62,38 +63,60 @@ def claim(letter_id: int, *, now: datetime) -> list[LetterDelivery]:
     return taken
 
 
-def send(deliveries: Sequence[LetterDelivery], *, now: datetime) -> None:
-    """Hand claimed deliveries of one letter to the mail server; keep refusals, leave the rest for the next try."""
-    memberships = _memberships(deliveries)
+def send(deliveries: Sequence[LetterDelivery], *, now: datetime, seconds: float = SECONDS) -> None:
+    """Hand claimed deliveries of one letter to the mail server; keep refusals, leave the rest for the next try.
+
+    What there is no time for is given back as it was. A connection that broke after a letter was handed over leaves
+    open whether it was taken: it is sent again under the same Message-ID.
+    """
+    began = time.monotonic()
     connection = mail.get_connection()
-    for place, delivery in enumerate(deliveries):
-        membership = memberships.get(delivery.user_id)
-        if membership is None or not membership.wants_letter:
+    for place, (delivery, recipient) in enumerate(_addressed(deliveries)):
+        if recipient is None:
             _end(delivery, refused="The reader left or stopped the letter before it was sent.")
-            continue
-        try:
-            connection.open()
-            letter = message(delivery.letter, to=delivery.user.email, membership=membership)
-            connection.send_messages([letter])
-        except refusals.MAIL_TROUBLE as problem:
-            _note(delivery, problem)
-            _hang_up(connection)
-            if refusals.is_about_the_server(
-                problem
-            ):  # it would fail for the others as it failed for this one
-                for rest in deliveries[place + 1 :]:
-                    _note(rest, problem)
-                return
-            continue
-        LetterDelivery.objects.filter(pk=delivery.pk).update(sent_at=now)
+        elif time.monotonic() - began > seconds:
+            _give_back(deliveries[place:])
+            break
+        elif trouble := _send(delivery, recipient, connection, now=now):
+            for rest in deliveries[place + 1 :]:
+                _note(rest, trouble, is_permanent=False)
+            break
     _hang_up(connection)
 
 
-def _memberships(deliveries: Sequence[LetterDelivery]) -> dict[int, Membership]:
-    users = [delivery.user_id for delivery in deliveries]
+def _addressed(deliveries: Sequence[LetterDelivery]) -> Iterable[tuple[LetterDelivery, Recipient | None]]:
+    """Yield each delivery with where it goes; None where its reader left or stopped the letter."""
+    memberships = _memberships(deliveries)
+    for delivery in deliveries:
+        reader = memberships.get(delivery.user_id) if delivery.user_id else delivery.address
+        yield delivery, envelopes.recipient(reader) if reader and reader.wants_letter else None
+
+
+def _memberships(deliveries: Sequence[LetterDelivery]) -> dict[int | None, Membership]:
+    users = [delivery.user_id for delivery in deliveries if delivery.user_id is not None]
     projects = {delivery.letter.project_id for delivery in deliveries}
-    rows = Membership.objects.filter(project__in=projects, user__in=users)
+    rows = Membership.objects.filter(project__in=projects, user__in=users).select_related("user")
     return {membership.user_id: membership for membership in rows}
+
+
+def _send(
+    delivery: LetterDelivery, recipient: Recipient, connection: BaseEmailBackend, *, now: datetime
+) -> str:
+    """Send one letter and keep what came of it; return the trouble with which no other would fare better now."""
+    is_open = False
+    try:
+        connection.open()
+        is_open = True
+        connection.send_messages([envelopes.message(delivery.letter, recipient, version=delivery.version)])
+    except Exception as problem:  # noqa: BLE001 - any backend may be set, and one reader's trouble is not the others'
+        _hang_up(connection)
+        said = refusals.words_of(problem)
+        _note(delivery, said, is_permanent=refusals.is_permanent(problem))
+        if refusals.is_about_the_address(problem):
+            _mark(delivery, said)
+        return "" if is_open and not refusals.is_about_the_server(problem) else said
+    LetterDelivery.objects.filter(pk=delivery.pk).update(sent_at=now)
+    return ""
 
 
 def _hang_up(connection: BaseEmailBackend) -> None:
@@ -101,84 +124,37 @@ def _hang_up(connection: BaseEmailBackend) -> None:
         connection.close()
 
 
-def message(letter: Letter, *, to: str, membership: Membership) -> EmailMultiAlternatives:
-    """Return the letter as a message to one reader, with one click to stop it (RFC 8058)."""
-    way_out = settings.BASE_URL + reverse("letter-stop", args=[stop_token(membership)])
-    host = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2]
-    thread = f"<letters.{letter.project_id}.{membership.pk}@{host}>"
-    mail = EmailMultiAlternatives(
-        subject=letter.subject,
-        body=look.with_way_out(letter.text, url=way_out),
-        to=[to],
-        headers={
-            "Message-ID": _message_id(letter, membership=membership, host=host),
-            "In-Reply-To": thread,
-            "References": thread,
-            "List-Id": f"{letter.project.slug} <{letter.project.slug}.letters.{host}>",
-            "List-Unsubscribe": f"<{way_out}>",
-            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-            "Auto-Submitted": "auto-generated",
-        },
-    )
-    mail.attach_alternative(look.with_way_out(letter.html, url=way_out), "text/html")
-    return mail
-
-
-def _message_id(letter: Letter, *, membership: Membership, host: str) -> str:
-    """Return the same id at each try, so that a letter that came twice is shown once; samples differ."""
-    if letter.pk is None:
-        return make_msgid(domain=host)
-    return f"<letter.{letter.project_id}.{letter.week_on}.{membership.pk}@{host}>"
-
-
-def sample(project: Project, *, subject: str, html: str, text: str, now: datetime) -> Letter:
-    """Return a letter that is not kept: a preview, or one sent out of turn."""
-    today = now.date()
-    return Letter(project=project, week_on=today, built_at=now, subject=subject, html=html, text=text)
-
-
-def stop_token(membership: Membership) -> str:
-    """Return the signed name of a membership; it does not run out, as mail is kept for years."""
-    return signing.Signer(salt=SALT).sign(str(membership.pk))
-
-
-def membership_to_stop(token: str) -> Membership | None:
-    """Return the membership that a link names; None for a forged link or a reader who left."""
-    try:
-        pk = signing.Signer(salt=SALT).unsign(token)
-    except signing.BadSignature:
-        return None
-    return Membership.objects.select_related("project", "user").filter(pk=pk).first()
-
-
 def _may_try(n_tries: int, claimed_at: datetime | None, *, now: datetime) -> bool:
     return claimed_at is None or now >= claimed_at + schedule.pause(n_tries)
 
 
-def _note(delivery: LetterDelivery, problem: Exception) -> None:
+def _give_back(deliveries: Sequence[LetterDelivery]) -> None:
+    """Let others take what was claimed and not tried, as if it had not been claimed."""
+    mine = LetterDelivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries])
+    mine.update(n_tries=F("n_tries") - 1, claimed_at=None)
+    logger.warning("%s letters wait for the next round: the mail server is slow", len(deliveries))
+
+
+def _note(delivery: LetterDelivery, said: str, *, is_permanent: bool) -> None:
     """Keep a permanent refusal, or the last of too many tries; log the others."""
-    said = refusals.words_of(problem)
     logger.warning(
-        "letter %s to user %s: try %s: %s", delivery.letter_id, delivery.user_id, delivery.n_tries, said
+        "letter %s, delivery %s, try %s: %s", delivery.letter_id, delivery.pk, delivery.n_tries, said
     )
-    if refusals.is_permanent(problem):
+    if is_permanent:
         _end(delivery, refused=said)
-        if refusals.is_about_the_address(problem):
-            _mark(delivery, said)
     elif delivery.n_tries >= MOST_TRIES:
         _end(delivery, refused=f"Given up after {MOST_TRIES} tries: {said}")
 
 
 def _mark(delivery: LetterDelivery, said: str) -> None:
-    """Remember that the reader's address was refused for good, until they confirm it or give another."""
-    Reader.objects.update_or_create(
-        user_id=delivery.user_id,
-        defaults={
-            "refused_address": delivery.user.email,
-            "refused": said[:500],
-            "refused_at": delivery.claimed_at,
-        },
-    )
+    """Remember that an address was refused for good, until somebody confirms it or gives another."""
+    refused = {"refused": said[:500], "refused_at": delivery.claimed_at}
+    if delivery.user is not None:
+        Reader.objects.update_or_create(
+            user=delivery.user, defaults={**refused, "refused_address": delivery.user.email}
+        )
+    elif delivery.address is not None:
+        LetterAddress.objects.filter(pk=delivery.address.pk).update(**refused)
 
 
 def _end(delivery: LetterDelivery, *, refused: str) -> None:

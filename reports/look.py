@@ -12,9 +12,12 @@ from collections.abc import Iterable
 import css_inline
 from django.template.loader import render_to_string
 
-from reports.letter import Bar, Letter, Line, Section
+from reports.letter import Bar, Letter
+from reports.sections import Line, Section
 
-WAY_OUT = "https://unsubscribe.invalid/"  # stands in a stored letter for the reader's own signed link
+# What stands in a stored letter for the addresses of its reader's own.
+WAY_OUT = "https://unsubscribe.invalid/"
+CHANGE = "https://preferences.invalid/"
 TEXT_WIDTH = 78  # what mail programs show without a second wrapping
 BAR_CELLS = 24
 
@@ -23,13 +26,14 @@ _inliner = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=Fal
 
 def html(letter: Letter) -> str:
     """Return the letter as one HTML document with its styles inlined."""
-    context = {"letter": letter, "way_out": WAY_OUT, "why": why(letter)}
+    context = {"letter": letter, "way_out": WAY_OUT, "change": CHANGE}
     return _inliner.inline(render_to_string("reports/letter.html", context))
 
 
 def text(letter: Letter) -> str:
     """Return the letter as plain text."""
-    blocks = [_head(letter), textwrap.fill(letter.verdict, TEXT_WIDTH)]
+    said = filter(None, (letter.verdict, letter.whose))
+    blocks = [_head(letter), *(textwrap.fill(line, TEXT_WIDTH) for line in said)]
     if letter.bars:
         blocks.append("\n".join(_bar(bar) for bar in letter.bars))
     if letter.figures:
@@ -39,18 +43,13 @@ def text(letter: Letter) -> str:
     if letter.closing:
         blocks.append(textwrap.fill(letter.closing, TEXT_WIDTH))
     blocks.append(f"Open the overview: {letter.links.overview}")
-    blocks.append(f"{why(letter)}\nChange: {letter.links.settings}\nStop: {WAY_OUT}")
+    blocks.append(f"{letter.why}\nChange: {CHANGE}\nStop: {WAY_OUT}")
     return "\n\n".join(blocks) + "\n"
 
 
-def why(letter: Letter) -> str:
-    """Say why the reader gets the letter."""
-    return f"You get this because you are a member of {letter.project}."
-
-
-def with_way_out(body: str, *, url: str) -> str:
-    """Put a reader's own way to stop the letter into a stored body."""
-    return body.replace(WAY_OUT, url)
+def addressed(body: str, *, way_out: str, change: str) -> str:
+    """Put a reader's own ways to stop and to change the letter into a stored body."""
+    return body.replace(WAY_OUT, way_out).replace(CHANGE, change)
 
 
 def _head(letter: Letter) -> str:
@@ -70,5 +69,6 @@ def _section(section: Section) -> str:
 def _lines(lines: Iterable[Line]) -> Iterable[str]:
     for line in lines:
         mark = "!" if line.is_urgent else " "
+        whose = "yours: " if line.is_own else ""
         yield f"{mark} {line.what}"
-        yield f"    {line.detail}"
+        yield f"    {whose}{line.detail}"

@@ -1,4 +1,7 @@
-"""Reads what a mail server said: for now or for good, and in which words. Pure."""
+"""Reads what a mail server, or a mail service's API, said: for now or for good, and in which words. Pure.
+
+django-anymail's errors are told by their name and their `status_code`, since the package need not be there.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import smtplib
 from collections.abc import Sequence
 
 PERMANENT = range(500, 600)
+PERMANENT_STATUS = frozenset({400, 413, 422})  # of an API: this letter to this reader is not wanted
 MAIL_TROUBLE = (smtplib.SMTPException, OSError)  # a dropped connection, a refused one, a slow answer
 SERVER_TROUBLE = (smtplib.SMTPConnectError, smtplib.SMTPHeloError, smtplib.SMTPAuthenticationError)
 
@@ -14,11 +18,15 @@ def is_permanent(problem: Exception) -> bool:
     """True when the server said no to this reader for good; trouble with our own address or login passes."""
     if isinstance(problem, smtplib.SMTPRecipientsRefused):
         return all(code in PERMANENT for code, _ in problem.recipients.values())
-    return isinstance(problem, smtplib.SMTPDataError) and problem.smtp_code in PERMANENT
+    if isinstance(problem, smtplib.SMTPDataError):
+        return problem.smtp_code in PERMANENT
+    return _is_refused_by_api(problem) or _status(problem) in PERMANENT_STATUS
 
 
 def is_about_the_address(problem: Exception) -> bool:
     """True when the server refused the reader's address for good, rather than the letter."""
+    if _is_refused_by_api(problem):
+        return True
     return isinstance(problem, smtplib.SMTPRecipientsRefused) and is_permanent(problem)
 
 
@@ -26,7 +34,18 @@ def is_about_the_server(problem: Exception) -> bool:
     """True when nothing can be handed over now, to whomever: nobody answers, or the login is not taken."""
     if isinstance(problem, smtplib.SMTPException):
         return isinstance(problem, SERVER_TROUBLE)
+    if (status := _status(problem)) is not None:
+        return status not in PERMANENT_STATUS
     return isinstance(problem, OSError)
+
+
+def _is_refused_by_api(problem: Exception) -> bool:
+    return type(problem).__name__ == "AnymailRecipientsRefused"
+
+
+def _status(problem: Exception) -> int | None:
+    status = getattr(problem, "status_code", None)
+    return status if isinstance(status, int) else None
 
 
 def words_of(problem: Exception) -> str:

@@ -13,7 +13,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from projects.models import Membership, Project
-from reports import channels, delivery, look, schedule, watch, weekly
+from reports import channels, delivery, envelopes, forgetting, schedule, watch, weekly
 
 
 @shared_task
@@ -54,11 +54,8 @@ def send_sample(*, membership_id: int, **_: Any) -> None:
     """Send one member the letter as it would be today."""
     now = timezone.now()
     member = Membership.objects.select_related("project", "user").get(pk=membership_id)
-    letter = weekly.build(member.project, schedule.days_to(now, zone=member.project.time_zone))
-    kept = delivery.sample(
-        member.project, subject=letter.subject, html=look.html(letter), text=look.text(letter), now=now
-    )
-    delivery.message(kept, to=member.user.email, membership=member).send()
+    composed = weekly.build_for(member, schedule.days_to(now, zone=member.project.time_zone))
+    envelopes.message(envelopes.sample(member.project, composed, now=now), envelopes.recipient(member)).send()
 
 
 @shared_task
@@ -89,5 +86,5 @@ def deliver_message(*, project_id: int, delivery_id: str, **_: Any) -> None:
 
 @shared_task
 def forget_deliveries(**_: Any) -> None:
-    """Drop what is old from the log of the channels."""
-    channels.forget_old(now=timezone.now())
+    """Drop what is older than it is kept: events, messages to channels, letters' deliveries."""
+    forgetting.forget_old(now=timezone.now())

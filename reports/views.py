@@ -30,9 +30,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from projects import access, announcing
 from projects.access import Access
-from projects.models import Channel, Letter, Membership
+from projects.models import Channel, Letter, LetterAddress, LetterVersion, Membership
 from projects.vocabulary import Role
-from reports import channels, delivery, look, schedule, tasks, watch, weekly
+from reports import channels, envelopes, look, schedule, tasks, watch, weekly
 from reports import messages as messages_of
 from reports.messages import Message
 
@@ -65,8 +65,12 @@ def member_view(
 @csp_replace(LETTER_POLICY)
 @member_view
 def preview(request: HttpRequest, way_in: Access) -> HttpResponse:
-    """Show the letter about the seven full days before today, as HTML or, with ?as=text, as text."""
-    letter = weekly.build(way_in.project, schedule.days_to(timezone.now(), zone=way_in.project.time_zone))
+    """Show the letter about the seven full days before today: with ?whose=mine as the member gets it, with ?as=text as text."""
+    days = schedule.days_to(timezone.now(), zone=way_in.project.time_zone)
+    if request.GET.get("whose") == "mine":
+        letter = weekly.build_for(_membership(request, way_in), days)
+    else:
+        letter = weekly.build(way_in.project, days)
     if request.GET.get("as") == "text":
         return _text(look.text(letter), way_in)
     return _document(look.html(letter), way_in)
@@ -77,24 +81,33 @@ def preview(request: HttpRequest, way_in: Access) -> HttpResponse:
 @csp_replace(LETTER_POLICY)
 @member_view
 def sent(request: HttpRequest, way_in: Access, week_on: date) -> HttpResponse:
-    """Show a letter of the archive as it was sent."""
-    letter = get_object_or_404(Letter, project=way_in.project, week_on=week_on)
+    """Show a letter of the archive as it was sent; with ?version= as the readers of some owners' tests got it."""
+    shown: Letter | LetterVersion = get_object_or_404(Letter, project=way_in.project, week_on=week_on)
+    version = request.GET.get("version", "")
+    if version:
+        number = int(version) if version.isdigit() and len(version) < 16 else 0
+        shown = get_object_or_404(LetterVersion, letter=shown.pk, pk=number)
     if request.GET.get("as") == "text":
-        return _text(letter.text, way_in)
-    return _document(letter.html, way_in)
+        return _text(shown.text, way_in)
+    return _document(shown.html, way_in)
 
 
 @require_POST
 @member_view
 def send_me(request: HttpRequest, way_in: Access) -> HttpResponse:
     """Send the member who asks the letter as it would be today."""
-    member = Membership.objects.select_related("user").get(project=way_in.project, user=request.user.pk)
+    member = _membership(request, way_in)
     if member.user.email:
         tasks.send_sample.delay_on_commit(membership_id=member.pk)
         messages.success(request, f"A letter is on its way to {member.user.email}.")
     else:
         messages.error(request, "Your account has no e-mail address. Add one under your account.")
     return redirect("settings-reports", way_in.project.slug)
+
+
+def _membership(request: HttpRequest, way_in: Access) -> Membership:
+    rows = Membership.objects.select_related("project", "user")
+    return rows.get(project=way_in.project, user=request.user.pk)
 
 
 @require_POST
@@ -147,18 +160,19 @@ def _queued(
 @never_cache
 def stop(request: HttpRequest, token: str) -> HttpResponse:
     """Ask before stopping a reader's letter on GET, since scanners open links; stop it on POST."""
-    membership = delivery.membership_to_stop(token)
-    if membership is None:
+    reader = envelopes.reader_to_stop(token)
+    if reader is None:
         raise Http404("This link names no reader.")
     is_less = request.POST.get("do") == "changes"
     if request.method == "POST":
-        membership.wants_letter, membership.only_changes = is_less, is_less or membership.only_changes
-        membership.save(update_fields=["wants_letter", "only_changes"])
+        reader.wants_letter, reader.only_changes = is_less, is_less or reader.only_changes
+        reader.save(update_fields=["wants_letter", "only_changes"])
     context = {
-        "named": membership.project.name,
-        "wants_letter": membership.wants_letter,
-        "only_changes": membership.only_changes,
+        "named": reader.project.name,
+        "wants_letter": reader.wants_letter,
+        "only_changes": reader.only_changes,
         "is_saved": is_less,
+        "address": reader.address if isinstance(reader, LetterAddress) else "",
     }
     return render(request, "reports/stop.html", context)
 
@@ -166,11 +180,11 @@ def stop(request: HttpRequest, token: str) -> HttpResponse:
 def _document(html: str, way_in: Access) -> HttpResponse:
     """Return a letter as a document whose links open in the whole window, should a frame show it."""
     framed = html.replace("<head>", '<head><base target="_top">', 1)
-    return HttpResponse(look.with_way_out(framed, url=_settings_url(way_in)))
+    return HttpResponse(look.addressed(framed, way_out=_settings_url(way_in), change=reverse("account")))
 
 
 def _text(text: str, way_in: Access) -> HttpResponse:
-    body = look.with_way_out(text, url=_settings_url(way_in))
+    body = look.addressed(text, way_out=_settings_url(way_in), change=reverse("account"))
     return HttpResponse(body, content_type="text/plain; charset=utf-8")
 
 

@@ -1,34 +1,68 @@
 """Builds a project's weekly letter: asks the pages' questions about seven days, and keeps what came of it.
 
-What a letter says is letter.py's, how it looks look.py's, when it is due schedule.py's, how it reaches its
-readers delivery.py's. The letter is about the default branch, in the project's own days.
+What a letter says is letter.py's, how it looks look.py's, when it is due schedule.py's, who gets it readers.py's, how it
+reaches them delivery.py's. The letter is about the default branch, in the project's own days.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, replace
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, Max, OuterRef
+from django.db.models import Max
 from django.urls import reverse
 
 from analysis import queries, shape, wishes
-from analysis.answers import FlakeRow, LayerAmount, SlowRow
+from analysis.answers import FlakeRow, LayerAmount, Muted, SlowRow
 from analysis.shape import Shape
 from analysis.window import Window
 from projects import models
+from projects.owner_names import key_of
 from projects.vocabulary import FlakeStatus
-from reports import look, schedule
-from reports.letter import Asked, AskedBefore, Fate, Letter, Links, Week, compose
+from reports import look, readers, schedule
+from reports.letter import Letter, compose
+from reports.readers import Key, LetterReader
 from reports.schedule import Days
+from reports.week import Asked, AskedBefore, Fate, Links, Own, Week
 
-MOST_ROWS = 60  # read of each list; a letter shows ten and counts the rest
+MOST_FLAKY = (
+    200  # read of the list; a letter shows ten and counts the rest, but an owner's own may be further down
+)
+MOST_SLOW = 60
 SLOWER_RATIO = 1.5  # with the next line, the smallest change worth a line in a letter
 SLOWER_SECONDS = 0.1
 MOST_MISHAPS = 5  # so many results without one that passed are no flakes any more, whatever went before
+MUTED_FOR = timedelta(days=7)  # who is told a week ahead can still mend the test
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """A week's letter, the versions of it for owners of tests, and who gets it."""
+
+    letter: Letter
+    readers: tuple[LetterReader, ...]
+    versions: Mapping[Key, Letter] = field(default_factory=dict)
+    present: frozenset[str] = frozenset()  # the owners of the week's tests
+
+    def key_of(self, reader: LetterReader) -> Key | None:
+        """Return which version is a reader's; None is the letter itself."""
+        return reader.key(self.present)
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What every version of a letter is made of: the week, what each version asked before, and who owns the tests."""
+
+    days: Days
+    week: Week
+    asked: Mapping[Key | None, tuple[Asked, ...]]
+    seen: Mapping[
+        int, tuple[date | None, int]
+    ]  # of the tests asked for: the last day on the default branch, the status
+    owners: Mapping[int, tuple[str, ...]]
 
 
 def due_letter(project: models.Project, *, now: datetime) -> models.Letter | None:
@@ -36,46 +70,76 @@ def due_letter(project: models.Project, *, now: datetime) -> models.Letter | Non
     days = schedule.due(now, weekday=project.letter_weekday, hour=project.letter_hour, zone=project.time_zone)
     if days is None or not project.sends_letter or _was_told(project, days) or not _has_runs(project, days):
         return None
-    return keep(project, build(project, days), days=days, now=now)
+    return keep(project, issue(project, days), days=days, now=now)
 
 
 def build(project: models.Project, days: Days) -> Letter:
-    """Return the letter about some days of a project."""
-    return compose(_week(project, days))
+    """Return the letter about some days of a project, as it is for nobody in particular."""
+    return compose(_material(project, days).week)
+
+
+def build_for(member: models.Membership, days: Days) -> Letter:
+    """Return the letter about some days of a project as one member gets it."""
+    material = _material(member.project, days)
+    key = readers.of_membership(member).key(_present(material))
+    return _version(material, key) if key else compose(material.week)
+
+
+def issue(project: models.Project, days: Days) -> Issue:
+    """Return the letter about some days with a version for each set of owners that somebody reads about."""
+    material = _material(project, days)
+    present = _present(material)
+    found = readers.of_project(project)
+    keys = {key for reader in found if (key := reader.key(present)) is not None}
+    versions = {key: _version(material, key) for key in sorted(keys)}
+    return Issue(compose(material.week), found, versions, present)
 
 
 @transaction.atomic
-def keep(project: models.Project, letter: Letter, *, days: Days, now: datetime) -> models.Letter | None:
+def keep(project: models.Project, issue: Issue, *, days: Days, now: datetime) -> models.Letter | None:
     """Keep a letter with a delivery for each reader; None when another process kept this week's first."""
     kept, is_first = models.Letter.objects.get_or_create(
         project=project,
         week_on=days.since,
-        defaults={
-            "built_at": now,
-            "subject": letter.subject[:300],
-            "html": look.html(letter),
-            "text": look.text(letter),
-            "asked": [asdict(asked) for asked in letter.asked],
-            "is_calm": letter.is_calm,
-        },
+        defaults={**_body(issue.letter), "built_at": now, "is_calm": issue.letter.is_calm},
     )
     if not is_first:
         return None
+    versions = {
+        key: models.LetterVersion.objects.create(
+            letter=kept, owners=list(key[0]), only_own=key[1], **_body(letter)
+        )
+        for key, letter in issue.versions.items()
+    }
     models.LetterDelivery.objects.bulk_create(
-        models.LetterDelivery(letter=kept, user_id=user_id, due_at=_due(project, days, zone=zone))
-        for user_id, zone in _readers(project, is_calm=letter.is_calm)
+        models.LetterDelivery(
+            letter=kept,
+            version=versions.get(key) if key else None,
+            user_id=reader.user_id,
+            address_id=reader.address_id,
+            due_at=_due(project, days, zone=reader.zone),
+        )
+        for reader, key in _told(issue)
     )
     return kept
 
 
-def _readers(project: models.Project, *, is_calm: bool) -> list[tuple[int, str]]:
-    """Return who gets the letter, with their time zone; an address that was refused waits for its reader's word."""
-    members = models.Membership.objects.filter(project=project, wants_letter=True, user__is_active=True)
-    if is_calm:
-        members = members.filter(only_changes=False)
-    refused = models.Reader.objects.filter(user=OuterRef("user"), refused_address=OuterRef("user__email"))
-    rows = members.exclude(user__email="").exclude(Exists(refused)).order_by("user_id")
-    return [(user_id, zone or "") for user_id, zone in rows.values_list("user_id", "user__reader__time_zone")]
+def _body(letter: Letter) -> dict[str, object]:
+    return {
+        "subject": letter.subject[:300],
+        "html": look.html(letter),
+        "text": look.text(letter),
+        "asked": [asdict(asked) for asked in letter.asked],
+    }
+
+
+def _told(issue: Issue) -> Iterable[tuple[LetterReader, Key | None]]:
+    """Yield who gets the letter and which version of it: a calm one goes only to those who want every letter."""
+    for reader in issue.readers:
+        key = issue.key_of(reader)
+        letter = issue.versions[key] if key else issue.letter
+        if not (letter.is_calm and reader.only_changes):
+            yield reader, key
 
 
 def _due(project: models.Project, days: Days, *, zone: str) -> datetime | None:
@@ -96,12 +160,33 @@ def _has_runs(project: models.Project, days: Days) -> bool:
     return runs.exists()
 
 
-def _week(project: models.Project, days: Days) -> Week:
+# --- the week
+
+
+def _material(project: models.Project, days: Days) -> Material:
     window = Window(project.default_branch, project.default_branch, days.since, days.until, days.until)
+    asked = _asked(project, days)
+    ids = {one.test_id for of_version in asked.values() for one in of_version}
+    tests = models.Test.objects.filter(project=project, id__in=ids).values_list(
+        "id", "last_main_on", "flake_status"
+    )
+    seen = {test_id: (last_on, status) for test_id, last_on, status in tests} if ids else {}
+    week = _week(project, days, window=window)
+    material = Material(days, week, asked, seen, owners={})
+    told = {row.test.id for row in (*week.flaky, *week.fixed)} | {row.test.id for row in week.slower}
+    every = sorted(ids | told | {muted.test_id for muted in week.ending})
+    return replace(
+        material,
+        week=replace(week, asked=_fates(material, None)),
+        owners=queries.owners(project, every) if every else {},
+    )
+
+
+def _week(project: models.Project, days: Days, *, window: Window) -> Week:
     suite, suite_before = queries.suites(project, window)
     now, before = _shape(suite.layers), _shape(suite_before.layers)
     target = wishes.target(project.target_kind, project.target_bands)
-    flaky = _flaky(project, window)
+    flaky, fixed, relapsed = _unreliable(project, window)
     return Week(
         project=project.name,
         branch=project.default_branch,
@@ -115,11 +200,14 @@ def _week(project: models.Project, days: Days) -> Week:
         judgement=shape.judge(now, target) if target and now.total else None,
         target=target.kind.word if target else "",
         flaky=flaky,
-        fixed=_fixed(project, window),
+        fixed=fixed,
         slower=_slower(project, window),
         budgets=queries.budgets(project, window),
-        asked=_asked(project, days, flaky=flaky),
+        asked=(),
         links=links(project),
+        relapsed=relapsed,
+        ending=_ending(project, days),
+        costs_before=queries.flake_costs(project, window.previous) if flaky else {},
     )
 
 
@@ -127,28 +215,41 @@ def _shape(layers: Sequence[LayerAmount]) -> Shape:
     return Shape({amount.layer: amount.n_tests for amount in layers})
 
 
-def _with_status(project: models.Project, window: Window, status: FlakeStatus) -> tuple[FlakeRow, ...]:
-    return queries.flakes(project, replace(window, statuses=(status,), size=MOST_ROWS)).rows
+Unreliable = tuple[tuple[FlakeRow, ...], tuple[FlakeRow, ...], frozenset[int]]
 
 
-def _flaky(project: models.Project, window: Window) -> tuple[FlakeRow, ...]:
-    """Return the tests that flaked in these days, the dearest first."""
-    rows = _with_status(project, window, FlakeStatus.FLAKY)
-    return tuple(row for row in rows if row.test.n_bad or row.test.n_flaky)
-
-
-def _fixed(project: models.Project, window: Window) -> tuple[FlakeRow, ...]:
-    """Return the tests that were found fixed in these days."""
-    events = models.FlakeEvent.objects.filter(
-        project=project, after=FlakeStatus.FIXED, at__date__range=(window.since, window.until)
+def _unreliable(project: models.Project, window: Window) -> Unreliable:
+    """Return the tests that flaked in these days, those found fixed in them, the dearest first, and which relapsed."""
+    statuses = (FlakeStatus.FLAKY, FlakeStatus.FIXED)
+    wanted = replace(window, statuses=statuses, size=MOST_FLAKY)
+    rows = queries.flakes(project, wanted, is_dressed=False).rows
+    events = models.FlakeEvent.objects.filter(project=project, at__date__range=(window.since, window.until))
+    changed = list(events.filter(after__in=statuses).values_list("test_id", "before", "after"))
+    fixed = {test_id for test_id, _, after in changed if after == FlakeStatus.FIXED}
+    relapsed = {
+        test_id
+        for test_id, before, after in changed
+        if before == FlakeStatus.FIXED and after == FlakeStatus.FLAKY
+    }
+    return (
+        tuple(
+            row for row in rows if row.status is FlakeStatus.FLAKY and (row.test.n_bad or row.test.n_flaky)
+        ),
+        tuple(row for row in rows if row.status is FlakeStatus.FIXED and row.test.id in fixed),
+        frozenset(relapsed),
     )
-    found = set(events.values_list("test_id", flat=True))
-    return tuple(row for row in _with_status(project, window, FlakeStatus.FIXED) if row.test.id in found)
+
+
+def _ending(project: models.Project, days: Days) -> tuple[Muted, ...]:
+    """Return the tests whose muting ends within a week of the letter, the soonest first."""
+    sent_on = days.until + timedelta(days=1)
+    muted = queries.quarantine(project, today=sent_on)
+    return tuple(one for one in muted if one.until_on <= sent_on + MUTED_FOR)
 
 
 def _slower(project: models.Project, window: Window) -> tuple[SlowRow, ...]:
     """Return the tests that take clearly longer than the week before, the largest growth a run first."""
-    rows = queries.slow(project, replace(window, size=MOST_ROWS)).rows
+    rows = queries.slow(project, replace(window, size=MOST_SLOW)).rows
     return tuple(sorted(filter(_is_slower, rows), key=lambda row: (-_growth(row), row.test.id)))
 
 
@@ -161,17 +262,53 @@ def _growth(row: SlowRow) -> float:
     return (row.test.p95_s or 0) - (row.p95_before_s or 0)
 
 
-def _asked(project: models.Project, days: Days, *, flaky: Sequence[FlakeRow]) -> tuple[AskedBefore, ...]:
-    """Return what the last letter asked for, with what became of it."""
-    last = models.Letter.objects.filter(project=project, week_on__lt=days.since).order_by("-week_on").first()
-    asked = [Asked(**one) for one in last.asked] if last else []
-    rows = {row.test.id: row for row in flaky}
-    known = models.Test.objects.filter(project=project, id__in=[one.test_id for one in asked])
-    seen = {
-        test_id: (last_on, status)
-        for test_id, last_on, status in known.values_list("id", "last_main_on", "flake_status")
-    }
-    return tuple(_fate(one, rows.get(one.test_id), seen=seen.get(one.test_id), days=days) for one in asked)
+# --- versions for owners
+
+
+def _present(material: Material) -> frozenset[str]:
+    return frozenset(key_of(owner) for owners in material.owners.values() for owner in owners)
+
+
+def _version(material: Material, key: Key) -> Letter:
+    """Return the letter as the readers of some owners' tests get it."""
+    owners, only_own = key
+    spelt = {key_of(owner): owner for of_test in material.owners.values() for owner in of_test}
+    mine = frozenset(
+        test_id
+        for test_id, of_test in material.owners.items()
+        if any(key_of(one) in owners for one in of_test)
+    )
+    own = Own(tuple(spelt.get(owner, owner) for owner in owners), mine, is_only=only_own)
+    return compose(replace(material.week, asked=_fates(material, key)), own=own)
+
+
+# --- what was asked before
+
+
+def _asked(project: models.Project, days: Days) -> dict[Key | None, tuple[Asked, ...]]:
+    """Return what the last letter asked for, and what each of its versions did."""
+    letters = models.Letter.objects.filter(project=project, week_on__lt=days.since).only("id", "asked")
+    last = letters.order_by("-week_on").first()
+    if last is None:
+        return {}
+    found: dict[Key | None, tuple[Asked, ...]] = {None: _read(last.asked)}
+    for owners, only_own, asked in last.versions.values_list("owners", "only_own", "asked"):
+        found[tuple(owners), only_own] = _read(asked)
+    return found
+
+
+def _read(kept: Iterable[Mapping[str, object]]) -> tuple[Asked, ...]:
+    return tuple(Asked(**one) for one in kept)  # type: ignore[arg-type]
+
+
+def _fates(material: Material, key: Key | None) -> tuple[AskedBefore, ...]:
+    """Return what a version asked for, with what became of it; a new version goes on from the letter itself."""
+    asked = material.asked.get(key, material.asked.get(None, ()))
+    rows = {row.test.id: row for row in material.week.flaky}
+    return tuple(
+        _fate(one, rows.get(one.test_id), seen=material.seen.get(one.test_id), days=material.days)
+        for one in asked
+    )
 
 
 def _fate(
@@ -201,6 +338,6 @@ def links(project: models.Project) -> Links:
         flaky=address("flaky") + week,
         slow=address("slow") + week,
         shape=address("shape"),
-        settings=settings.BASE_URL + reverse("account"),
+        muted=address("quarantine"),
         test=address("test", 0).removesuffix("0") + "{id}",
     )

@@ -9,7 +9,7 @@ from typing import Any
 from analysis import shape, targets
 from analysis.answers import BudgetAnswer, FlakeRow, LayerAmount, SlowRow, TestRow, Totals
 from projects.vocabulary import Boundary, FlakeStatus, Layer, TimingBucket
-from reports.letter import Links, Week
+from reports.week import Links, Week
 
 SINCE = date(2026, 11, 16)
 UNTIL = date(2026, 11, 22)
@@ -18,7 +18,7 @@ LINKS = Links(
     flaky="https://t.example/p/web/flaky?window=7d",
     slow="https://t.example/p/web/slow?window=7d",
     shape="https://t.example/p/web/shape",
-    settings="https://t.example/account",
+    muted="https://t.example/p/web/quarantine",
     test="https://t.example/p/web/tests/{id}",
 )
 TOTALS = Totals(

@@ -9,8 +9,9 @@ from analysis.queries.of_causes import causes
 from analysis.queries.of_changes import changes
 from analysis.queries.of_comparisons import comparison, usual_pair
 from analysis.queries.of_failures import boundary_weeks, failures
-from analysis.queries.of_flakes import flake_totals, flake_weeks, flakes
+from analysis.queries.of_flakes import flake_costs, flake_totals, flake_weeks, flakes
 from analysis.queries.of_misfits import misfits
+from analysis.queries.of_owners import owned_tests, owners
 from analysis.queries.of_runs import results_of_run, run, runs, verdicts
 from analysis.queries.of_shifts import machine, slower
 from analysis.queries.of_suite import (
@@ -40,6 +41,7 @@ __all__ = [
     "changes",
     "comparison",
     "failures",
+    "flake_costs",
     "flake_totals",
     "flake_weeks",
     "flakes",
@@ -49,6 +51,8 @@ __all__ = [
     "machine",
     "misfits",
     "new_by_layer",
+    "owned_tests",
+    "owners",
     "problem_groups",
     "projects",
     "quarantine",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-from analysis.answers import FlakeRow, FlakeTotals, FlakeWeek, NamedTest, Page
+from analysis.answers import FlakeCost, FlakeRow, FlakeTotals, FlakeWeek, NamedTest, Page
 from analysis.queries import of_causes, rows
 from analysis.window import Window
 from projects.models import Project, title_of
@@ -107,8 +107,13 @@ GROUP BY p.test_id
 """
 
 
-def flakes(project: Project, window: Window, *, is_joined: bool = False) -> Page[FlakeRow]:
-    """Which tests lie, and what did they cost in the window? The dearest first; tests that flake together as one if joined."""
+def flakes(
+    project: Project, window: Window, *, is_joined: bool = False, is_dressed: bool = True
+) -> Page[FlakeRow]:
+    """Which tests lie, and what did they cost in the window? The dearest first; tests that flake together as one if joined.
+
+    Undressed rows lack what only a page shows: percentiles, strips and likely causes.
+    """
     condition, more = rows.filters(replace(window, statuses=(), outcomes=()))
     statement = FLAKES.format(
         costs=_costs(window),
@@ -124,8 +129,9 @@ def flakes(project: Project, window: Window, *, is_joined: bool = False) -> Page
         project, window, size=window.size, offset=(window.page - 1) * window.size, is_joined=is_joined, **more
     )
     found = rows.fetch(statement, values)
-    tests = rows.dressed(project, window, [rows.test_row(row) for row in found])
-    hints = of_causes.causes(project, [test.id for test in tests], until=window.until)
+    plain = [rows.test_row(row) for row in found]
+    tests = rows.dressed(project, window, plain) if is_dressed else tuple(plain)
+    hints = of_causes.causes(project, [row.id for row in plain], until=window.until) if is_dressed else {}
     members = _members(project, [row[29] for row in found if row[29] is not None])
     page = tuple(
         replace(
@@ -192,6 +198,13 @@ def _flake_row(row: Sequence[Any], test: Any) -> FlakeRow:
         owner=carer or test.owner,
         muted_until=muted_until,
     )
+
+
+def flake_costs(project: Project, window: Window) -> dict[int, FlakeCost]:
+    """What did each test that lies cost in the window?"""
+    statement = f"{_costs(window)} SELECT test_id, n_broken, lost FROM costs"
+    found = rows.fetch(statement, _values(project, window))
+    return {test_id: FlakeCost(n_broken, float(lost)) for test_id, n_broken, lost in found}
 
 
 def flake_totals(project: Project, window: Window) -> FlakeTotals:

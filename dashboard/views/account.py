@@ -153,7 +153,10 @@ def letters(request: MemberRequest) -> HttpResponseBase:
         return _said(request, f"The next letter is sent to {request.user.email} again.")
     zone = request.POST.get("time_zone", "")
     changes.set_letters(
-        request.user, dict(_wishes(request.POST)), time_zone=zone if zone in available_timezones() else ""
+        request.user,
+        dict(_wishes(request.POST)),
+        time_zone=zone if zone in available_timezones() else "",
+        only_own=dict(_only_own(request.POST)),
     )
     return _said(request, "Your letters are saved.")
 
@@ -164,6 +167,14 @@ def _wishes(sent: Mapping[str, Any]) -> Iterator[tuple[int, LetterWish]]:
         number = name.removeprefix("letter-")
         if name != number and number.isdigit() and value in {wish.value for wish in LetterWish}:
             yield int(number), LetterWish(value)
+
+
+def _only_own(sent: Mapping[str, Any]) -> Iterator[tuple[int, bool]]:
+    """Yield of which memberships the letter is to be about one's own tests alone."""
+    for name, value in sent.items():
+        number = name.removeprefix("own-")
+        if name != number and number.isdigit() and value in ("first", "only"):
+            yield int(number), value == "only"
 
 
 def _said(request: HttpRequest, sentence: str) -> HttpResponse:

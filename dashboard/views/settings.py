@@ -38,7 +38,7 @@ from dashboard.forms import (
     TokenForm,
 )
 from dashboard.page import ProjectRequest
-from projects import access, changes
+from projects import access, changes, subscribing
 from projects.changes import LastOwner
 from projects.models import Project
 from projects.vocabulary import Role, TargetKind
@@ -51,6 +51,7 @@ SECTIONS = (
     ("settings-trust", "Trusted jobs"),
     ("settings-members", "Members"),
     ("settings-reports", "Weekly letter"),
+    ("settings-readers", "Letters by owner"),
     ("settings-channels", "Channels"),
     ("settings-danger", "Name and end"),
 )
@@ -286,6 +287,7 @@ def reports(request: ProjectRequest) -> HttpResponseBase:
     context = {
         "form": form,
         "members": changes.members(request.project),
+        "addresses": [row for row in subscribing.addresses(request.project) if row.wants_letter],
         "letters": changes.letters(request.project),
         "email": request.user.email,
     }

@@ -13,6 +13,8 @@ SMALL_TABLES = {
     "projects_layerrule",
     "projects_savedview",
     "projects_letter",
+    "projects_letteraddress",
+    "projects_ownerreader",
     "projects_channel",
 }
 

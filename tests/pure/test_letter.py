@@ -13,8 +13,9 @@ from analysis import shape, targets
 from analysis.answers import LayerAmount
 from projects.vocabulary import Layer
 from reports import look, schedule, words
-from reports.letter import Asked, AskedBefore, Fate, Letter, compose
+from reports.letter import Letter, compose
 from reports.schedule import Days
+from reports.week import Asked, AskedBefore, Fate
 from tests.weeks import SINCE, UNTIL, a_budget, a_flake, a_slower_test, a_week
 
 LONG_AGO = date(2026, 10, 1)
@@ -91,7 +92,9 @@ def test_a_test_that_was_asked_for_is_told_once() -> None:
 def test_asked_last_week_and_not_done_stands_first_and_says_how_often_it_was_asked() -> None:
     asked = full_letter().sections[0].lines
 
-    assert asked[0].detail == "still flaky, broke 2 runs, 1 m 30 s lost; asked 3 weeks in a row"
+    assert asked[0].detail == (
+        "still flaky, broke 2 runs, 1 m 30 s lost; asked 3 weeks in a row: mend it, mute it or delete it"
+    )
     assert asked[0].is_urgent
     assert asked[1].detail == "fixed. Thank you."
 
@@ -189,7 +192,7 @@ def test_html_and_text_say_the_same_lines_in_the_same_order(letter: Letter) -> N
     said = [letter.verdict, *(bar.layer for bar in letter.bars), *(figure.label for figure in letter.figures)]
     for section in letter.sections:
         said += [section.title, *(part for line in section.lines for part in (line.what, line.detail))]
-    said += [letter.closing, look.why(letter)]
+    said += [letter.closing, letter.why]
 
     text = _squeezed(look.text(letter))
     body = look.html(letter).split("</h1>", 1)[1]
@@ -222,9 +225,13 @@ def test_the_way_out_is_put_in_for_each_reader() -> None:
     letter = full_letter()
 
     for body in (look.html(letter), look.text(letter)):
-        own = look.with_way_out(body, url="https://t.example/letters/stop/abc")
+        own = look.addressed(
+            body, way_out="https://t.example/letters/stop/abc", change="https://t.example/account"
+        )
         assert "https://t.example/letters/stop/abc" in own
+        assert "https://t.example/account" in own
         assert look.WAY_OUT not in own
+        assert look.CHANGE not in own
 
 
 @pytest.mark.parametrize(

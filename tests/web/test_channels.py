@@ -16,7 +16,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from projects import announcing
 from projects.models import Channel, ChannelDelivery, Event
 from projects.vocabulary import ChannelKind, EventKind
-from reports import channels, events, tasks, watch
+from reports import channels, events, forgetting, tasks, watch
 from tests.factories import Shop, a_history, a_shop, failed, passed, record, report
 from tests.mail import mail_server
 from tests.receiver import Receiver, http_receiver
@@ -242,7 +242,7 @@ def test_chats_get_what_they_read(receiver: Receiver, kind: ChannelKind) -> None
 
 def test_mail_is_a_channel_too(settings: Settings) -> None:
     with mail_server() as mailbox:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_BACKEND = "reports.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", mailbox.port
         channel = a_channel(a_shop("Web"), "team@t.example", kind=ChannelKind.MAIL)
 
@@ -255,7 +255,7 @@ def test_mail_is_a_channel_too(settings: Settings) -> None:
 
 def test_mail_that_is_refused_for_good_is_not_tried_again(settings: Settings) -> None:
     with mail_server() as mailbox:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_BACKEND = "reports.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", mailbox.port
         mailbox.to_recipient = "550 no such user"
         channel = a_channel(a_shop("Web"), "team@t.example", kind=ChannelKind.MAIL)
@@ -363,6 +363,6 @@ def test_the_log_forgets_what_is_old(receiver: Receiver) -> None:
     a_message_for(channel, now=NOON - timedelta(days=61))
     kept = a_message_for(channel)
 
-    channels.forget_old(now=NOON)
+    forgetting.forget_old(now=NOON)
 
     assert [row.id for row in ChannelDelivery.objects.all()] == [kept.id]

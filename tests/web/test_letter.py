@@ -61,7 +61,7 @@ def test_a_week_of_retries_asks_to_fix_the_flaky_test() -> None:
 def test_last_weeks_test_without_a_flake_since_counts_as_done() -> None:
     shop = a_shop()
     a_flaky_week(shop, WEEK)
-    weekly.keep(shop.project, weekly.build(shop.project, WEEK), days=WEEK, now=MONDAY)
+    weekly.keep(shop.project, weekly.issue(shop.project, WEEK), days=WEEK, now=MONDAY)
     a_sound_week(shop, NEXT_WEEK)
 
     letter = weekly.build(shop.project, NEXT_WEEK)
@@ -73,7 +73,7 @@ def test_last_weeks_test_without_a_flake_since_counts_as_done() -> None:
 def test_last_weeks_test_that_flakes_on_is_asked_for_again() -> None:
     shop = a_shop()
     a_flaky_week(shop, WEEK)
-    weekly.keep(shop.project, weekly.build(shop.project, WEEK), days=WEEK, now=MONDAY)
+    weekly.keep(shop.project, weekly.issue(shop.project, WEEK), days=WEEK, now=MONDAY)
     a_flaky_week(shop, NEXT_WEEK)
 
     letter = weekly.build(shop.project, NEXT_WEEK)
@@ -86,7 +86,7 @@ def test_last_weeks_test_that_flakes_on_is_asked_for_again() -> None:
 def test_last_weeks_test_that_fails_always_is_told_as_broken() -> None:
     shop = a_shop()
     a_flaky_week(shop, WEEK)
-    weekly.keep(shop.project, weekly.build(shop.project, WEEK), days=WEEK, now=MONDAY)
+    weekly.keep(shop.project, weekly.issue(shop.project, WEEK), days=WEEK, now=MONDAY)
     for offset in range(7):
         for n in range(4):
             run_on(shop, NEXT_WEEK.since + timedelta(days=offset), failed("pays"), passed("adds"), n=n)
@@ -140,9 +140,9 @@ def test_two_beats_build_one_letter() -> None:
 def test_two_workers_at_one_moment_keep_one_letter() -> None:
     shop = a_shop()
     a_sound_week(shop, WEEK)
-    letter = weekly.build(shop.project, WEEK)
+    issue = weekly.issue(shop.project, WEEK)
 
-    kept = [weekly.keep(shop.project, letter, days=WEEK, now=MONDAY) for _ in range(2)]
+    kept = [weekly.keep(shop.project, issue, days=WEEK, now=MONDAY) for _ in range(2)]
 
     assert [one is not None for one in kept] == [True, False]
     assert LetterDelivery.objects.count() == 1
@@ -196,7 +196,7 @@ def test_building_a_letter_costs_few_queries(django_assert_max_num_queries: Djan
 def test_the_delivery_task_sends_and_a_second_call_finds_nothing_to_do(mailoutbox: list[object]) -> None:
     shop = a_shop()
     a_sound_week(shop, WEEK)
-    letter = weekly.keep(shop.project, weekly.build(shop.project, WEEK), days=WEEK, now=MONDAY)
+    letter = weekly.keep(shop.project, weekly.issue(shop.project, WEEK), days=WEEK, now=MONDAY)
     assert letter is not None
 
     tasks.deliver_letter(letter_id=letter.pk)

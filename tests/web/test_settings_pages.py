@@ -349,7 +349,7 @@ def test_a_saved_rule_is_seen_on_the_test(shop: Shop) -> None:
 def test_an_owner_says_how_long_data_is_kept() -> None:
     shop = a_shop()
     page = f"/p/{shop.project.slug}/settings/danger"
-    wanted = {"change": "keep", "keep_bodies_days": 7, "keep_results_days": 90}
+    wanted = {"change": "keep", "keep_bodies_days": 7, "keep_results_days": 90, "keep_told_days": 60}
 
     wrong = shop.browser().post(page, {**wanted, "keep_sums_days": 60})
     right = shop.browser().post(page, {**wanted, "keep_sums_days": 365})

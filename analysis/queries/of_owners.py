@@ -1,0 +1,47 @@
+"""Questions about owners: who a test belongs to, and how many tests each owner has.
+
+What a person wrote on the test's page stands before what its report, or a file of owners, says.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from analysis.answers import OwnedTests
+from analysis.queries import rows
+from projects.models import Project
+from projects.owner_names import key_of, names_of
+
+OWNER = "coalesce(nullif(f.owner, ''), t.owner)"
+OF_TESTS = f"""
+SELECT t.id, {OWNER} FROM projects_test t
+LEFT JOIN projects_flake f ON f.project_id = t.project_id AND f.test_id = t.id
+WHERE t.project_id = %(project_id)s AND t.id = ANY(%(ids)s) AND {OWNER} <> ''
+"""
+COUNTS = f"""
+SELECT {OWNER}, count(*), count(*) FILTER (WHERE t.flake_status IN (2, 3)) FROM projects_test t
+LEFT JOIN projects_flake f ON f.project_id = t.project_id AND f.test_id = t.id
+WHERE t.project_id = %(project_id)s AND {OWNER} <> '' GROUP BY 1 ORDER BY 2 DESC, 1
+"""
+
+
+def owners(project: Project, test_ids: Iterable[int]) -> dict[int, tuple[str, ...]]:
+    """Whose are these tests? Those that nobody owns are left out."""
+    values = {"project_id": project.pk, "ids": list(test_ids)}
+    return {test_id: names_of(text) for test_id, text in rows.fetch(OF_TESTS, values)}
+
+
+def owned_tests(project: Project) -> tuple[OwnedTests, ...]:
+    """Which owners do the project's tests have, and how many tests has each? The largest first."""
+    spelt: dict[str, str] = {}
+    n_tests: Counter[str] = Counter()
+    n_unwell: Counter[str] = Counter()
+    for text, n, n_bad in rows.fetch(COUNTS, {"project_id": project.pk}):
+        for name in names_of(text):
+            key = key_of(name)
+            spelt.setdefault(key, name)
+            n_tests[key] += n
+            n_unwell[key] += n_bad
+    ranked = sorted(spelt, key=lambda key: (-n_tests[key], key))
+    return tuple(OwnedTests(spelt[key], n_tests[key], n_unwell[key]) for key in ranked)

@@ -1,0 +1,348 @@
+"""Letters by owner on recorded runs: who gets which version, each reader one letter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from email.message import EmailMessage
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from projects import care, subscribing
+from projects.models import Flake, LetterAddress, LetterDelivery, LetterVersion, Membership, OwnerReader
+from projects.vocabulary import Role
+from reports import delivery, forgetting, weekly
+from reports.schedule import Days
+from tests.factories import Shop, a_shop, a_test_named, passed, record, report, retried
+from tests.mail import Mailbox, mail_server
+
+pytestmark = pytest.mark.django_db
+
+WEEK = Days(date(2026, 3, 9), date(2026, 3, 15))
+NEXT_WEEK = Days(date(2026, 3, 16), date(2026, 3, 22))
+MONDAY = datetime(2026, 3, 16, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def mailbox(settings: Settings) -> Iterator[Mailbox]:
+    with mail_server() as server:
+        settings.EMAIL_BACKEND = "reports.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
+        settings.DEFAULT_FROM_EMAIL = "Trophycase <letters@t.example>"
+        settings.BASE_URL = "https://t.example"
+        yield server
+
+
+def a_week_of_two_flaky_tests(shop: Shop, days: Days = WEEK) -> None:
+    """Record a week in which retries save "pays" and "ships"; the first is checkout's, the second bob's."""
+    for offset in range(7):
+        day = days.since + timedelta(days=offset)
+        for n in range(3):
+            moment = datetime(day.year, day.month, day.day, 12, n, tzinfo=UTC)
+            make = retried if n == 1 else passed
+            cases = [make("pays", classname="shop.Checkout"), make("ships", classname="shop.Parcel")]
+            started_at = moment.isoformat()
+            record(shop, report(*cases), run=started_at, commit=f"{day:%Y%m%d}{n:02}", started_at=started_at)
+    now = timezone.now()
+    for name, owner in (("pays", "@Shop/Checkout"), ("ships", "bob@example.org")):
+        test_id = a_test_named(shop, name).id
+        care.set_note(shop.project, test_id, note="", owner=owner, by=shop.owner, now=now)
+
+
+def sent(shop: Shop, *, days: Days = WEEK, now: datetime = MONDAY) -> None:
+    """Build the letter of a week and hand it over."""
+    kept = weekly.keep(shop.project, weekly.issue(shop.project, days), days=days, now=now)
+    assert kept is not None
+    delivery.send(delivery.claim(kept.pk, now=now), now=now)
+
+
+def text_of(mail: EmailMessage) -> str:
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content())
+
+
+def test_each_reader_gets_one_letter_with_their_own_tests_first(mailbox: Mailbox) -> None:
+    shop = a_shop()
+    a_week_of_two_flaky_tests(shop)
+    viewer = shop.member(Role.VIEWER)
+    for email in (shop.owner.email, "checkout@list.example"):
+        subscribing.add_reader(shop.project, "@shop/checkout", email=email)
+    subscribing.add_reader(shop.project, "@shop/other", email=shop.owner.email)
+
+    sent(shop)
+
+    texts = {to: text_of(mail) for to, mail in mailbox.taken}
+    assert len(mailbox.taken) == 3
+    assert texts[shop.owner.email].index("Checkout › pays") < texts[shop.owner.email].index("Parcel › ships")
+    assert "1 of these is yours: @Shop/Checkout" in texts[shop.owner.email]
+    assert "Parcel › ships" not in texts["checkout@list.example"]
+    assert "yours" not in texts[viewer.email]
+
+
+def test_who_has_the_owners_address_needs_no_row(mailbox: Mailbox) -> None:
+    shop = a_shop()
+    a_week_of_two_flaky_tests(shop)
+    bob = shop.member(Role.VIEWER)
+    bob.email = "Bob@example.org"
+    bob.save()
+
+    sent(shop)
+
+    texts = {to: text_of(mail) for to, mail in mailbox.taken}
+    assert "1 of these is yours: bob@example.org." in texts["Bob@example.org"]
+
+
+def test_an_address_that_only_a_report_names_gets_nothing(mailbox: Mailbox) -> None:
+    shop = a_shop()
+    a_week_of_two_flaky_tests(shop)
+
+    sent(shop)
+
+    assert [to for to, _ in mailbox.taken] == [shop.owner.email]
+
+
+def test_an_address_and_a_member_who_are_one_get_one_letter(mailbox: Mailbox) -> None:
+    shop = a_shop()
+    a_week_of_two_flaky_tests(shop)
+    subscribing.add_reader(shop.project, "@shop/checkout", email="bob@example.org")
+    bob = shop.member(Role.VIEWER)
+    bob.email = "bob@example.org"
+    bob.save()
+
+    sent(shop)
+
+    mails = [text_of(mail) for to, mail in mailbox.taken if to == "bob@example.org"]
+    assert len(mails) == 1
+    assert "2 of these are yours: @Shop/Checkout, bob@example.org." in mails[0]
+
+
+def test_readers_of_the_same_owners_share_a_version() -> None:
+    shop = a_shop()
+    a_week_of_two_flaky_tests(shop)
+    for email in (shop.owner.email, shop.member(Role.VIEWER).email):
+        subscribing.add_reader(shop.project, "@shop/checkout", email=email)
+
+    weekly.keep(shop.project, weekly.issue(shop.project, WEEK), days=WEEK, now=MONDAY)
+
+    assert LetterVersion.objects.count() == 1
+    assert LetterDelivery.objects.exclude(version=None).count() == 2
+
+
+def test_a_reader_of_their_own_tests_and_of_changes_gets_no_letter_in_their_calm_week() -> None:
+    shop = a_shop()
+    a_week_of_two_flaky_tests(shop)
+    Membership.objects.filter(user=shop.owner).update(only_own=True, only_changes=True)
+
+    kept = weekly.keep(shop.project, weekly.issue(shop.project, WEEK), days=WEEK, now=MONDAY)
+
+    assert kept is not None
+    assert not LetterDelivery.objects.exists()
+
+
+def test_each_version_remembers_what_it_asked_for() -> None:
+    shop = a_shop()
+    a_week_of_two_flaky_tests(shop)
+    subscribing.add_reader(shop.project, "@shop/checkout", email="checkout@list.example")
+    weekly.keep(shop.project, weekly.issue(shop.project, WEEK), days=WEEK, now=MONDAY)
+    a_week_of_two_flaky_tests(shop, NEXT_WEEK)
+
+    issue = weekly.issue(shop.project, NEXT_WEEK)
+
+    (version,) = issue.versions.values()
+    assert version.sections[0].title == "Asked last week: 0 of 1 done"
+    assert [(one.title, one.n_weeks) for one in version.asked] == [("Checkout › pays", 2)]
+    assert issue.letter.sections[0].title == "Asked last week: 0 of 2 done"
+
+
+def test_an_address_stops_its_letter_with_one_click_and_the_others_keep_theirs(mailbox: Mailbox) -> None:
+    shop = a_shop()
+    a_week_of_two_flaky_tests(shop)
+    subscribing.add_reader(shop.project, "@shop/checkout", email="checkout@list.example")
+    sent(shop)
+    mail = next(mail for to, mail in mailbox.taken if to == "checkout@list.example")
+    way_out = mail["List-Unsubscribe"].strip(" <>").removeprefix("https://t.example")
+    asked = Client().get(way_out).content.decode()
+
+    Client(enforce_csrf_checks=True).post(way_out, {"List-Unsubscribe": "One-Click"})
+
+    assert "Nothing about Shop would be sent to checkout@list.example any more." in asked
+    assert not LetterAddress.objects.get().wants_letter
+    assert [reader.email for reader in weekly.issue(shop.project, NEXT_WEEK).readers] == [shop.owner.email]
+
+
+def test_an_address_that_is_refused_for_good_is_marked(mailbox: Mailbox) -> None:
+    shop = a_shop()
+    a_week_of_two_flaky_tests(shop)
+    subscribing.add_reader(shop.project, "@shop/checkout", email="checkout@list.example")
+    mailbox.refused = "checkout@list.example"
+
+    sent(shop)
+
+    assert LetterAddress.objects.get().refused.startswith("550")
+    assert [to for to, _ in mailbox.taken] == [shop.owner.email]
+
+
+def test_muting_that_ends_soon_is_in_the_letter() -> None:
+    shop = a_shop()
+    a_week_of_two_flaky_tests(shop)
+    test_id = a_test_named(shop, "ships").id
+    care.mute(
+        shop.project, test_id, reason="new carrier", n_days=10, by=shop.owner, now=MONDAY - timedelta(5)
+    )
+
+    soon = weekly.build(shop.project, WEEK)
+    later = weekly.build(shop.project, Days(date(2026, 3, 2), date(2026, 3, 8)))
+
+    assert "Muting ends within a week (1)" in [section.title for section in soon.sections]
+    assert "Muting ends within a week (1)" not in [section.title for section in later.sections]
+
+
+def test_the_sent_version_stays_in_the_archive(mailbox: Mailbox) -> None:
+    shop = a_shop()
+    a_week_of_two_flaky_tests(shop)
+    subscribing.add_reader(shop.project, "@shop/checkout", email="checkout@list.example")
+    sent(shop)
+    version = LetterVersion.objects.get()
+    stranger = a_shop("Other")
+
+    own = shop.browser().get(f"/p/shop/reports/weekly/2026-03-09?version={version.pk}")
+    unknown = shop.browser().get("/p/shop/reports/weekly/2026-03-09?version=x")
+    others = stranger.browser().get(f"/p/shop/reports/weekly/2026-03-09?version={version.pk}")
+    listed = shop.browser().get("/p/shop/settings/reports").content.decode()
+
+    assert "Only tests of @Shop/Checkout." in own.content.decode()
+    assert (unknown.status_code, others.status_code) == (404, 404)
+    assert f"?version={version.pk}" in listed
+
+
+def test_a_member_sees_and_asks_for_the_letter_as_they_get_it(mailoutbox: list[EmailMessage]) -> None:
+    shop = a_shop()
+    now = timezone.now().date()
+    a_week_of_two_flaky_tests(shop, Days(now - timedelta(7), now - timedelta(1)))
+    subscribing.add_reader(shop.project, "@shop/checkout", email=shop.owner.email)
+
+    mine = shop.browser().get("/p/shop/reports/weekly?whose=mine").content.decode()
+    everybodys = shop.browser().get("/p/shop/reports/weekly").content.decode()
+
+    assert ">yours</span>" in mine
+    assert ">yours</span>" not in everybodys
+
+
+def test_versions_cost_no_further_questions(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
+    shop = a_shop()
+    a_week_of_two_flaky_tests(shop)
+    for n in range(5):
+        subscribing.add_reader(shop.project, "@shop/checkout", email=f"a{n}@list.example")
+        subscribing.add_reader(shop.project, f"@shop/{n}", email=f"a{n}@list.example")
+
+    with django_assert_max_num_queries(24):
+        issue = weekly.issue(shop.project, WEEK)
+
+    assert len(issue.versions) == 5
+
+
+def test_old_letters_go_with_versions_and_deliveries_in_batches() -> None:
+    shop = a_shop()
+    a_week_of_two_flaky_tests(shop)
+    subscribing.add_reader(shop.project, "@shop/checkout", email="checkout@list.example")
+    for weeks in (0, 1):
+        days = Days(WEEK.since + timedelta(weeks=weeks), WEEK.until + timedelta(weeks=weeks))
+        issue = weekly.issue(shop.project, WEEK)
+        weekly.keep(shop.project, issue, days=days, now=MONDAY + timedelta(weeks=weeks))
+
+    forgetting.forget_old(now=MONDAY + timedelta(days=401), batch=1)
+
+    kept = LetterDelivery.objects.select_related("letter")
+    assert {row.letter.week_on for row in kept} == {NEXT_WEEK.since}
+    assert LetterVersion.objects.count() == 1
+    assert Flake.objects.exists()
+
+
+# --- the page
+
+
+def test_an_editor_gives_an_owner_readers_and_takes_them_away() -> None:
+    shop = a_shop()
+    a_week_of_two_flaky_tests(shop)
+    editor = shop.browser(shop.member(Role.EDITOR))
+    before = editor.get("/p/shop/settings/readers").content.decode()
+
+    for email in (shop.owner.email.upper(), "checkout@list.example"):
+        editor.post("/p/shop/settings/readers", {"owner": "@Shop/Checkout", "email": email})
+    after = editor.get("/p/shop/settings/readers").content.decode()
+    for row in OwnerReader.objects.all():
+        editor.post(f"/p/shop/settings/readers/{row.pk}/remove")
+
+    assert "2 owners have no reader" in before
+    assert "1 owner has no reader" in after
+    assert "checkout@list.example" in after
+    assert OwnerReader.objects.count() == 0
+    assert LetterAddress.objects.count() == 0
+
+
+def test_a_member_is_a_reader_by_membership_and_not_by_address() -> None:
+    shop = a_shop()
+
+    row = subscribing.add_reader(shop.project, "@shop/checkout", email=shop.owner.email.upper())
+
+    assert row.membership is not None
+    assert not LetterAddress.objects.exists()
+
+
+def test_an_editor_chooses_the_letters_of_an_address() -> None:
+    shop = a_shop()
+    row = subscribing.add_reader(shop.project, "@shop/checkout", email="checkout@list.example")
+    LetterAddress.objects.update(refused="550 no", wants_letter=False)
+    address = f"/p/shop/settings/readers/addresses/{row.address_id}"
+
+    shop.browser().post(address, {"often": "weekly", "what": "first"})
+
+    kept = LetterAddress.objects.get()
+    assert (kept.wants_letter, kept.only_changes, kept.only_own, kept.refused) == (True, False, False, "")
+
+
+def test_viewers_look_and_strangers_see_nothing() -> None:
+    shop, other = a_shop(), a_shop("Other")
+    a_week_of_two_flaky_tests(shop)
+    row = subscribing.add_reader(shop.project, "@shop/checkout", email="checkout@list.example")
+    viewer = shop.browser(shop.member(Role.VIEWER))
+
+    looked = viewer.get("/p/shop/settings/readers")
+    changed = viewer.post("/p/shop/settings/readers", {"owner": "@a", "email": "a@t.example"})
+    strangers = [
+        other.browser().get("/p/shop/settings/readers"),
+        other.browser().post(f"/p/shop/settings/readers/{row.pk}/remove"),
+        other.browser().post(f"/p/other/settings/readers/{row.pk}/remove"),
+        other.browser().post(
+            f"/p/other/settings/readers/addresses/{row.address_id}", {"often": "off", "what": "only"}
+        ),
+    ]
+
+    assert (looked.status_code, changed.status_code) == (200, 403)
+    assert [answer.status_code for answer in strangers] == [404, 404, 404, 404]
+    assert OwnerReader.objects.count() == 1
+
+
+def test_the_page_of_readers_costs_few_queries(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
+    shop = a_shop()
+    a_week_of_two_flaky_tests(shop)
+    for n in range(9):
+        subscribing.add_reader(shop.project, f"@shop/{n}", email=f"a{n}@list.example")
+    browser = shop.browser()
+
+    with django_assert_max_num_queries(12):
+        browser.get("/p/shop/settings/readers")
+
+
+def test_a_member_asks_for_letters_of_their_own_tests_under_account() -> None:
+    shop = a_shop()
+    member = Membership.objects.get(user=shop.owner)
+
+    shop.browser().post("/account/letters", {f"own-{member.pk}": "only", f"letter-{member.pk}": "changes"})
+
+    member.refresh_from_db()
+    assert (member.only_own, member.only_changes, member.wants_letter) == (True, True, True)
