@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from config.api_page import api_page
 from config.health import health
 from config.metrics import metrics
 from ingest.api import api
@@ -17,7 +18,7 @@ urlpatterns = [
     path("healthz", health, name="health"),
     path("metrics", metrics, name="metrics"),
     path("admin/", admin.site.urls),
-    path("api/docs", RedirectView.as_view(pattern_name="api:openapi-view"), name="api-docs"),
+    path("api/docs", api_page, name="api-docs"),
     path("api/v1/", api.urls),
     path("upload.py", upload_py, name="uploader"),
     path("gitlab.yml", gitlab_yml, name="gitlab-include"),
