@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 from celery import shared_task
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from analysis import bucket_weeks, flaking, refresh, tallies, together
-from projects import care, retention
+from projects import care, locks, retention
 from projects.models import Project
 from projects.partitions import ensure_months
 
@@ -19,18 +19,12 @@ LOCK_SPACE = 7_243  # the class of the advisory locks that keep one reclassifica
 @shared_task
 def reclassify_project(*, project_id: int, **_: object) -> None:
     """Weigh every test of the project again if that is wanted; one worker at a time does it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK_SPACE, project_id])
-        if not cursor.fetchone()[0]:
-            return
-        try:
-            project = Project.objects.exclude(reclassify_wanted_at=None).filter(pk=project_id).first()
-            if project is not None:
-                now = timezone.now()
-                refresh.reclassify(project, now=now)
-                bucket_weeks.judge_weeks(project, today=now.date())
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK_SPACE, project_id])
+    with locks.alone(LOCK_SPACE, project_id) as is_mine:
+        project = Project.objects.exclude(reclassify_wanted_at=None).filter(pk=project_id).first()
+        if is_mine and project is not None:
+            now = timezone.now()
+            refresh.reclassify(project, now=now)
+            bucket_weeks.judge_weeks(project, today=now.date())
 
 
 def ask_for_reclassification(project_id: int) -> None:

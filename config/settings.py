@@ -199,6 +199,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "reports.tasks.forget_deliveries",
         "schedule": crontab(hour="4", minute="7"),
     },
+    "end-projects": {"task": "projects.tasks.end_projects", "schedule": timedelta(minutes=5)},
     "upkeep": {"task": "analysis.tasks.upkeep", "schedule": crontab(hour="3", minute="17")},
 }
 

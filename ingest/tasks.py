@@ -50,13 +50,13 @@ def ring(project_id: int, upload_id: uuid.UUID) -> None:
 @shared_task(autoretry_for=TRANSIENT, retry_backoff=True, retry_jitter=True, max_retries=5)
 def process_upload(*, project_id: int, upload_id: str, **_: object) -> None:
     """Record one upload, or say why that cannot be."""
-    upload = Upload.objects.filter(project_id=project_id, id=upload_id).first()
+    upload = Upload.objects.filter(project_id=project_id, id=upload_id, project__deleted_at=None).first()
     now = timezone.now()
     if upload is None or not upload.claim(now=now, stale_before=stale_before(now)):
         return
     try:
         run = record(upload, files=_files(upload), limits=limits(), now=timezone.now())
-    except Superseded:
+    except (Superseded, Project.DoesNotExist):  # the project is being deleted
         return
     except NothingToRecord as nothing:
         _reject(upload, nothing.problems)
@@ -137,7 +137,8 @@ def sweep_uploads(**_: object) -> None:
     unheard = Q(state=UploadState.RECEIVED, received_at__lt=now - UNHEARD)
     abandoned = Q(state=UploadState.PROCESSING, claimed_at__lt=stale_before(now))
     failed = Q(state=UploadState.FAILED, n_tries__lt=MOST_TRIES)
-    waiting = Upload.objects.filter(unheard | abandoned | failed).order_by("received_at", "id")
+    waiting = Upload.objects.filter(unheard | abandoned | failed, project__deleted_at=None)
+    waiting = waiting.order_by("received_at", "id")
     for project_id, upload_id in waiting.values_list("project_id", "id")[:10_000]:
         ring(project_id, upload_id)
     for project_id in with_unjudged_runs():

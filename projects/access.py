@@ -54,7 +54,11 @@ class UnknownToken(Exception):
 
 def access_for(user: AbstractBaseUser | AnonymousUser, slug: str, *, needs: Role = Role.VIEWER) -> Access:
     """Return the user's access to the project; raise Http404 for strangers and Forbidden for a role too low."""
-    membership = Membership.objects.select_related("project").filter(project__slug=slug, user=user.pk).first()
+    membership = (
+        Membership.objects.select_related("project")
+        .filter(project__slug=slug, project__deleted_at=None, user=user.pk)
+        .first()
+    )
     if membership is None:
         raise Http404("No such project.")
     if membership.role < needs:
@@ -70,7 +74,9 @@ def projects_for(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Project]:
 def project_for_token(plain: str, *, now: datetime) -> tuple[Project, Token]:
     """Return the project that the token opens, and the token; raise UnknownToken otherwise."""
     token = (
-        Token.objects.select_related("project").filter(digest=token_digest(plain), revoked_at=None).first()
+        Token.objects.select_related("project")
+        .filter(digest=token_digest(plain), revoked_at=None, project__deleted_at=None)
+        .first()
     )
     if token is None:
         raise UnknownToken

@@ -1,4 +1,4 @@
-"""What members change about a project: its rules, wishes, tokens, people and name; and its end.
+"""What members change about a project: its rules, wishes, tokens, people and name. Its end is projects.ending's.
 
 Each function is one decision in one transaction. Whether the member may make it was settled at the door in
 access.py; whether the values make sense, in the forms. Derived rows are made anew in the background.
@@ -14,13 +14,11 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, QuerySet
 
 from projects.models import LayerRule, Letter, Membership, Project, Reader, Test, Token, Upload
 from projects.vocabulary import Layer, Role, RuleField, RuleSyntax, UploadState
-
-UNMANAGED = ("projects_result", "projects_testday")  # partitioned by hand, so no cascade reaches them
 
 
 class LastOwner(Exception):
@@ -140,15 +138,6 @@ def dismiss_misfit(project: Project, test_id: int, *, reason: str) -> bool:
     """Keep why a misfit stays as it is; an empty reason lists it again. Return False where there is no such test."""
     mine = Test.objects.filter(project=project, id=test_id)
     return mine.update(misfit_dismissed=reason[:MOST_REASON]) == 1
-
-
-@transaction.atomic
-def delete_project(project: Project) -> None:
-    """Delete the project with all that was recorded of it."""
-    with connection.cursor() as cursor:
-        for table in UNMANAGED:
-            cursor.execute(f"DELETE FROM {table} WHERE project_id = %s", [project.pk])  # noqa: S608 - our own names
-    project.delete()
 
 
 def _locked(project: Project, membership_id: int) -> Membership | None:

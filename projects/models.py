@@ -50,6 +50,14 @@ def default_budgets() -> dict[str, float]:
     return {"integration": 300.0}
 
 
+class LivingProjects(models.Manager["Project"]):
+    """The projects but for those that are being deleted."""
+
+    def get_queryset(self) -> models.QuerySet[Project]:
+        """Leave out what is marked for deletion."""
+        return super().get_queryset().filter(deleted_at=None)
+
+
 class Project(models.Model):
     """One codebase whose tests are watched."""
 
@@ -84,6 +92,10 @@ class Project(models.Model):
     judged_limits = models.JSONField(default=dict, blank=True)
     sums_are_stale = models.BooleanField(default=False)
     links_version = models.PositiveIntegerField(default=1)
+    deleted_at = models.DateTimeField(null=True)  # its rows go in the background
+
+    objects = LivingProjects()
+    every = models.Manager["Project"]()
 
     def __str__(self) -> str:
         return self.name

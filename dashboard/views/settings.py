@@ -38,9 +38,10 @@ from dashboard.forms import (
     TokenForm,
 )
 from dashboard.page import ProjectRequest
-from projects import access, changes, subscribing
+from projects import access, changes, ending, subscribing
 from projects.changes import LastOwner
 from projects.models import Project
+from projects.tasks import end_project
 from projects.vocabulary import Role, TargetKind
 
 SECTIONS = (
@@ -315,8 +316,10 @@ def danger(request: ProjectRequest) -> HttpResponseBase:
         changes.set_fields(request.project, **rename.cleaned_data)
         return said(request, "settings-danger", "The name and the branch are saved.")
     if wants == "delete" and delete.is_valid():
-        changes.delete_project(request.project)
-        messages.success(request, f"{request.project.name} and all that was recorded of it are deleted.")
+        ending.mark(request.project, now=timezone.now())
+        end_project.delay_on_commit(project_id=request.project.pk)
+        said_so = f"{request.project.name} is deleted. What was recorded of it goes in the coming minutes."
+        messages.success(request, said_so)
         return redirect("projects")
     context = {"rename": rename, "keep": keep, "delete": delete}
     is_wrong = bool(rename.errors or keep.errors or delete.errors)

@@ -10,6 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from projects.models import LayerRule, Membership, Project, Result, Token
+from projects.tasks import end_project
 from projects.vocabulary import Layer, Role, RuleField, TargetKind
 from tests.factories import Shop, a_person, a_shop, a_test_named, passed, record, report
 
@@ -329,10 +330,13 @@ def test_deleting_needs_the_slug_and_takes_everything(shop: Shop) -> None:
 
     refused = browser.post(url("danger"), {"change": "delete", "slug": "Web"})
     deleted = browser.post(url("danger"), {"change": "delete", "slug": "web"})
+    seen = browser.get(url("danger")).status_code
+    end_project(project_id=shop.project.pk)
 
     assert refused.status_code == 422
     assert deleted.status_code == 302
-    assert not Project.objects.exists()
+    assert seen == 404
+    assert not Project.every.exists()
     assert not Result.objects.exists()
 
 
