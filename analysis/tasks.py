@@ -8,7 +8,7 @@ from celery import shared_task
 from django.db import transaction
 from django.utils import timezone
 
-from analysis import bucket_weeks, flaking, refresh, tallies, together
+from analysis import bucket_weeks, flaking, owning, refresh, tallies, together
 from projects import care, locks, retention
 from projects.models import Project
 from projects.partitions import ensure_months
@@ -35,8 +35,9 @@ def ask_for_reclassification(project_id: int) -> None:
 
 @shared_task
 def settle_runs(*, project_id: int, **_: object) -> None:
-    """Do what recorded uploads leave to do for their runs: judge whether these are whole."""
+    """Do what recorded uploads leave to do: judge which runs are whole, and own the new tests."""
     tallies.settle(project_id, now=timezone.now())
+    owning.own(project_id)
 
 
 @shared_task
@@ -50,5 +51,6 @@ def upkeep(**_: object) -> None:
         together.join(project_id, today=now.date())
         care.expire(project_id, now=now)
         tallies.forget(project_id, now=now)
+        owning.own(project_id, afresh=True)
         with transaction.atomic():
             ask_for_reclassification(project_id)

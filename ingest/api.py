@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 from ninja import NinjaAPI, Schema, Status
 
-from ingest import bodies_in, summary_api, verdicts_api, wishes
+from ingest import bodies_in, owners_in, summary_api, verdicts_api, wishes
 from ingest.accept import Accepted, Delivery, accept
 from ingest.bearer import caller_of, project_of
 from ingest.refusals import Refusal
@@ -141,6 +141,11 @@ DOCS = {
                             "items": {"type": "string", "format": "binary"},
                             "description": "One or many reports: XML, gzip, zstd, zip or tar of them.",
                         },
+                        "codeowners": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "The repository's CODEOWNERS file, from runs of the default branch.",
+                        },
                         **FORM,
                     },
                 }
@@ -166,6 +171,7 @@ def create_upload(request: HttpRequest) -> Any:
     fields = caller.bound(body.fields)
     asked = wishes.fields(fields, default_branch=caller.project.default_branch, now=now)
     accepted: Accepted = accept(caller.project, caller.token, Delivery(asked, body.files), now=now)
+    owners_in.take(accepted.upload, body.codeowners, now=now)
     return Status(202 if accepted.is_new else 200, status_of(accepted.upload))
 
 

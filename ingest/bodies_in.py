@@ -21,12 +21,14 @@ from django.http.request import RawPostDataException, UnreadablePostError
 from django.utils.datastructures import MultiValueDict
 
 from ingest.refusals import Refusal
+from projects.code_owners import LARGEST
 
 Parts: TypeAlias = "MultiValueDict[str, UploadedFile[Any]]"
 
 CHUNK = 1 << 16
 SPOOL = 4 << 20  # larger bodies go through the disk
 RAW_NAME = "report.xml"
+CODEOWNERS = "codeowners"  # the part, or field, that holds no report
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,11 @@ class SentFile:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The fields and files of a request."""
+    """The fields and files of a request, and the text of a CODEOWNERS file that came with them."""
 
     fields: dict[str, str]
     files: tuple[SentFile, ...]
+    codeowners: str = ""
 
 
 def read(request: HttpRequest, *, limit: int) -> Body:
@@ -62,7 +65,21 @@ def read(request: HttpRequest, *, limit: int) -> Body:
         return Body(fields, (SentFile(RAW_NAME, encoding.removeprefix("x-"), content),) if content else ())
     posted, parts = _parts(request, encoding, limit)
     fields |= {name: value for name, value in posted.items() if isinstance(value, str)}
-    return Body(fields, tuple(_files(parts, limit)))
+    return Body(fields, tuple(_files(parts, limit)), _codeowners(fields, parts))
+
+
+def _codeowners(fields: dict[str, str], parts: Parts) -> str:
+    """Take the CODEOWNERS file out of the fields, where it came as one, or from the part of its name."""
+    text = fields.pop(CODEOWNERS, "")
+    part = parts.get(CODEOWNERS)
+    size = len(text) if part is None else part.size or 0
+    if size > LARGEST:
+        raise Refusal(
+            "too_large",
+            413,
+            f"The CODEOWNERS file has {size / 1e6:.1f} MB; the limit is {LARGEST / 1e6:.0f} MB. Send the upload without it.",
+        )
+    return text if part is None else part.read().decode("utf-8", "replace")
 
 
 def _announced(request: HttpRequest) -> int:
@@ -144,6 +161,8 @@ def _files(parts: Parts, limit: int) -> list[SentFile]:
     found = []
     size = 0
     for name in parts:
+        if name == CODEOWNERS:
+            continue
         for part in parts.getlist(name):
             size += part.size or 0
             _refuse_too_large(size, limit)

@@ -19,6 +19,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from analysis.owning import with_unowned_tests
 from analysis.tallies import with_unjudged_runs
 from analysis.tasks import reclassify_project, settle_runs
 from ingest.cases import Limits, Problem
@@ -74,7 +75,7 @@ def process_upload(*, project_id: int, upload_id: str, **_: object) -> None:
 def _after(upload: Upload, run: Run) -> None:
     """Do what a recorded upload leaves to do, outside its transaction."""
     note_new_results(run.day, upload.n_tests)
-    _ask_to_settle(run.project_id)
+    ask_to_settle(run.project_id)
     _ask_for_reclassification(run.project_id)
 
 
@@ -141,14 +142,14 @@ def sweep_uploads(**_: object) -> None:
     waiting = waiting.order_by("received_at", "id")
     for project_id, upload_id in waiting.values_list("project_id", "id")[:10_000]:
         ring(project_id, upload_id)
-    for project_id in with_unjudged_runs():
-        _ask_to_settle(project_id)
+    for project_id in {*with_unjudged_runs(), *with_unowned_tests()}:
+        ask_to_settle(project_id)
     for project in Project.objects.exclude(reclassify_wanted_at=None).order_by("id"):
         reclassify_project.delay_on_commit(project_id=project.pk)
 
 
-def _ask_to_settle(project_id: int) -> None:
-    """Ask a worker to judge the project's runs; where nobody hears it, the sweep asks again."""
+def ask_to_settle(project_id: int) -> None:
+    """Ask a worker to do what uploads left to do; where nobody hears it, the sweep asks again."""
 
     def send() -> None:
         settle_runs.apply_async(kwargs={"project_id": project_id}, retry=False)

@@ -28,6 +28,7 @@ from projects.vocabulary import (
     Layer,
     Outcome,
     ProblemLevel,
+    RenameState,
     Role,
     RuleField,
     RuleSyntax,
@@ -437,6 +438,7 @@ class Test(models.Model):
     flake_status = models.PositiveSmallIntegerField(choices=choices(FlakeStatus), default=FlakeStatus.HEALTHY)
     traits = models.BigIntegerField(default=0)
     misfit_dismissed = models.CharField(max_length=300, blank=True)
+    code_owner = models.TextField(blank=True, db_default="")  # what CODEOWNERS says; owner where the report says nothing
 
     class Meta:
         constraints = [
@@ -457,6 +459,54 @@ class Test(models.Model):
     def title(self) -> str:
         """Name the test as the pages do."""
         return title_of(suite=self.suite, classname=self.classname, name=self.name, file=self.file)
+
+
+class Rename(models.Model):
+    """A Test that goes on under another name: what it was called, since which run, how sure that is, who undid it.
+
+    `other_id` is the row that keeps the other name's identity: uploads that still use that name land there first.
+    """
+
+    pk = models.CompositePrimaryKey("project_id", "id")
+    project = models.ForeignKey(Project, models.CASCADE, db_index=False, related_name="+")
+    id = models.UUIDField(default=uuid.uuid4)
+    test_id = models.PositiveIntegerField()
+    other_id = models.PositiveIntegerField()
+    run_number = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    state = models.PositiveSmallIntegerField(choices=choices(RenameState))
+    likeness = models.FloatField()
+    was = models.JSONField(default=dict)
+    became = models.JSONField(default=dict)
+    moved_runs = ArrayField(models.IntegerField(), default=list)
+    late_runs = ArrayField(models.IntegerField(), default=list)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["project", "test_id"], name="rename_by_test"),
+            models.Index(fields=["project", "other_id"], name="rename_by_other"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.test_id} in #{self.run_number}"
+
+
+class CodeOwners(models.Model):
+    """The CODEOWNERS file of a project, sent by CI or kept by a person, and how far the tests are owned by it."""
+
+    project = models.OneToOneField(Project, models.CASCADE, primary_key=True, related_name="code_owners")
+    text = models.TextField(blank=True)
+    digest = models.BinaryField(max_length=32)
+    sent_at = models.DateTimeField(null=True)  # when the run began that it came with; none where a person keeps it
+    kept_at = models.DateTimeField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    is_by_hand = models.BooleanField(default=False)
+    owned_to = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.project_id}"
 
 
 class Result(models.Model):

@@ -52,6 +52,15 @@ class Layer(Word):
     LOAD = 5
 
 
+class RenameState(Word):
+    """What became of a guess that a Test goes on under another name."""
+
+    PROPOSED = 1
+    APPLIED = 2
+    UNDONE = 3
+    ENDED = 4
+
+
 class TimingBucket(Word):
     """How the median duration of a Test compares with the limits of its layer."""
 

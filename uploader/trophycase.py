@@ -648,18 +648,19 @@ def batches(
     return shared
 
 
-def packed(files: Sequence[Path], fields: Fields) -> Parcel:
+def packed(files: Sequence[Path], fields: Fields, *, owners: bytes = b"") -> Parcel:
     """Pack files into one request: XML goes into an archive, which keeps the folders; the rest as parts of their own."""
     archived = [path for path in files if REPORTS.search(path.name)]
     parts = [("reports.tar.gz", archive(archived))] if archived else []
     parts += [(path.name, _compressed(path.read_bytes())) for path in files if path not in archived]
     words = json.dumps(fields, sort_keys=True).encode()
-    boundary = "trophycase" + hashlib.sha256(words + b"".join(body for _, body in parts)).hexdigest()[:40]
+    digest = hashlib.sha256(words + owners + b"".join(body for _, body in parts)).hexdigest()
+    boundary = f"trophycase{digest[:40]}"
     return Parcel(
         fields=fields,
         names=tuple(path.as_posix() for path in files),
         content_type=f"multipart/form-data; boundary={boundary}",
-        body=_multipart(boundary, fields, parts),
+        body=_multipart(boundary, fields, parts, owners),
     )
 
 
@@ -685,16 +686,38 @@ def _compressed(content: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _multipart(boundary: str, fields: Fields, parts: Sequence[tuple[str, bytes]]) -> bytes:
+def _multipart(boundary: str, fields: Fields, parts: Sequence[tuple[str, bytes]], owners: bytes) -> bytes:
     lines: list[bytes] = []
     for name, value in sorted(fields.items()):
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'
         lines.append(head.encode() + value.encode("utf-8", "replace") + b"\r\n")
+    if owners:
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="codeowners"; filename="CODEOWNERS"\r\n\r\n'
+        lines.append(head.encode() + owners + b"\r\n")
     for name, body in parts:
         plain = re.sub(r'["\r\n\\]', "_", name)
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{plain}"\r\n'
         lines.append(head.encode() + b"Content-Type: application/octet-stream\r\n\r\n" + body + b"\r\n")
     return b"".join(lines) + f"--{boundary}--\r\n".encode()
+
+
+CODEOWNERS = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS")
+LARGEST_OWNERS = 1_000_000  # bytes, as the server takes them
+
+
+def owners_file(said: str, *, folder: Path) -> bytes:
+    """Return the repository's CODEOWNERS file, or the one that is named; nothing for "off", or where there is none."""
+    if said == "off":
+        return b""
+    root = next((one for one in (folder, *folder.parents) if (one / ".git").exists()), folder)
+    places = [Path(said)] if said else [root / name for name in CODEOWNERS]
+    for place in places:
+        try:
+            content = place.read_bytes()
+        except OSError:
+            continue
+        return content if len(content) <= LARGEST_OWNERS else b""
+    return b""
 
 
 # --- The server
@@ -1104,7 +1127,9 @@ class Delivery:
         }
 
 
-def deliver(server: Server, files: Sequence[Path], fields: Fields, *, shelf: Shelf, voice: Voice) -> Delivery:
+def deliver(
+    server: Server, files: Sequence[Path], fields: Fields, *, shelf: Shelf, voice: Voice, owners: bytes = b""
+) -> Delivery:
     """Send what was kept before, then the files; keep what cannot be sent now."""
     fields = {**fields, "run": fields.get("run") or _own_key(files, fields)}
     delivery = Delivery(fields=fields, files=[path.as_posix() for path in files])
@@ -1113,7 +1138,7 @@ def deliver(server: Server, files: Sequence[Path], fields: Fields, *, shelf: She
     while waiting:
         batch = waiting.pop(0)
         voice.progress(f"Sending {n_sent + 1} to {n_sent + len(batch)} of {len(files)} reports …")
-        parcel = packed(batch, fields)
+        parcel = packed(batch, fields, owners=b"" if n_sent else owners)
         try:
             delivery.uploads.append(server.send(parcel).body)
             n_sent += len(batch)
@@ -1671,6 +1696,12 @@ def _connection(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--keep", default="", metavar="DIR", help="where unsent reports wait (default .trophycase-unsent)"
     )
+    command.add_argument(
+        "--codeowners",
+        default="",
+        metavar="FILE",
+        help="the CODEOWNERS file to send along; `off` sends none (default: the repository's own)",
+    )
     for name in FIELDS:
         flags = ["--build-url"] if name == "url" else [f"--{name.replace('_', '-')}"]
         command.add_argument(
@@ -1702,6 +1733,11 @@ class Call(NamedTuple):
         return Shelf(
             Path(self.options.keep or self.environ.get("TROPHYCASE_KEEP", "") or ".trophycase-unsent")
         )
+
+    def owners(self) -> bytes:
+        """Return the CODEOWNERS file to send along."""
+        said = self.options.codeowners or self.environ.get("TROPHYCASE_CODEOWNERS", "")
+        return owners_file(said, folder=Path.cwd())
 
     def fields(self) -> tuple[str, Fields]:
         """Return the CI's name and the fields to send."""
@@ -1737,7 +1773,8 @@ def send(
         fields.get("shard") and f"shard {fields['shard']}",
     ]
     call.voice.say(f"{_n(len(files), 'report')} from {', '.join(filter(None, [system, *words]))}")
-    delivery = deliver(server, files, fields, shelf=call.shelf(), voice=call.voice)
+    owners = b"" if fields.get("pull_request") else call.owners()
+    delivery = deliver(server, files, fields, shelf=call.shelf(), voice=call.voice, owners=owners)
     if waits:
         try:
             wait_for_uploads(server, delivery, voice=call.voice)

@@ -137,7 +137,7 @@ def filters(window: Window) -> tuple[str, dict[str, Any]]:
         parts.append("t.evidence -> 0 ->> 3 = '1' AND t.evidence -> 0 ->> 0 LIKE %(rule)s")
         values["rule"] = f"rule {window.rule}, %"
     if window.owner:
-        parts.append("t.owner = %(owner)s")
+        parts.append("(t.owner = %(owner)s OR %(owner)s = ANY(string_to_array(t.owner, ' ')))")
         values["owner"] = window.owner
     if window.q:
         parts.append("concat_ws(' › ', t.file, t.suite, t.classname, t.name) ILIKE ALL(%(words)s)")
