@@ -6,6 +6,7 @@ settings.py's.
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +40,18 @@ def flag(name: str, *, default: bool) -> bool:
     if value.lower() in TRUE | FALSE:
         return value.lower() in TRUE
     raise ImproperlyConfigured(f"{name} is {value!r}: send 1 or 0.")
+
+
+def mapping(name: str) -> dict[str, Any]:
+    """Return the JSON object in `name`; an empty one where it is unset."""
+    value = text(name, default="{}")
+    try:
+        found = json.loads(value)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ImproperlyConfigured(f'{name} is no JSON object: send one such as {{"KEY": "value"}}.')
+    return found
 
 
 def database(url: str) -> dict[str, Any]:

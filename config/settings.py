@@ -216,7 +216,8 @@ DATA_UPLOAD_MAX_NUMBER_FILES = TROPHYCASE_MAX_FILES  # surefire writes one file 
 
 EMAIL_URL = env.text("EMAIL_URL", default="console:")
 _mailer = env.mailer(EMAIL_URL)
-EMAIL_BACKEND = _mailer.backend
+EMAIL_BACKEND = env.text("EMAIL_BACKEND", default=_mailer.backend)  # any of Django's, or a mail service's own
+ANYMAIL = env.mapping("ANYMAIL")
 EMAIL_HOST = _mailer.host
 EMAIL_PORT = _mailer.port
 EMAIL_HOST_USER = _mailer.user

@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 CONFIG = Path(__file__).resolve().parent.parent / "config"
-PARSERS = {"text", "number", "flag"}
+PARSERS = {"text", "number", "flag", "mapping"}
 
 
 def environment_names() -> set[str]:

@@ -28,6 +28,27 @@ def test_a_socket_is_the_host_of_a_database() -> None:
     assert found["OPTIONS"] == {}
 
 
+@pytest.mark.parametrize(
+    ("value", "found"), [("", {}), ("{}", {}), ('{"API_KEY": "secret"}', {"API_KEY": "secret"})]
+)
+def test_a_mapping_is_a_json_object(
+    monkeypatch: pytest.MonkeyPatch, value: str, found: dict[str, str]
+) -> None:
+    monkeypatch.setenv("SERVICE", value)
+
+    assert env.mapping("SERVICE") == found
+
+
+@pytest.mark.parametrize("value", ["[]", "3", "{", "key=value"])
+def test_what_is_no_json_object_is_refused_without_its_secrets(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("SERVICE", value)
+
+    with pytest.raises(ImproperlyConfigured, match="SERVICE is no JSON object"):
+        env.mapping("SERVICE")
+
+
 @pytest.mark.parametrize("url", ["sqlite:///db.sqlite3", "mysql://host/db", "nothing"])
 def test_postgresql_is_the_only_database(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="PostgreSQL"):
