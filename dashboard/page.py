@@ -166,7 +166,9 @@ def render_nothing(
     seen = queries.seen(request.project, request.window)
     uploads_url = urls(request.project).get("uploads", "")
     empty = verdicts.nothing(seen, request.window, uploads_url=uploads_url)
-    return render(request, "nothing.html", {"title": title, "empty": empty}, place=place, offers=offers)
+    # Filters over nothing would only ask what is wrong with them.
+    offered = offers if seen.last_run_at else None
+    return render(request, "nothing.html", {"title": title, "empty": empty}, place=place, offers=offered)
 
 
 def urls(project: Project) -> dict[str, str]:

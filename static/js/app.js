@@ -22,6 +22,19 @@ document.addEventListener("submit", (event) => {
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => document.dispatchEvent(new CustomEvent("theme")));
 
+// Paper is white: charts are drawn anew in light colours, and back afterwards
+
+let themeOnScreen = "system";
+addEventListener("beforeprint", () => {
+  themeOnScreen = root.dataset.theme;
+  root.dataset.theme = "light";
+  document.dispatchEvent(new CustomEvent("theme"));
+});
+addEventListener("afterprint", () => {
+  root.dataset.theme = themeOnScreen;
+  document.dispatchEvent(new CustomEvent("theme"));
+});
+
 // Times: the server writes UTC; the exact time on hover is the reader's
 
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
