@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import ssl
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import urlsplit
 
 
@@ -29,8 +31,17 @@ class Front:
 
 
 @contextlib.contextmanager
-def a_front(target: str, answers: Sequence[Scripted] = (), *, port: int = 0) -> Iterator[Front]:
-    """Answer the first requests as scripted and pass the rest on to the target while the block lasts."""
+def a_front(
+    target: str,
+    answers: Sequence[Scripted] = (),
+    *,
+    port: int = 0,
+    tls: tuple[Path, Path] | None = None,
+) -> Iterator[Front]:
+    """Answer the first requests as scripted and pass the rest on to the target while the block lasts.
+
+    With certificate and key it speaks TLS.
+    """
     waiting = list(answers)
     front = Front("")
 
@@ -39,6 +50,9 @@ def a_front(target: str, answers: Sequence[Scripted] = (), *, port: int = 0) -> 
             self.answer()
 
         def do_POST(self) -> None:
+            self.answer()
+
+        def do_CONNECT(self) -> None:
             self.answer()
 
         def answer(self) -> None:
@@ -66,7 +80,11 @@ def a_front(target: str, answers: Sequence[Scripted] = (), *, port: int = 0) -> 
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    front.url = f"http://127.0.0.1:{server.server_address[1]}"
+    if tls is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    front.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

@@ -31,6 +31,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -42,7 +43,19 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from glob import glob, has_magic
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, NamedTuple, NoReturn, Sequence
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    Mapping,
+    NamedTuple,
+    NoReturn,
+    Sequence,
+    TypeVar,
+    cast,
+)
 
 VERSION = "0.1.0"
 SERVED_BY = ""  # a server that hands out this file writes its own address here
@@ -108,7 +121,7 @@ class Voice:
         for secret in self._secrets:
             text = text.replace(secret, "***")
         text = re.sub(r"[\x00-\x1f\x7f]+", " ", text)
-        return text.replace("##vso[", "## vso[").replace("##[", "## [").strip()
+        return re.sub(r"##(?=vso\[|\[|teamcity\[)", "## ", text).strip()
 
     def say(self, text: str) -> None:
         """Print a line that is not needed when all is well."""
@@ -128,6 +141,10 @@ class Voice:
         if self._shows_progress:
             self._stream.write(f"\r\x1b[K{self.clean(text)}")
             self._stream.flush()
+
+    def command(self, text: str) -> None:
+        """Print a line that is meant for the CI."""
+        self._print(text)
 
     def _print(self, text: str) -> None:
         if self._shows_progress:
@@ -739,6 +756,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 PASSING = frozenset([408, 425, 429, 500, 502, 503, 504])
 SLOWEST_S = 30.0  # a server that says nothing for so long is asked anew
+GRACE_S = 5.0  # beyond that for an answer that began in time
 MOST_TRIES = 8
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 30.0
@@ -809,15 +827,44 @@ class Server:
         request = urllib.request.Request(self.url + path, data=body, headers=headers, method=method)
         seconds = min(SLOWEST_S, max(1.0, self.seconds_left))
         try:
-            with self._opener.open(request, timeout=seconds) as response:
-                return Answer(response.status, _json_body(response.read(), url=self.url))
-        except urllib.error.HTTPError as error:
-            with error:
-                raise refusal(error, url=self.url) from None
+            return within(seconds + GRACE_S, lambda: self._answer(request, seconds))
         except ssl.SSLError as error:
             raise _untrusted(self.url, error) from None
         except (OSError, http.client.HTTPException) as error:
-            raise unreachable(self.url, error) from None
+            raise unreachable(self.url, error, proxy=proxy_of(self.url)) from None
+
+    def _answer(self, request: urllib.request.Request, seconds: float) -> Answer:
+        try:
+            with self._opener.open(request, timeout=seconds) as response:
+                return Answer(response.status, _json_body(response.read(LARGEST_ANSWER), url=self.url))
+        except urllib.error.HTTPError as error:
+            with error:
+                raise refusal(error, url=self.url) from None
+
+
+T = TypeVar("T")
+LARGEST_ANSWER = 50_000_000  # bytes
+
+
+def within(seconds: float, ask: Callable[[], T]) -> T:
+    """Return what is answered in time: each read has a limit of its own, but bytes that drip pass every one of them."""
+    ended: list[tuple[T | None, BaseException | None]] = []
+
+    def work() -> None:
+        try:
+            ended.append((ask(), None))
+        except BaseException as error:  # noqa: BLE001 - it is raised below
+            ended.append((None, error))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not ended:
+        raise socket.timeout("no whole answer")
+    answer, error = ended[0]
+    if error is not None:
+        raise error
+    return cast("T", answer)
 
 
 def _pause(n_try: int) -> float:
@@ -854,6 +901,8 @@ def refusal(error: urllib.error.HTTPError, *, url: str) -> Trouble:
     status = error.code
     if 300 <= status < 400:
         return _redirected(url, error.headers.get("Location", ""))
+    if status == 407:
+        return _locked_proxy(proxy_of(url))
     if status in PASSING:
         wait = _retry_after(error.headers.get("Retry-After", ""))
         said = said or f"The server is busy or being started (HTTP {status})."
@@ -896,24 +945,41 @@ def _retry_after(text: str) -> float:
     return max(0.0, moment.timestamp() - time.time())
 
 
+NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNSUPPORTED_PROTOCOL", "RECORD_LAYER_FAILURE")
+
+
 def _untrusted(url: str, error: OSError) -> Trouble:
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         advice = "Install the certificate's issuer on the runner, or name its file in SSL_CERT_FILE."
         return Trouble("certificate", f"The certificate of {url} is not trusted here.", advice)
-    return Trouble(
-        "tls",
-        f"No secure connection to {url} ({error}).",
-        "Is it https, and the port right?",
-        is_passing=True,
-    )
+    sentence = f"No secure connection to {url} ({getattr(error, 'reason', '') or error})."
+    is_passing = getattr(error, "reason", "") not in NOT_TLS
+    return Trouble("tls", sentence, "Is it https, and the port right?", is_passing=is_passing)
 
 
-def unreachable(url: str, error: Exception) -> Trouble:
+def proxy_of(url: str) -> str:
+    """Return the proxy that the environment sets before this address, without name and password; nothing where none is."""
+    parts = urllib.parse.urlsplit(url)
+    if urllib.request.proxy_bypass(parts.hostname or ""):
+        return ""
+    said = urllib.request.getproxies().get(parts.scheme, "")
+    return said.rpartition("://")[2].rpartition("@")[2].rstrip("/")
+
+
+def unreachable(url: str, error: Exception, *, proxy: str = "") -> Trouble:
     """Say what a failed connection means; all of these may pass."""
     reason = getattr(error, "reason", error)
     if isinstance(reason, ssl.SSLError):
         return _untrusted(url, reason)
+    if "407" in str(reason):
+        return _locked_proxy(proxy)
     host = urllib.parse.urlsplit(url).hostname or url
+    if proxy:
+        sentence = (
+            f"{url} cannot be reached through the proxy {proxy} ({str(reason) or type(reason).__name__})."
+        )
+        advice = f"Check HTTP_PROXY and HTTPS_PROXY, or add {host} to NO_PROXY."
+        return Trouble("proxy", sentence, advice, is_passing=True)
     if isinstance(reason, socket.gaierror):
         sentence = f"There is no host named {host}."
     elif isinstance(reason, ConnectionRefusedError):
@@ -923,6 +989,11 @@ def unreachable(url: str, error: Exception) -> Trouble:
     else:
         sentence = f"{url} cannot be reached ({str(reason) or type(reason).__name__})."
     return Trouble("unreachable", sentence, "Check TROPHYCASE_URL and the runner's network.", is_passing=True)
+
+
+def _locked_proxy(proxy: str) -> Trouble:
+    sentence = f"The proxy {proxy} asks for a name and a password (HTTP 407).".replace("  ", " ")
+    return Trouble("proxy", sentence, "Put them into HTTPS_PROXY, or the server's host into NO_PROXY.")
 
 
 def address(said: str) -> str:
@@ -1332,22 +1403,31 @@ def _markdown(text: str) -> str:
     return re.sub(r"([\\|\[\]`*_])", r"\\\1", flat)
 
 
-def publish(text: str, *, environ: Environ, voice: Voice) -> None:
-    """Put Markdown on the job's page, where the CI has one."""
+def publish(text: str, *, headline: str, environ: Environ, voice: Voice) -> None:
+    """Put Markdown on the job's page, where the CI has one, and into the file that the person names."""
     text = "\n".join(voice.clean(line) for line in text.split("\n"))
     try:
-        if environ.get("GITHUB_STEP_SUMMARY"):
-            with open(environ["GITHUB_STEP_SUMMARY"], "a", encoding="utf-8") as page:
-                page.write(text + "\n")
-        elif environ.get("TF_BUILD") and environ.get("AGENT_TEMPDIRECTORY"):
-            path = Path(environ["AGENT_TEMPDIRECTORY"]) / "trophycase.md"
-            path.write_text(text, encoding="utf-8")
-            print(f"##vso[task.uploadsummary]{path}", flush=True)
-        elif environ.get("BUILDKITE_AGENT_ACCESS_TOKEN"):
-            command = ["buildkite-agent", "annotate", "--context", "trophycase", "--style", "info"]
-            subprocess.run(command, input=text.encode(), timeout=10, check=False, stdout=subprocess.DEVNULL)
+        if environ.get("TROPHYCASE_SUMMARY"):
+            Path(environ["TROPHYCASE_SUMMARY"]).write_text(text, encoding="utf-8")
+        _publish_to_ci(text, headline, environ, voice)
     except (OSError, subprocess.SubprocessError) as error:
         voice.say(f"The job's summary could not be written ({error}).")
+
+
+def _publish_to_ci(text: str, headline: str, environ: Environ, voice: Voice) -> None:
+    if environ.get("GITHUB_STEP_SUMMARY"):
+        with open(environ["GITHUB_STEP_SUMMARY"], "a", encoding="utf-8") as page:
+            page.write(text + "\n")
+    elif environ.get("TF_BUILD") and environ.get("AGENT_TEMPDIRECTORY"):
+        path = Path(environ["AGENT_TEMPDIRECTORY"]) / "trophycase.md"
+        path.write_text(text, encoding="utf-8")
+        voice.command(f"##vso[task.uploadsummary]{path}")
+    elif environ.get("BUILDKITE_AGENT_ACCESS_TOKEN"):
+        command = ["buildkite-agent", "annotate", "--context", "trophycase", "--style", "info"]
+        subprocess.run(command, input=text.encode(), timeout=10, check=False, stdout=subprocess.DEVNULL)
+    elif environ.get("TEAMCITY_VERSION"):  # it has no page of Markdown, but a line beside the build's number
+        words = re.sub(r"(['|\[\]])", r"|\1", voice.clean(headline))
+        voice.command(f"##teamcity[buildStatus text='{{build.status.text}}; {words}']")
 
 
 def ask_for_ruling(server: Server, run_key: str, *, p: float, n_own_bad: int, is_sent: bool) -> Ruling:
@@ -1864,8 +1944,14 @@ def _judged(call: Call, files: Sequence[Path], exit_code: int, command: Sequence
     for failure in told.failures:
         word = "Forgiven" if is_forgiven(failure, p=p) else "Stands"
         call.voice.say(f"{word}: {failure['title']}. {failure['sentence']} {failure['url']}")
-    publish(summary(told, p=p, exit_code=exit_code), environ=call.environ, voice=call.voice)
+    _publish(call, told, p=p, exit_code=exit_code)
     return _end(call, 0 if told.is_forgiven else exit_code, delivery, told)
+
+
+def _publish(call: Call, told: Ruling, *, p: float, exit_code: int) -> None:
+    headline = f"Trophycase: {told.why}"
+    text = summary(told, p=p, exit_code=exit_code)
+    publish(text, headline=headline, environ=call.environ, voice=call.voice)
 
 
 def _p(call: Call) -> float:
@@ -1892,7 +1978,7 @@ def _stands(call: Call, exit_code: int, why: str) -> int:
     if exit_code:
         call.voice.say(f"Exit code {exit_code} stands.")
         told = Ruling(is_forgiven=False, why=f"No verdict: {why}".rstrip("."))
-        publish(summary(told, p=1, exit_code=exit_code), environ=call.environ, voice=call.voice)
+        _publish(call, told, p=1, exit_code=exit_code)
     if call.options.json:
         _print_json(
             {"exit_code": exit_code, "is_forgiven": False, "why": call.voice.clean(why), "failures": []}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
@@ -614,3 +615,22 @@ def test_a_post_is_never_redirected_and_needs_a_token(path: str) -> None:
 
     assert answer.status_code == 401
     assert "token" in answer.content.decode()
+
+
+@pytest.mark.parametrize("path", ["/api/ingest", "/api/v1"])
+def test_an_address_without_its_slash_is_told_and_loses_no_body(path: str) -> None:
+    answer = Client().post(path, b"<testsuite/>", content_type="application/xml")
+
+    assert answer.status_code == 400
+    assert f"Send this to {path}/: a redirect would lose" in answer.json()["message"]
+
+
+def test_plain_http_is_told_and_loses_no_body(settings: LazySettings) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+
+    answer = Client().post("/api/v1/uploads", b"<testsuite/>", content_type="application/xml")
+    page = Client().get("/login")
+
+    assert answer.status_code == 400
+    assert "Send this to https://testserver/api/v1/uploads" in answer.json()["message"]
+    assert page.status_code == 301

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +23,7 @@ from tests.factories import Shop, a_shop, failed, passed, report, retried
 from tests.fronts import Scripted, a_front
 from tests.interpreters import oldest
 from tests.processes import LiveApp
+from tests.receiver import http_receiver
 from tests.waiting import wait_until
 from uploader import trophycase
 
@@ -308,6 +312,121 @@ def test_an_answer_that_nobody_thought_of_fails_no_build(job: Job) -> None:
     assert "The uploader failed, not you (KeyError" in called.stdout
 
 
+@pytest.fixture
+def tls(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """Return the address of a server with a certificate that nobody vouches for, and the certificate."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("No openssl on PATH, which makes the certificate.")
+    certificate, key = tmp_path / "own.pem", tmp_path / "own.key"
+    names = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
+    kind = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2")
+    subprocess.run(
+        [openssl, *kind, *names, "-keyout", str(key), "-out", str(certificate)],
+        check=True,
+        capture_output=True,
+    )
+    busy = Scripted(422, {}, b'{"error": "x", "message": "It was reached."}')
+    with a_front("", [busy] * 3, tls=(certificate, key)) as front:
+        yield front.url, certificate
+
+
+def test_a_certificate_that_nobody_vouches_for_is_told_with_the_way_out(
+    job: Job, tls: tuple[str, Path]
+) -> None:
+    job.write("a.xml")
+
+    refused = job.call("upload", "a.xml", "--url", tls[0])
+    trusted = job.call("upload", "a.xml", "--url", tls[0], SSL_CERT_FILE=str(tls[1]))
+
+    assert "is not trusted here." in refused.stdout
+    assert "SSL_CERT_FILE" in refused.stdout
+    assert "It was reached." in trusted.stdout
+
+
+def test_https_where_there_is_none_is_told(job: Job) -> None:
+    job.write("a.xml")
+
+    called = job.call("upload", "a.xml", "--url", job.environ["TROPHYCASE_URL"].replace("http:", "https:"))
+
+    assert "No secure connection to https://127.0.0.1" in called.stdout
+    assert "Is it https, and the port right?" in called.stdout
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_is_not_there_is_told_without_its_password(
+    job: Job, free_port: int, scheme: str
+) -> None:
+    job.write("a.xml")
+    proxy = f"http://ada:pass-of-ada@127.0.0.1:{free_port}"
+    url = f"{scheme}://trophycase.example"
+
+    called = job.call("upload", "a.xml", "--url", url, "--timeout", "0", **{f"{scheme}_proxy": proxy})
+
+    assert f"{url} cannot be reached through the proxy 127.0.0.1:{free_port}" in called.stdout
+    assert "add trophycase.example to NO_PROXY" in called.stdout
+    assert "pass-of-ada" not in called.stdout + called.stderr
+
+
+def test_a_proxy_that_wants_a_password_is_told(job: Job) -> None:
+    job.write("a.xml")
+
+    with a_front("", [Scripted(407)] * 2) as front:
+        plain = job.call("upload", "a.xml", "--url", "http://trophycase.example", http_proxy=front.url)
+        secure = job.call("upload", "a.xml", "--url", "https://trophycase.example", https_proxy=front.url)
+
+    for called in (plain, secure):
+        assert "asks for a name and a password (HTTP 407)." in called.stdout
+        assert "NO_PROXY" in called.stdout
+
+
+def test_a_server_that_drips_is_given_up_in_time(job: Job) -> None:
+    job.write("a.xml")
+
+    with http_receiver() as receiver:
+        receiver.drips = True
+        called = job.call("upload", "a.xml", "--url", receiver.url, "--timeout", "1")
+
+    assert "does not answer in time." in called.stdout
+    assert "Kept in .trophycase-unsent" in called.stdout
+
+
+def test_what_a_test_is_called_gives_the_ci_no_commands(job: Job) -> None:
+    name = "adds\n::error::x ##vso[task.complete] ##teamcity[buildStatus]"
+    told = {"error": "x", "message": name}
+
+    with a_front("", [Scripted(422, {}, json.dumps(told).encode())]) as front:
+        job.write("a.xml")
+        called = job.call("upload", "a.xml", "--url", front.url)
+
+    lines = called.stdout.splitlines()
+    assert not [line for line in lines if line.startswith(("::", "##"))]
+    assert "##vso[" not in called.stdout
+    assert "##teamcity[" not in called.stdout
+
+
+@pytest.mark.parametrize(("environ", "is_shown"), [({}, True), ({"CI": "true"}, False)])
+def test_progress_is_for_terminals_only(job: Job, environ: dict[str, str], is_shown: bool) -> None:
+    job.write("a.xml")
+    ours, theirs = pty.openpty()
+
+    subprocess.run(
+        [job.python, "-E", str(SCRIPT), "upload", "a.xml", "--wait"],
+        cwd=job.folder,
+        env={**job.environ, **environ},
+        stdout=theirs,
+        stderr=theirs,
+        timeout=100,
+        check=True,
+    )
+    os.close(theirs)
+    printed = os.read(ours, 100_000)
+    os.close(ours)
+
+    assert (b"\r\x1b[K" in printed) is is_shown
+    assert b"Taken: 3 tests" in printed
+
+
 # --- the gate
 
 
@@ -389,6 +508,42 @@ def test_without_a_verdict_the_commands_exit_code_stands(
 
     assert called.returncode == 5
     assert told in called.stdout
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_a_server_that_fails_leaves_the_commands_exit_code(job: Job, status: int) -> None:
+    with a_front("", [Scripted(status)] * 9) as front:
+        called = job.call("gate", "--run", "r1", "--exit-code", "6", "--url", front.url, "--timeout", "1")
+
+    assert called.returncode == 6
+    assert f"(HTTP {status})" in called.stdout
+    assert "Exit code 6 stands." in called.stdout
+
+
+def test_a_server_that_is_slow_leaves_the_commands_exit_code(job: Job) -> None:
+    command = a_command_that_writes(report(failed("adds")), exit_code=1)
+
+    with http_receiver() as receiver:
+        receiver.drips = True
+        called = job.call(
+            *("run", "--reports", "report.xml", "--url", receiver.url, "--timeout", "1", "--"), *command
+        )
+
+    assert called.returncode == 1
+    assert "Exit code 1 stands." in called.stdout
+
+
+def test_why_the_exit_code_stands_is_on_the_jobs_page_too(job: Job) -> None:
+    summary = job.folder / "summary.md"
+
+    job.call(
+        *("gate", "--run", "r1", "--exit-code", "6", "--timeout", "0"),
+        TROPHYCASE_URL="http://127.0.0.1:9",
+        TROPHYCASE_SUMMARY=str(summary),
+    )
+
+    assert "exit code 6 stands" in summary.read_text()
+    assert "Nothing listens at http://127.0.0.1:9" in summary.read_text()
 
 
 def test_a_verdict_that_cannot_be_read_forgives_nothing(job: Job) -> None:

@@ -786,6 +786,65 @@ def test_the_summary_is_markdown_that_test_names_cannot_break() -> None:
     assert "| forgiven | [Cart › adds \\| a &lt;b>](https://t.example/1) | unit | Known. |" in text
 
 
+def published(folder: Path, environ: dict[str, str], capsys: pytest.CaptureFixture[str]) -> str:
+    """Publish a summary, and return what was printed for the CI."""
+    told = trophycase.ruling(verdicts(0.95), p=0.9)
+    text = trophycase.summary(told, p=0.9, exit_code=1)
+    voice = trophycase.Voice(environ=environ)
+    trophycase.publish(text, headline=f"Trophycase: [{told.why}]", environ=environ, voice=voice)
+    return capsys.readouterr().out
+
+
+def test_azure_is_told_of_the_summary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    printed = published(tmp_path, {"TF_BUILD": "True", "AGENT_TEMPDIRECTORY": str(tmp_path)}, capsys)
+
+    page = tmp_path / "trophycase.md"
+    assert printed == f"##vso[task.uploadsummary]{page}\n"
+    assert "the build goes on" in page.read_text()
+
+
+def test_buildkite_gets_the_summary_as_an_annotation(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = tmp_path / "buildkite-agent"
+    agent.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/words\ncat > {tmp_path}/text\n')
+    agent.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    published(tmp_path, {"BUILDKITE_AGENT_ACCESS_TOKEN": "x"}, capsys)
+
+    assert (tmp_path / "words").read_text() == "annotate --context trophycase --style info\n"
+    assert "the build goes on" in (tmp_path / "text").read_text()
+
+
+def test_teamcity_shows_the_ruling_beside_the_builds_number(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    printed = published(tmp_path, {"TEAMCITY_VERSION": "2026.1"}, capsys)
+
+    assert printed == (
+        "##teamcity[buildStatus text='{build.status.text}; "
+        "Trophycase: |[1 failure, known to be flaky (P at least 0.90)|]']\n"
+    )
+
+
+def test_any_other_ci_gets_the_summary_as_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "gate.md"
+
+    printed = published(tmp_path, {"TROPHYCASE_SUMMARY": str(page)}, capsys)
+
+    assert printed == ""
+    assert "the build goes on" in page.read_text()
+
+
+def test_a_summary_that_cannot_be_written_fails_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    printed = published(tmp_path, {"GITHUB_STEP_SUMMARY": str(tmp_path / "none" / "page.md")}, capsys)
+
+    assert "summary could not be written" in printed
+
+
 def test_pytest_is_asked_for_a_report_unless_it_writes_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
