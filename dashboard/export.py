@@ -11,14 +11,17 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.utils.text import slugify
 
 from analysis.answers import Page
 from analysis.window import Window
+from dashboard.page import ProjectRequest
+from projects.models import Project
 from projects.vocabulary import Word
 
 T = TypeVar("T")
@@ -41,15 +44,27 @@ def wanted(request: HttpRequest) -> str:
     return form if form in ("csv", "json") else ""
 
 
-def export(
+def asked(
+    request: ProjectRequest,
+    name: str,
+    columns: Sequence[Column[T]],
+    ask: Callable[[Project, Window], Page[T]],
+) -> HttpResponseBase | None:
+    """Answer with every row of a list, or the first `limit`, where the URL asks for a file; None where it does not."""
+    if not wanted(request):
+        return None
+    return _export(
+        request, f"{request.project.slug} {name}", columns, partial(ask, request.project), request.window
+    )
+
+
+def _export(
     request: HttpRequest,
     name: str,
     columns: Sequence[Column[T]],
     ask: Callable[[Window], Page[T]],
-    *,
     window: Window,
-) -> HttpResponse | StreamingHttpResponse:
-    """Answer with every row of a list, or with the first `limit` of them where the URL says so."""
+) -> HttpResponseBase:
     limit = _limit(request)
     if wanted(request) == "json":
         pages = ask(replace(window, page=1, size=limit)) if limit else None

@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from analysis import queries
 from analysis import window as windows
+from analysis.answers import Page
 from analysis.window import Window
 from dashboard import filters, verdicts
 from projects import access
@@ -157,6 +158,11 @@ def _project_frame(request: ProjectRequest, *, place: str, offers: Sequence[str]
         frame["bar"] = filters.bar(request.window, branches=known.branches, offers=offers)
         frame |= {"views": known.views, "view_page": name if name in WITH_VIEWS else ""}
     return frame
+
+
+def is_bare(rows: Page[Any], window: Window) -> bool:
+    """True where a list is empty and no filter of the reader's made it so."""
+    return not rows.n_total and not window.is_filtered and window.page == 1
 
 
 def render_nothing(

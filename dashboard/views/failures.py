@@ -9,7 +9,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from analysis import queries
-from analysis.answers import SignatureRow
+from analysis.answers import Page, SignatureRow
+from analysis.window import Window
 from dashboard import export, heat, page, stories, verdicts
 from dashboard.export import Column
 from dashboard.page import ProjectRequest, project_page
@@ -26,14 +27,8 @@ def failures(request: ProjectRequest) -> HttpResponseBase:
     window = request.window = replace(
         request.window, outcomes=(), buckets=(), statuses=(), rule=None, owner=""
     )
-    if export.wanted(request):
-        return export.export(
-            request,
-            f"{project.slug} failures",
-            columns(project),
-            lambda asked: queries.failures(project, asked).rows,
-            window=window,
-        )
+    if file := export.asked(request, "failures", columns(project), _reasons):
+        return file
     answer = queries.failures(project, window)
     n_runs = 0
     if not answer.n_failures and not window.is_filtered:
@@ -49,6 +44,10 @@ def failures(request: ProjectRequest) -> HttpResponseBase:
         "empty": verdicts.past_the_end(answer.rows, window) or verdicts.no_match(window, noun="failures"),
     }
     return page.render(request, "failures.html", context, place="flaky", offers=OFFERS)
+
+
+def _reasons(project: Project, window: Window) -> Page[SignatureRow]:
+    return queries.failures(project, window).rows
 
 
 def columns(project: Project) -> list[Column[SignatureRow]]:

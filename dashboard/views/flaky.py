@@ -21,18 +21,12 @@ OFFERS = ("q", "layer", "status")
 def flaky(request: ProjectRequest) -> HttpResponseBase:
     """Show the unreliable tests, the dearest first."""
     project, window = request.project, request.window
-    if export.wanted(request):
-        return export.export(
-            request,
-            f"{project.slug} flaky tests",
-            columns(project),
-            lambda asked: queries.flakes(project, asked),
-            window=window,
-        )
+    if file := export.asked(request, "flaky tests", columns(project), queries.flakes):
+        return file
     totals = queries.flake_totals(project, window)
     rows = queries.flakes(project, window, is_joined=True)
     n_runs = 0
-    if not rows.n_total and not window.is_filtered and window.page == 1:
+    if page.is_bare(rows, window):
         n_runs = queries.totals(project, window).n_runs
         if not n_runs:
             return page.render_nothing(request, "Flaky tests", place="flaky", offers=OFFERS)

@@ -78,11 +78,8 @@ RESULT_COLUMNS: list[Column[ResultRow]] = [
 def runs(request: ProjectRequest) -> HttpResponseBase:
     """List the runs of the window, newest first."""
     project, window = request.project, request.window
-    if export.wanted(request):
-        name = f"{project.slug} runs"
-        return export.export(
-            request, name, RUN_COLUMNS, lambda asked: queries.runs(project, asked), window=window
-        )
+    if file := export.asked(request, "runs", RUN_COLUMNS, queries.runs):
+        return file
     rows = queries.runs(project, window)
     if not rows.n_total and not window.is_filtered:
         return page.render_nothing(request, "Runs", place="runs", offers=OFFERS)
@@ -122,15 +119,10 @@ def _is_alike(run: RunRow, older: RunRow) -> bool:
 def run(request: ProjectRequest, number: int) -> HttpResponseBase:
     """Show what happened in one run: what failed anew first."""
     project = request.project
-    if export.wanted(request):
-        name = f"{project.slug} run {number}"
-        return export.export(
-            request,
-            name,
-            RESULT_COLUMNS,
-            lambda asked: queries.results_of_run(project, number, asked),
-            window=request.window,
-        )
+    if file := export.asked(
+        request, f"run {number}", RESULT_COLUMNS, lambda of, asked: queries.results_of_run(of, number, asked)
+    ):
+        return file
     answer = queries.run(project, number)
     if answer is None:
         raise Http404("No such run.")

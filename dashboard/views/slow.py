@@ -22,16 +22,10 @@ SHOWN_SLOWER, MOST_SLOWER = 20, 500  # listed above; marked in the list of all t
 def slow(request: ProjectRequest) -> HttpResponseBase:
     """Show the tests by the time they take."""
     project, window = request.project, request.window
-    if export.wanted(request):
-        return export.export(
-            request,
-            f"{project.slug} slow tests",
-            columns(project),
-            lambda asked: queries.slow(project, asked),
-            window=window,
-        )
+    if file := export.asked(request, "slow tests", columns(project), queries.slow):
+        return file
     rows = queries.slow(project, window)
-    if not rows.n_total and not window.is_filtered and window.page == 1:
+    if page.is_bare(rows, window):
         return page.render_nothing(request, "Slow tests", place="slow", offers=OFFERS)
     totals = queries.slow_totals(project, window)
     slower = queries.slower(project, window, limit=MOST_SLOWER)

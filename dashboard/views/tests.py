@@ -24,16 +24,10 @@ OFFERS = ("q", "layer", "outcome", "bucket", "status")
 def tests(request: ProjectRequest) -> HttpResponseBase:
     """Show the tests that ran in the window."""
     project, window = request.project, request.window
-    if export.wanted(request):
-        return export.export(
-            request,
-            f"{project.slug} tests",
-            columns(project),
-            lambda asked: queries.tests(project, asked),
-            window=window,
-        )
+    if file := export.asked(request, "tests", columns(project), queries.tests):
+        return file
     rows = queries.tests(project, window)
-    if not rows.n_total and not window.is_filtered and window.page == 1:
+    if page.is_bare(rows, window):
         return page.render_nothing(request, "Tests", place="tests", offers=OFFERS)
     context = {
         "rows": rows,

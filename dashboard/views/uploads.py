@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from uuid import UUID
 
 from django.conf import settings
@@ -53,10 +52,8 @@ def uploads(request: ProjectRequest) -> HttpResponseBase:
     seen = queries.seen(request.project, request.window)
     if not seen.n_uploads or "waited" in request.GET:
         return _first_visit(request, seen)
-    if export.wanted(request):
-        name = f"{request.project.slug} uploads"
-        ask = partial(queries.uploads, request.project)
-        return export.export(request, name, COLUMNS, ask, window=request.window)
+    if file := export.asked(request, "uploads", COLUMNS, queries.uploads):
+        return file
     days = queries.upload_days(request.project, request.window)
     rows = queries.uploads(request.project, request.window)
     context = {

@@ -121,7 +121,7 @@ def test_the_first_visit_shows_how_to_send_and_waits(shop: Shop) -> None:
 
     assert "Waiting for the first upload" in text
     assert "pytest --junit-xml=report.xml" in text
-    assert "/api/v1/uploads" in text
+    assert "/upload.py | python3 - upload --wait report.xml" in text
     assert 'hx-trigger="every 5s"' in text
 
 
@@ -130,6 +130,7 @@ def test_runner_and_ci_are_chosen_by_the_url(shop: Shop) -> None:
 
     assert "surefire.rerunFailingTestsCount" in text
     assert "after_script:" in text
+    assert "{surefire,failsafe}-reports" in text
 
 
 def test_the_waiting_page_stops_asking_after_ten_minutes(shop: Shop) -> None:
