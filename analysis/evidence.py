@@ -7,7 +7,7 @@ Knows the signs by which producers are told apart and the forms of names. Paths 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -63,10 +63,20 @@ def traits(framework: str, suite: str, classname: str, title: str) -> tuple[str,
         return (producer, "cargo tests" if "::" in suite else "cargo src")
     if producer in ("dart", "flutter") and "integration_test" in f"{suite} {classname}":
         return (producer, "flutter integration test")
-    finding = _FINDING.search(classname) if classname[-1:].isdigit() else None
+    finding = _FINDING.search(classname) if classname[-1:].isdigit() and ":" in classname else None
     if finding:
         return (producer, "task" if finding["suffix"] in ("yml", "yaml") else "finding")
     return (producer,)
+
+
+def signs(framework: str) -> frozenset[str] | None:
+    """Return the suites and classes that show another producer; None where more than those must be looked at."""
+    producer = framework.lower()
+    if producer in ("", "generic", "nextest", "dart", "flutter"):
+        return None
+    if producer in producers.FRAMEWORKS:
+        return frozenset()
+    return frozenset(sign for sign, told in producers.SIGNS.items() if told != producer)
 
 
 @lru_cache(maxsize=1_000)
@@ -104,47 +114,48 @@ _NUMBERED = re.compile(r"^(?:test|case|testcase)[ _-]*\d+$", re.IGNORECASE)
 _LOUD = frozenset(conventions.NAMES)
 
 
-def is_quiet(name: str) -> bool:
-    """True when a test's own name says nothing: the case of most names, so it is asked first."""
-    last = name[-1:]
-    if last.isdigit() or "/" in name or name.startswith(("org.", "[build", "[setup")):
-        return False
-    return _LOUD.isdisjoint(_spoken(name))
+class Said(NamedTuple):
+    """What a test's own name says, apart from its class: many names say the same."""
+
+    words: frozenset[str]
+    shape: str
+    is_numbered: bool
+    is_hollow: bool
 
 
-def _spoken(text: str) -> list[str]:
-    return text.lower().replace("_", " ").replace("::", " ").split()
+def said(name: str, title: str, suite: str, *, is_hollow: bool) -> Said | None:
+    """Read a test's own name, and the title that its class is; None is the case of most: they say nothing."""
+    text = f"{title} {name}" if title else name
+    spoken = text.lower().replace("_", " ").replace("::", " ").split()
+    is_plain = _LOUD.isdisjoint(spoken)
+    if is_plain and not is_hollow and not name[-1:].isdigit() and "/" not in name and name[:1] not in "[o":
+        return None
+    shape = _shape_of_name(name, suite)
+    is_numbered = name[-1:].isdigit() and _NUMBERED.match(name) is not None
+    says_little = is_hollow and says_nothing(text)
+    if is_plain and not shape and not is_numbered and not says_little:
+        return None
+    return Said(_heard(spoken), shape, is_numbered, says_little)
 
 
-def name_facts(identity: Identity, title: str, *, is_hollow: bool) -> Facts:
-    """Read a test's own name, and the title that its class is."""
-    facts: Facts = {}
-    spoken = _spoken(f"{title} {identity.name}")
+def _heard(spoken: Sequence[str]) -> frozenset[str]:
     heard = _LOUD.intersection(spoken)
-    if "end-to-end" in heard and "encryption" in spoken:
-        heard -= {"end-to-end"}
-    for word in sorted(heard):
+    return heard - {"end-to-end"} if "end-to-end" in heard and "encryption" in spoken else heard
+
+
+def name_facts(one: Said) -> Facts:
+    """Return what a name votes for."""
+    facts: Facts = {}
+    for word in sorted(one.words):
         add(facts, f"name {word}", EvidenceKind.NAME, conventions.NAMES[word], f"name says “{word}”")
-    name = identity.name
-    shape = _shape_of_name(name, identity.suite)
-    if shape:
-        add(facts, f"shape {shape}", EvidenceKind.NAME, conventions.SHAPES[shape], f"name is a {shape}")
-    if _NUMBERED.match(name):
-        add(
-            facts,
-            "shape numbered name",
-            EvidenceKind.NAME,
-            conventions.SHAPES["numbered name"],
-            "name is a number",
-        )
-    if is_hollow and says_nothing(f"{title} {name}"):
-        add(
-            facts,
-            "shape hollow name",
-            EvidenceKind.NAME,
-            conventions.SHAPES["hollow name"],
-            "a name that tells nothing",
-        )
+    shapes = (
+        (one.shape, f"name is a {one.shape}"),
+        ("numbered name" if one.is_numbered else "", "name is a number"),
+        ("hollow name" if one.is_hollow else "", "a name that tells nothing"),
+    )
+    for shape, words in shapes:
+        if shape:
+            add(facts, f"shape {shape}", EvidenceKind.NAME, conventions.SHAPES[shape], words)
     return facts
 
 
@@ -160,17 +171,11 @@ def browser_in(variant: str) -> str:
     return found[0].lower() if found else ""
 
 
-def add_browser(facts: Facts, variant: str) -> None:
-    """Read the browser that a test ran in."""
-    browser = browser_in(variant)
+def add_browser(facts: Facts, browser: str) -> None:
+    """Collect what the browser says that a test ran in."""
     if browser:
-        add(
-            facts,
-            "shape in browser",
-            EvidenceKind.PROPERTY,
-            conventions.SHAPES["in browser"],
-            f"ran in {browser}",
-        )
+        votes, words = conventions.SHAPES["in browser"], f"ran in {browser}"
+        add(facts, "shape in browser", EvidenceKind.PROPERTY, votes, words)
 
 
 def _shape_of_name(name: str, suite: str) -> str:
@@ -185,13 +190,21 @@ def _shape_of_name(name: str, suite: str) -> str:
     return ""
 
 
+def about_layers(properties: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return the properties whose key is about layers: category=integration."""
+    if not properties:
+        return ()
+    return tuple(
+        [one for one in properties if one[0].lower().rpartition(":")[2].lstrip("@") in conventions.LAYER_KEYS]
+    )
+
+
 def add_markers(facts: Facts, markers: Iterable[str], properties: Iterable[tuple[str, str]]) -> None:
-    """Read markers, and properties whose key is about layers: category=integration."""
+    """Read markers, and properties that are about layers."""
     for marker in markers:
         _add_marker(facts, marker, EvidenceKind.MARKER, f"marker {marker}")
     for key, value in properties:
-        if key.lower().rpartition(":")[2].lstrip("@") in conventions.LAYER_KEYS:
-            _add_marker(facts, value, EvidenceKind.PROPERTY, f"property {key}={value}")
+        _add_marker(facts, value, EvidenceKind.PROPERTY, f"property {key}={value}")
 
 
 def _add_marker(facts: Facts, marker: str, kind: EvidenceKind, words: str) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from analysis import conventions, evidence, producers
 from analysis.evidence import Identity
-from analysis.paths import Paths, Piece, read_title
+from analysis.paths import Paths, Piece
 from analysis.rules import RuleSet
 from analysis.votes import Evidence, Facts
 from analysis.weights import Vote
@@ -164,15 +165,62 @@ TELLING = 3.0  # a producer that votes so makes even an empty class plain
 
 
 class _Base:
-    """What tests of one class and file share; keeps its pieces, whose ids are keys."""
+    """What tests of one class and file share."""
 
-    __slots__ = ("facts", "is_hollow", "pieces", "verdict")
+    __slots__ = ("facts", "is_hollow", "spoken")
 
-    def __init__(self, facts: Facts, pieces: Sequence[Piece], *, is_hollow: bool) -> None:
+    def __init__(self, facts: Facts, *, is_hollow: bool) -> None:
         self.facts = facts
-        self.pieces = pieces
         self.is_hollow = is_hollow
-        self.verdict = weigh(facts.values())
+        self.spoken: dict[_Alone | None, Verdict] = {}  # by what tests say beyond it
+
+    def verdict(self, alone: _Alone | None) -> Verdict:
+        """Weigh what a test says alone together with what its class says."""
+        verdict = self.spoken.get(alone)
+        if verdict is None:
+            facts = {**self.facts, **_own_facts(alone)} if alone else self.facts
+            verdict = self.spoken[alone] = weigh(facts.values())
+        return verdict
+
+
+class _Alone(NamedTuple):
+    """What a test says beyond its class, in a form that many tests share."""
+
+    said: evidence.Said | None
+    markers: tuple[str, ...] = ()
+    properties: tuple[tuple[str, str], ...] = ()
+    browser: str = ""
+
+
+class _Producer:
+    """The strings met in the reports of one producer, and what they say."""
+
+    __slots__ = ("framework", "paths", "pieces", "signs", "told")
+
+    def __init__(self, framework: str) -> None:
+        self.framework = framework
+        self.paths = Paths(framework)
+        self.told = evidence.traits(framework, "", "", "")
+        self.signs = evidence.signs(framework)
+        self.pieces: dict[str, Piece | None] = {"": None, framework: None, **dict.fromkeys(producers.SIGNS)}
+
+    def traits(self, suite: str, classname: str, title: str) -> tuple[str, ...]:
+        """Tell the producer itself and its layouts."""
+        signs = self.signs
+        if (
+            signs is not None
+            and suite not in signs
+            and classname not in signs
+            and not classname[-1:].isdigit()
+        ):
+            return self.told
+        return evidence.traits(self.framework, suite, classname, title)
+
+    def piece(self, text: str) -> Piece | None:
+        """Read a path, a class or a title that was not met before."""
+        piece = self.paths.title(text) if " " in text else self.paths.read(text)
+        self.pieces[text] = piece
+        return piece
 
 
 class _Reader:
@@ -181,8 +229,7 @@ class _Reader:
     def __init__(self) -> None:
         self._bases: dict[tuple[str, str, str, str], _Base] = {}
         self._alike: dict[tuple[object, ...], _Base] = {}
-        self._spoken: dict[tuple[object, ...], Verdict] = {}
-        self._paths: dict[str, Paths] = {}
+        self._producers: dict[str, _Producer] = {}
 
     def verdict(self, identity: Identity) -> Verdict:
         """Weigh everything but rules and the duration."""
@@ -193,54 +240,39 @@ class _Reader:
         key = (framework, suite, classname, file)
         base = self._bases.get(key)
         if base is None:
-            base = self._bases[key] = self._base(identity, classname, title)
-        if (
-            markers
-            or properties
-            or sent is not None
-            or base.is_hollow
-            or (variant and evidence.browser_in(variant))
-        ):
-            return self._alone(identity, base, title)
-        if evidence.is_quiet(f"{title} {name}" if title else name):
-            return base.verdict
-        return self._alone(identity, base, title)
+            base = self._bases[key] = self._base(framework, suite, classname, file, title)
+        said = evidence.said(name, title, suite, is_hollow=base.is_hollow)
+        is_quiet = said is None and not markers and not properties and not variant
+        verdict = base.verdict(None if is_quiet else _alone(identity, said))
+        if sent is None:
+            return verdict
+        return _told(Evidence(EvidenceKind.SENT, sent, SENT_WEIGHT, "sent with the upload"), verdict)
 
     def facts(self, identity: Identity) -> Facts:
         """Return every vote on one test, by the convention that casts it."""
         title, classname = (
             ("", identity.classname) if " " not in identity.classname else (identity.classname, "")
         )
-        base = self._base(identity, classname, title)
-        return {**base.facts, **_own_facts(identity, base, title)}
+        base = self._base(identity.framework, identity.suite, classname, identity.file, title)
+        said = evidence.said(identity.name, title, identity.suite, is_hollow=base.is_hollow)
+        return {**base.facts, **_own_facts(_alone(identity, said))}
 
-    def _alone(self, identity: Identity, base: _Base, title: str) -> Verdict:
-        """Weigh what a test says alone together with what its class says."""
-        facts = _own_facts(identity, base, title)
-        key = (id(base), *facts, identity.markers, identity.properties, identity.variant)
-        verdict = self._spoken.get(key) if facts else base.verdict
-        if verdict is None:
-            verdict = self._spoken[key] = weigh({**base.facts, **facts}.values())
-        if identity.sent is None:
-            return verdict
-        return _told(Evidence(EvidenceKind.SENT, identity.sent, SENT_WEIGHT, "sent with the upload"), verdict)
-
-    def _base(self, identity: Identity, classname: str, title: str) -> _Base:
-        framework, suite, file = identity.framework, identity.suite, identity.file
-        paths = self._paths.get(framework)
-        if paths is None:
-            paths = self._paths[framework] = Paths(framework)
-        texts = (file, classname, "" if suite == classname else suite)
-        pieces = [
-            read_title(text) if " " in text else paths.read(text)
-            for text in texts
-            if text and text != framework and text not in producers.SIGNS
-        ]
-        told = evidence.traits(framework, suite, classname, title)
-        key = (told, *map(id, pieces))
+    def _base(self, framework: str, suite: str, classname: str, file: str, title: str) -> _Base:
+        producer = self._producers.get(framework)
+        if producer is None:
+            producer = self._producers[framework] = _Producer(framework)
+        known, read = producer.pieces, producer.piece
+        pieces = (
+            known[file] if file in known else read(file),
+            known[classname] if classname in known else read(classname),
+            known[suite] if suite in known else read(suite),
+        )
+        told = producer.traits(suite, classname, title)
+        key = (told, *map(id, pieces))  # a piece is the only one that says so
         base = self._alike.get(key)
         if base is None:
-            base = self._alike[key] = _joined(evidence.producer_facts(told), pieces)
+            read_pieces = [piece for piece in dict.fromkeys(pieces) if piece is not None]
+            base = self._alike[key] = _joined(evidence.producer_facts(told), read_pieces)
         return base
 
 
@@ -248,23 +280,35 @@ class Classifier:
     """Weighs tests one by one and reads what they share once; keep one as long as an upload or a batch."""
 
     def __init__(self, rules: RuleSet | None = None) -> None:
-        self._rules = rules if rules is not None and len(rules) else None
-        self._read = _Reader().verdict
-
-    def verdict(self, identity: Identity) -> Verdict:
+        read = _Reader().verdict
+        self.verdict: Callable[[Identity], Verdict] = (
+            _ruled(read, rules) if rules is not None and len(rules) else read
+        )
         """Weigh everything but the duration."""
-        verdict = self._read(identity)
-        rule = self._rules.match(identity) if self._rules is not None else None
+
+
+def _ruled(read: Callable[[Identity], Verdict], rules: RuleSet) -> Callable[[Identity], Verdict]:
+    def verdict(identity: Identity) -> Verdict:
+        rule = rules.match(identity)
         if rule is None:
-            return verdict
-        return _told(Evidence(EvidenceKind.RULE, rule.layer, RULE_WEIGHT, rule.words()), verdict)
+            return read(identity)
+        return _told(Evidence(EvidenceKind.RULE, rule.layer, RULE_WEIGHT, rule.words()), read(identity))
+
+    return verdict
 
 
-def _own_facts(identity: Identity, base: _Base, title: str) -> Facts:
-    facts = evidence.name_facts(identity, title, is_hollow=base.is_hollow)
-    evidence.add_markers(facts, identity.markers, identity.properties)
-    if identity.variant and identity.framework not in producers.FRAMEWORKS:
-        evidence.add_browser(facts, identity.variant)
+def _alone(identity: Identity, said: evidence.Said | None) -> _Alone:
+    variant = identity.variant
+    browser = (
+        evidence.browser_in(variant) if variant and identity.framework not in producers.FRAMEWORKS else ""
+    )
+    return _Alone(said, identity.markers, evidence.about_layers(identity.properties), browser)
+
+
+def _own_facts(alone: _Alone) -> Facts:
+    facts = evidence.name_facts(alone.said) if alone.said else {}
+    evidence.add_markers(facts, alone.markers, alone.properties)
+    evidence.add_browser(facts, alone.browser)
     return facts
 
 
@@ -277,4 +321,4 @@ def _joined(maker: Facts, pieces: Sequence[Piece]) -> _Base:
     is_hollow = not tells and all(piece.is_hollow for piece in pieces)
     if is_hollow:
         evidence.add_hollow_place(facts)
-    return _Base(facts, pieces, is_hollow=is_hollow)
+    return _Base(facts, is_hollow=is_hollow)

@@ -18,6 +18,8 @@ class Evidence(NamedTuple):
     words: str
 
 
+_WORDS = tuple(layer.word for layer in Layer)
+
 Facts = dict[str, Evidence]  # by the convention that speaks, so that it speaks once
 
 
@@ -25,4 +27,6 @@ def add(facts: Facts, key: str, kind: EvidenceKind, votes: Iterable[Vote], words
     """Collect what a convention votes, unless it was heard before."""
     for vote in votes:
         if vote.weight:
-            facts.setdefault(f"{key} {vote.layer.word}", Evidence(kind, vote.layer, vote.weight, words))
+            said = f"{key} {_WORDS[vote.layer]}"
+            if said not in facts:
+                facts[said] = Evidence(kind, vote.layer, vote.weight, words)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.layers import Verdict, classify_many
+from analysis.layers import Verdict, classify, classify_many
 from tests.bench import bench_layers
 from tests.bench.bench_layers import Row
 from tests.shared import NEEDS_SHARED
@@ -53,3 +53,11 @@ def test_repositories_that_had_no_part_in_the_weights_are_read_nearly_as_well(la
     found = bench_layers.scores(labelled, bench_layers.cross_validate(labelled))
 
     assert found["all"] >= 0.72
+
+
+def test_what_was_read_before_changes_no_verdict(labelled: list[Row]) -> None:
+    report = bench_layers.report_of(labelled, n_per_class=1, n_copies=2)[::3]
+
+    together = list(classify_many(report))
+
+    assert together == [classify(identity) for identity in report]
