@@ -1,16 +1,16 @@
-"""Small bar pictures drawn on the server: one column a day, stacked by how things ended.
+"""Small bar pictures drawn on the server: one column a day or an hour, stacked by how things ended.
 
 Pure. Knows geometry and the classes that colour it; the words beside a picture are its table's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from analysis.answers import UploadDay
+from analysis.answers import UploadSpan
 from dashboard.charts import Table
-from dashboard.format import count, day_words
+from dashboard.format import count, day_words, plural
 
 HEIGHT = 64
 COLUMN, GAP = 14, 3
@@ -29,7 +29,7 @@ class Rect:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """A picture of days, with the table that says the same."""
+    """A picture of days or hours, with the table that says the same."""
 
     width: int
     height: int
@@ -40,37 +40,54 @@ class Columns:
     last: str
 
 
-def upload_days(days: Sequence[UploadDay]) -> Columns:
+def upload_days(days: Sequence[UploadSpan]) -> Columns:
     """Draw a column for each day: done at the bottom, then waiting, refused and failed."""
-    most = max((_total(day) for day in days), default=0)
-    rects = [rect for place, day in enumerate(days) for rect in _column(place, day, most=most)]
-    rows = tuple(
-        (day_words(day.day), *map(count, (day.n_done, day.n_rejected, day.n_failed, day.n_waiting)))
-        for day in reversed(days)
-        if _total(day)
-    )
+    return _columns(days, one="day", words=lambda span: day_words(span.at.date()))
+
+
+def upload_hours(hours: Sequence[UploadSpan]) -> Columns:
+    """Draw a column for each hour, the same way."""
+    return _columns(hours, one="hour", words=lambda span: f"{span.at:%-d %b, %H:%M} UTC")
+
+
+def _columns(spans: Sequence[UploadSpan], *, one: str, words: Callable[[UploadSpan], str]) -> Columns:
+    most = max((_total(span) for span in spans), default=0)
+    rects = [rect for place, span in enumerate(spans) for rect in _column(place, span, most=most)]
     return Columns(
-        width=max(1, len(days)) * (COLUMN + GAP) - GAP,
+        width=max(1, len(spans)) * (COLUMN + GAP) - GAP,
         height=HEIGHT,
         rects=tuple(rects),
-        sentence=f"Uploads a day over {len(days)} days, {count(most)} at most.",
-        table=Table("Uploads by day", ("Day", "Done", "Refused", "Failed", "Waiting"), rows),
-        first=day_words(days[0].day) if days else "",
-        last=day_words(days[-1].day) if days else "",
+        sentence=f"Uploads and refused requests by {one}, over {plural(len(spans), one)}: {count(most)} at most.",
+        table=_table(spans, one=one, words=words),
+        first=words(spans[0]) if spans else "",
+        last=words(spans[-1]) if spans else "",
     )
 
 
-def _total(day: UploadDay) -> int:
-    return day.n_done + day.n_waiting + day.n_rejected + day.n_failed
+def _table(spans: Sequence[UploadSpan], *, one: str, words: Callable[[UploadSpan], str]) -> Table:
+    columns = (one.title(), "Done", "Waiting", "Refused", "of these at the door", "Failed")
+    rows = tuple(
+        (
+            words(span),
+            *map(count, (span.n_done, span.n_waiting, span.n_refused, span.n_at_door, span.n_failed)),
+        )
+        for span in reversed(spans)
+        if _total(span)
+    )
+    return Table(f"Uploads by {one}", columns, rows)
 
 
-def _column(place: int, day: UploadDay, *, most: int) -> list[Rect]:
+def _total(span: UploadSpan) -> int:
+    return span.n_uploads + span.n_at_door
+
+
+def _column(place: int, span: UploadSpan, *, most: int) -> list[Rect]:
     rects, top = [], HEIGHT
     parts = (
-        ("done", day.n_done),
-        ("waiting", day.n_waiting),
-        ("rejected", day.n_rejected),
-        ("failed", day.n_failed),
+        ("done", span.n_done),
+        ("waiting", span.n_waiting),
+        ("rejected", span.n_refused),
+        ("failed", span.n_failed),
     )
     for kind, n in parts:
         height = max(LEAST, round(n * (HEIGHT - 3 * LEAST) / most)) if n else 0

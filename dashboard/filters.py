@@ -78,6 +78,7 @@ class Bar:
     today: str
     query: str
     but_dates: tuple[tuple[str, str], ...]
+    hint: str = "Search name, file or class"
 
 
 def bar(window: Window, *, branches: Sequence[str], offers: Sequence[str]) -> Bar:

@@ -18,9 +18,9 @@ from django.urls import reverse
 from django.utils import timezone
 from ninja import NinjaAPI, Schema, Status
 
-from ingest import bodies_in, owners_in, summary_api, verdicts_api, wishes
+from ingest import bodies_in, owners_in, refused, summary_api, verdicts_api, wishes
 from ingest.accept import Accepted, Delivery, accept
-from ingest.bearer import caller_of, project_of
+from ingest.bearer import Caller, caller_of, project_of
 from ingest.refusals import Refusal
 from projects.models import Problem, Upload
 from projects.vocabulary import ProblemLevel, UploadState
@@ -166,6 +166,11 @@ DOCS = {
 def create_upload(request: HttpRequest) -> Any:
     """Take one or many reports. 202: stored and about to be read. 200: these bytes came before, see the first upload."""
     caller = caller_of(request)
+    with refused.counted(caller.project, caller.token):
+        return _taken(request, caller)
+
+
+def _taken(request: HttpRequest, caller: Caller) -> Any:
     body = bodies_in.read(request, limit=settings.TROPHYCASE_MAX_UPLOAD_BYTES)
     now = timezone.now()
     fields = caller.bound(body.fields)

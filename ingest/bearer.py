@@ -13,12 +13,13 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 
-from ingest import id_tokens, issuers
+from ingest import id_tokens, issuers, refused
 from ingest.id_tokens import Claim
 from ingest.refusals import Refusal
 from projects import access, trust
 from projects.models import Project, Token
 
+SENDING = ("POST", "PUT")  # who only asks has nothing that could get lost
 PROJECT = "Trophycase-Project"  # says which of several projects a job means that all trust it
 
 
@@ -55,10 +56,13 @@ def caller_with(plain: str, request: HttpRequest) -> Caller:
         return _job(plain, slug=request.headers.get(PROJECT, ""))
     try:
         project, token = access.project_for_token(plain, now=timezone.now())
-    except access.UnknownToken:
-        raise Refusal(
+    except access.UnknownToken as unknown:
+        refusal = Refusal(
             "unknown_token", 401, "This token is not known or was revoked. Create one under Settings, Tokens."
-        ) from None
+        )
+        if unknown.revoked is not None and request.method in SENDING:
+            refused.count(unknown.revoked.project, unknown.revoked, refusal, now=timezone.now())
+        raise refusal from None
     return Caller(project, token=token)
 
 

@@ -49,7 +49,11 @@ class Forbidden(Exception):
 
 
 class UnknownToken(Exception):
-    """No token, or one that is not known or was revoked."""
+    """No token, or one that is not known or was revoked; a revoked one still tells whose it was."""
+
+    def __init__(self, revoked: Token | None = None) -> None:
+        super().__init__()
+        self.revoked = revoked
 
 
 def access_for(user: AbstractBaseUser | AnonymousUser, slug: str, *, needs: Role = Role.VIEWER) -> Access:
@@ -75,11 +79,11 @@ def project_for_token(plain: str, *, now: datetime) -> tuple[Project, Token]:
     """Return the project that the token opens, and the token; raise UnknownToken otherwise."""
     token = (
         Token.objects.select_related("project")
-        .filter(digest=token_digest(plain), revoked_at=None, project__deleted_at=None)
+        .filter(digest=token_digest(plain), project__deleted_at=None)
         .first()
     )
-    if token is None:
-        raise UnknownToken
+    if token is None or token.revoked_at is not None:
+        raise UnknownToken(revoked=token)
     token.touch(now=now)
     return token.project, token
 

@@ -319,6 +319,23 @@ class Problem(models.Model):
         return f"{self.code}: {self.sentence}"
 
 
+class RefusedHour(models.Model):
+    """Requests of one hour that were refused before an Upload was made of them: a count a code, with the last example."""
+
+    pk = models.CompositePrimaryKey("project_id", "hour_at", "code")
+    project = models.ForeignKey(Project, models.CASCADE, db_index=False, related_name="+")
+    hour_at = models.DateTimeField()
+    code = models.CharField(max_length=50)
+    n = models.PositiveIntegerField(default=0)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    sentence = models.CharField(max_length=500)
+    token = models.ForeignKey(Token, models.SET_NULL, null=True, related_name="+")
+
+    def __str__(self) -> str:
+        return f"{self.n} {self.code}"
+
+
 class Run(models.Model):
     """One execution of the suite at a commit on a branch, made of one or more uploads."""
 

@@ -68,6 +68,7 @@ def _delete_sums(project: Project, cut: date) -> None:
         _in_batches(OLD_ROWS.format(table=table, day="day"), values)
     for table in ("projects_layerday", "projects_failure"):
         _in_batches(OLD_ROWS.format(table=table, day="day"), values)
+    _in_batches(OLD_ROWS.format(table="projects_refusedhour", day="hour_at"), values)
     _in_batches(OLD_RUN_ROWS, values)
 
 

@@ -18,7 +18,18 @@ from django.urls import reverse
 from analysis import queries, shape, wishes
 from analysis import window as windows
 from analysis.shape import Shape
-from projects.models import Channel, Event, FlakeEvent, Problem, Project, Run, Test, Upload, Watch
+from projects.models import (
+    Channel,
+    Event,
+    FlakeEvent,
+    Problem,
+    Project,
+    RefusedHour,
+    Run,
+    Test,
+    Upload,
+    Watch,
+)
 from projects.vocabulary import EventKind, FlakeStatus, Layer, ProblemLevel, UploadState
 from reports import channels, events, messages
 from reports.events import Arrivals, Facts, Known, Outage, StatusChange, Told
@@ -135,22 +146,33 @@ def _arrivals(project: Project, *, now: datetime) -> Arrivals:
     with connection.cursor() as cursor:
         cursor.execute(ARRIVALS, {"project_id": project.pk, "since": now - PAUSES_OF})
         last_at, longest_pause, n_runs = cursor.fetchone()
-    ended = Upload.objects.filter(
-        project=project, state__in=[UploadState.DONE, UploadState.REJECTED], received_at__gte=now - PAUSES_OF
-    ).order_by("-received_at", "id")
-    refused: list[tuple[uuid.UUID, datetime]] = []
-    for upload_id, received_at, state in ended.values_list("id", "received_at", "state")[:LAST_UPLOADS]:
-        if state == UploadState.DONE:
-            break
-        refused.append((upload_id, received_at))
+    n_refused, refused_since, sentence = _refusals(project, since=now - PAUSES_OF)
     return Arrivals(
         last_at=last_at,
         longest_pause=longest_pause,
         n_runs=n_runs,
-        n_refused=len(refused),
-        refused_since=refused[-1][1] if refused else None,
-        sentence=_why(project, refused[0][0]) if refused else "",
+        n_refused=n_refused,
+        refused_since=refused_since,
+        sentence=sentence,
     )
+
+
+def _refusals(project: Project, *, since: datetime) -> tuple[int, datetime | None, str]:
+    """Return how much was refused since the last upload that was read, from when on, and why the newest was."""
+    ended = Upload.objects.filter(project=project, received_at__gte=since).order_by("-received_at", "id")
+    done = ended.filter(state=UploadState.DONE).values_list("received_at", flat=True).first()
+    since = done or since
+    refused = list(ended.filter(state=UploadState.REJECTED, received_at__gt=since)[:LAST_UPLOADS])
+    # Who was asked to come again was not refused.
+    hours = RefusedHour.objects.filter(project=project, last_at__gt=since).exclude(code="busy")
+    at_door = list(hours.order_by("-last_at", "code")[:LAST_UPLOADS])
+    if not refused and not at_door:
+        return 0, None, ""
+    n = len(refused) + sum(hour.n if hour.first_at > since else 1 for hour in at_door)
+    begin = min([upload.received_at for upload in refused] + [max(hour.first_at, since) for hour in at_door])
+    if at_door and (not refused or at_door[0].last_at > refused[0].received_at):
+        return n, begin, at_door[0].sentence
+    return n, begin, _why(project, refused[0].id)
 
 
 def _why(project: Project, upload_id: uuid.UUID) -> str:

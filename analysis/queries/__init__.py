@@ -28,9 +28,10 @@ from analysis.queries.of_suite import (
 from analysis.queries.of_summaries import last_runs, new_by_layer, slower_in_run
 from analysis.queries.of_tests import results_of_test, test, tests
 from analysis.queries.of_time import budgets, slow, slow_totals
-from analysis.queries.of_uploads import problem_groups, upload, upload_days, uploads
+from analysis.queries.of_uploads import arrivals, problem_groups, upload, uploads
 
 __all__ = [
+    "arrivals",
     "boundary_weeks",
     "branches",
     "bucket_weeks",
@@ -73,7 +74,6 @@ __all__ = [
     "totals",
     "trend",
     "upload",
-    "upload_days",
     "uploads",
     "usual_pair",
     "verdicts",

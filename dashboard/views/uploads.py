@@ -9,12 +9,13 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from analysis import queries
-from analysis.answers import Seen, UploadDay, UploadRow
+from analysis.answers import Arrivals, ProblemGroup, Seen, UploadRow
 from dashboard import bars, export, filters, page, snippets
 from dashboard.export import Column
 from dashboard.format import day_words, plural
@@ -33,6 +34,8 @@ COLUMNS: list[Column[UploadRow]] = [
     Column("id", lambda row: row.id),
     Column("received_at", lambda row: row.received_at),
     Column("run", lambda row: row.run_number),
+    Column("branch", lambda row: row.branch),
+    Column("commit", lambda row: row.commit),
     Column("state", lambda row: row.state),
     Column("job", lambda row: row.job),
     Column("shard", lambda row: row.shard),
@@ -54,12 +57,13 @@ def uploads(request: ProjectRequest) -> HttpResponseBase:
         return _first_visit(request, seen)
     if file := export.asked(request, "uploads", COLUMNS, queries.uploads):
         return file
-    days = queries.upload_days(request.project, request.window)
+    arrivals = queries.arrivals(request.project, request.window, now=timezone.now())
     rows = queries.uploads(request.project, request.window)
     context = {
-        "seen": seen,
-        "verdict": _verdict(days),
-        "days": bars.upload_days(days),
+        "verdict": _verdict(arrivals),
+        "came": any(day.n_uploads or day.n_at_door for day in arrivals.days),
+        "hours": bars.upload_hours(arrivals.hours),
+        "days": bars.upload_days(arrivals.days) if len(arrivals.days) > 2 else None,
         "problems": queries.problem_groups(request.project, request.window),
         "rows": rows,
         "bar": _bar(request),
@@ -68,9 +72,10 @@ def uploads(request: ProjectRequest) -> HttpResponseBase:
 
 
 def _bar(request: ProjectRequest) -> filters.Bar:
-    """Return the filter bar with the window alone: an upload is listed whatever its branch."""
-    bar = filters.bar(request.window, branches=(), offers=())
-    return replace(bar, pickers=tuple(picker for picker in bar.pickers if picker.name == "window"))
+    """Return the filter bar with window and search alone: an upload is listed whatever its branch."""
+    bar = filters.bar(request.window, branches=(), offers=("q",))
+    pickers = tuple(picker for picker in bar.pickers if picker.name == "window")
+    return replace(bar, pickers=pickers, hint="Commit, branch, job, token, state or problem")
 
 
 @never_cache
@@ -81,17 +86,24 @@ def sending(request: ProjectRequest) -> HttpResponseBase:
     return page.render(request, "sending.html", _sending(request), place="uploads")
 
 
-def _verdict(days: tuple[UploadDay, ...]) -> str:
+def _verdict(arrivals: Arrivals) -> str:
+    days = arrivals.days
     n_done = sum(day.n_done for day in days)
     n_rejected = sum(day.n_rejected for day in days)
     n_failed = sum(day.n_failed for day in days)
     n_waiting = sum(day.n_waiting for day in days)
+    n_at_door = sum(day.n_at_door for day in days)
     total = n_done + n_rejected + n_failed + n_waiting
     parts = [f"{plural(n_done, 'was read', 'were read')}"]
     parts += [f"{n_rejected} refused"] if n_rejected else []
     parts += [f"{n_failed} failed"] if n_failed else []
     parts += [f"{n_waiting} waiting"] if n_waiting else []
-    return f"{plural(total, 'upload')} arrived: {', '.join(parts)}." if total else "No upload arrived."
+    said = f"{plural(total, 'upload')} arrived: {', '.join(parts)}." if total else "No upload arrived."
+    return (
+        f"{said} {plural(n_at_door, 'request was', 'requests were')} refused at the door."
+        if n_at_door
+        else said
+    )
 
 
 def _first_visit(request: ProjectRequest, seen: Seen) -> HttpResponseBase:
@@ -107,6 +119,7 @@ def _first_visit(request: ProjectRequest, seen: Seen) -> HttpResponseBase:
     context = _sending(request) | {
         "seen": seen,
         "latest": latest,
+        "refusal": _last_refusal(queries.problem_groups(request.project, request.window)),
         "poll_s": POLL_S,
         "next_poll": f"{_choice(request)}&waited={n_waited + 1}",
         "gave_up": n_waited >= MOST_POLLS,
@@ -115,6 +128,12 @@ def _first_visit(request: ProjectRequest, seen: Seen) -> HttpResponseBase:
         "n_tokens": changes.tokens(request.project).filter(revoked_at=None).count(),
     }
     return page.render(request, "first_upload.html", context, place="uploads")
+
+
+def _last_refusal(groups: tuple[ProblemGroup, ...]) -> ProblemGroup | None:
+    """Return the refusals of the kind that came last, of requests that became no upload."""
+    at_door = [group for group in groups if group.at_door]
+    return max(at_door, key=lambda group: group.examples[0].at, default=None)
 
 
 def _sending(request: ProjectRequest) -> dict[str, object]:

@@ -63,7 +63,7 @@ def ask(request: HttpRequest) -> HttpResponse:
 def put(request: HttpRequest, promise: str) -> HttpResponse:
     """Take the reports at the address that was promised; it needs no token."""
     said = _promised(promise)
-    caller = _asker(said)
+    caller = door.known(request, _asker(said))
     body = door.parcel(request)
     sent = b"".join(door.content(file) for file in body.files)
     if said["bytes"] is not None and len(sent) > said["bytes"]:

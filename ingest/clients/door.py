@@ -20,11 +20,12 @@ from django.views.decorators.csrf import csrf_exempt
 
 from ingest import bodies, bodies_in, wishes
 from ingest.accept import Accepted, Delivery, accept
-from ingest.bearer import Caller, caller_with
+from ingest.bearer import SENDING, Caller, caller_with
 from ingest.bodies_in import SentFile
 from ingest.cases import Limits, Refused
 from ingest.clients import builds
 from ingest.refusals import Refusal
+from ingest.refused import count
 from ingest.twin import Told, written
 
 P = ParamSpec("P")
@@ -33,6 +34,7 @@ View: TypeAlias = Callable[Concatenate[HttpRequest, P], HttpResponse]
 LARGEST_DOCUMENT = (
     50_000_000  # bytes of JSON or traces once unpacked; clients send a few thousand results at once
 )
+CALLER = "trophycase.caller"  # where a request keeps who sent it
 QUOTED = re.compile(r'token="?([^"\s]+)"?\Z')
 
 
@@ -48,12 +50,19 @@ def door(
             try:
                 return view(request, *args, **kwargs)
             except Refusal as refusal:
+                _count(request, refusal)
                 return refused(refusal, refuse(refusal))
 
         answered.__doc__ = view.__doc__
         return csrf_exempt(answered)
 
     return wrap
+
+
+def _count(request: HttpRequest, refusal: Refusal) -> None:
+    caller: Caller | None = request.META.get(CALLER)
+    if caller is not None and request.method in SENDING:
+        count(caller.project, caller.token, refusal, now=timezone.now())
 
 
 def refused(refusal: Refusal, body: object) -> HttpResponse:
@@ -76,7 +85,13 @@ def caller_of(request: HttpRequest, *, header: str = "Authorization") -> Caller:
         raise Refusal(
             "no_token", 401, "No token came with the request. Give the client a token of the project."
         )
-    return caller_with(plain, request)
+    return known(request, caller_with(plain, request))
+
+
+def known(request: HttpRequest, caller: Caller) -> Caller:
+    """Note who sent the request, so that a refusal of it is counted for their project."""
+    request.META[CALLER] = caller
+    return caller
 
 
 def secret(spelt: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
@@ -146,6 +147,24 @@ def test_refused_uploads_are_told_with_the_reason(receiver: Receiver) -> None:
 
     assert queued[0].subject == "Web: the last 3 uploads were refused"
     assert queued[0].message["groups"][0]["lines"][0]["detail"]
+
+
+def test_requests_that_are_refused_at_the_door_are_told_like_uploads(receiver: Receiver) -> None:
+    shop = a_shop("Web")
+    a_channel(shop, receiver.url)
+    record(shop, report(passed()))
+    look(shop)
+    for _ in range(3):
+        headers = {"authorization": f"Bearer {shop.token}"}
+        Client().post("/api/v1/uploads?layer=lint", b"<a/>", content_type="application/xml", headers=headers)
+
+    queued = look(shop)
+    record(shop, report(passed()), run="again")
+    again = look(shop)
+
+    assert queued[0].subject == "Web: the last 3 uploads were refused"
+    assert "lint" in queued[0].message["groups"][0]["lines"][0]["detail"]
+    assert "taken again" in again[0].subject
 
 
 def test_uploads_that_stop_are_told_and_so_is_their_return(receiver: Receiver) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -204,3 +205,90 @@ def test_an_upload_of_another_project_is_not_found(shop: Shop) -> None:
     assert (
         replace(shop, project=other.project).browser(other.owner).get("/p/other/uploads").status_code == 200
     )
+
+
+def refused(shop: Shop, query: str = "layer=lint") -> None:
+    """Send a request that is refused before it becomes an upload."""
+    response = Client().post(
+        f"/api/v1/uploads?{query}",
+        report(passed()),
+        content_type="application/xml",
+        headers={"authorization": f"Bearer {shop.token}"},
+    )
+    assert response.status_code == 422
+
+
+def test_requests_that_were_refused_at_the_door_are_counted_and_shown(shop: Shop) -> None:
+    other = a_shop("Other")
+    record(shop, report(passed()))
+    refused(shop)
+    refused(shop, "layer=style")
+    refused(other)
+
+    text = page(shop, "uploads")
+
+    problems = text.split('id="problems"')[1].split("</section>")[0]
+    assert "1 upload arrived: 1 was read. 2 requests were refused at the door." in text
+    assert "bad_layer" in problems
+    assert "&#x27;style&#x27;" in problems
+    assert '<td class="num">2</td>' in problems
+
+
+def test_the_hours_stand_in_a_table_under_their_picture(shop: Shop) -> None:
+    record(shop, report(passed()))
+    record(shop, b"this is not XML")
+    refused(shop)
+
+    hours = page(shop, "uploads").split('id="by-hour"')[1].split("</section>")[0]
+
+    cells = re.findall(r'<td class="num">(\d+)</td>', hours)
+    assert re.search(r'<th scope="row">\d+ \w+, \d\d:00 UTC</th>', hours)
+    assert [sum(map(int, cells[n::5])) for n in range(5)] == [1, 0, 2, 1, 0]
+    assert hours.count("<rect") >= 2
+
+
+def test_a_short_window_has_hours_alone(shop: Shop) -> None:
+    record(shop, report(passed()))
+
+    assert 'id="by-day"' in page(shop, "uploads?window=7d")
+    assert 'id="by-day"' not in page(shop, "uploads?window=1d")
+
+
+def test_problems_of_one_code_stand_together_with_their_newest_examples(shop: Shop) -> None:
+    for n in range(5):
+        record(shop, b"this is not XML" + b"\n" * n + b"<testsuite><a>", run=f"r{n}")
+
+    problems = page(shop, "uploads").split('id="problems"')[1].split("</section>")[0]
+
+    assert problems.count('<th scope="row">') == 1
+    assert 1 <= problems.count("<li>") <= 3
+    assert '<td class="num">5</td>' in problems
+
+
+@pytest.mark.parametrize(
+    ("q", "n"), [("c0ffee", 1), ("topic", 1), ("nightly", 1), ("refused", 1), ("not-xml", 1), ("main", 2)]
+)
+def test_readers_find_their_upload_by_what_they_know_of_it(shop: Shop, q: str, n: int) -> None:
+    record(shop, report(passed("a")), commit="c0ffee12", branch="main")
+    record(shop, report(passed("b")), branch="topic", job="nightly")
+    record(shop, b"this is not XML", branch="main")
+
+    rows = json.loads(shop.browser().get(f"/p/web/uploads?format=json&q={q}").getvalue())["rows"]
+
+    assert len(rows) == n
+    assert "1 upload arrived" not in page(shop, f"uploads?q={q}")
+
+
+def test_a_search_without_a_match_says_so_and_leads_back(shop: Shop) -> None:
+    record(shop, report(passed("a")))
+
+    assert "No upload of this window matches the search." in page(shop, "uploads?q=nothing")
+
+
+def test_the_first_visit_says_that_a_request_was_refused(shop: Shop) -> None:
+    refused(shop)
+
+    text = page(shop, "uploads")
+
+    assert "1 request came and was refused:" in text
+    assert "send one of" in text
