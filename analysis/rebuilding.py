@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.db.models import Max
 
 from analysis import paces, rollups
-from projects import locks
+from projects import locks, spans
 from projects.models import Run, Test
 
 ROWS = 200_000  # results a step reads: a second or two, which an upload can wait for
@@ -51,6 +51,7 @@ def rebuild(project_id: int) -> None:
         _sum_tests(project_id, month, n_tests)
         _sum_layers(project_id, month)
         _sum_runs(project_id, month)
+    spans.forget(project_id)
     paces.rebuild(project_id, n_tests=n_tests, since=rollups.results_since(project_id), rows=ROWS)
 
 

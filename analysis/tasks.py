@@ -8,7 +8,7 @@ from celery import shared_task
 from django.db import transaction
 from django.utils import timezone
 
-from analysis import bucket_weeks, flaking, owning, refresh, tallies, together
+from analysis import bucket_weeks, flaking, owning, refresh, spans, tallies, together
 from projects import care, locks, retention
 from projects.models import Project
 from projects.partitions import ensure_months
@@ -38,6 +38,22 @@ def settle_runs(*, project_id: int, **_: object) -> None:
     """Do what recorded uploads leave to do: judge which runs are whole, and own the new tests."""
     tallies.settle(project_id, now=timezone.now())
     owning.own(project_id)
+
+
+@shared_task
+def keep_spans(**_: object) -> None:
+    """Ring for the spans of each project that has so many tests that its pages need them."""
+    for project in Project.objects.filter(n_tests__gte=spans.WORTH).order_by("id"):
+        keep_spans_of.delay_on_commit(project_id=project.pk)
+
+
+@shared_task
+def keep_spans_of(*, project_id: int, **_: object) -> None:
+    """Make the spans of a project that are missing or out of date; one worker at a time does it."""
+    with locks.alone(spans.LOCK_SPACE, project_id) as is_mine:
+        project = Project.objects.filter(pk=project_id).first()
+        if is_mine and project is not None:
+            spans.keep_up(project, now=timezone.now())
 
 
 @shared_task

@@ -108,21 +108,22 @@ def from_bin(number: int) -> float:
 def percentile(bins: Iterable[int], q: float) -> float:
     """Return the duration at quantile `q` (0..1) by nearest rank: always a bin that occurred."""
     ordered = sorted(bins)
-    return from_bin(ordered[_rank(len(ordered), q) - 1])
+    return from_bin(ordered[rank(len(ordered), q) - 1])
 
 
 def percentile_of_counts(counts: Mapping[int, int], q: float) -> float:
     """Return the same quantile from how often each bin occurred."""
-    rank = _rank(sum(counts.values()), q)
+    wanted = rank(sum(counts.values()), q)
     seen = 0
     for number in sorted(counts):
         seen += counts[number]
-        if seen >= rank:
+        if seen >= wanted:
             return from_bin(number)
     raise AssertionError("the rank lies within the counts")
 
 
-def _rank(n: int, q: float) -> int:
+def rank(n: int, q: float) -> int:
+    """Return which of n values in order, counted from 1, is the q-quantile by nearest rank."""
     if n == 0:
         raise ValueError("no durations, so no percentile")
     if not 0 <= q <= 1:

@@ -455,7 +455,9 @@ class Test(models.Model):
     flake_status = models.PositiveSmallIntegerField(choices=choices(FlakeStatus), default=FlakeStatus.HEALTHY)
     traits = models.BigIntegerField(default=0)
     misfit_dismissed = models.CharField(max_length=300, blank=True)
-    code_owner = models.TextField(blank=True, db_default="")  # what CODEOWNERS says; owner where the report says nothing
+    code_owner = models.TextField(
+        blank=True, db_default=""
+    )  # what CODEOWNERS says; owner where the report says nothing
 
     class Meta:
         constraints = [
@@ -516,7 +518,9 @@ class CodeOwners(models.Model):
     project = models.OneToOneField(Project, models.CASCADE, primary_key=True, related_name="code_owners")
     text = models.TextField(blank=True)
     digest = models.BinaryField(max_length=32)
-    sent_at = models.DateTimeField(null=True)  # when the run began that it came with; none where a person keeps it
+    sent_at = models.DateTimeField(
+        null=True
+    )  # when the run began that it came with; none where a person keeps it
     kept_at = models.DateTimeField()
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     is_by_hand = models.BooleanField(default=False)
@@ -568,6 +572,46 @@ class TestDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.test_id} on {self.day}"
+
+
+class Span(models.Model):
+    """Days of the default branch, or of all branches, that are summed test by test ahead of the pages that ask for them."""
+
+    pk = models.CompositePrimaryKey("project_id", "number")
+    project = models.ForeignKey(Project, models.CASCADE, db_index=False, related_name="+")
+    number = models.PositiveIntegerField()
+    on_default = models.BooleanField()
+    since = models.DateField()
+    until = models.DateField()
+    n_uploads = (
+        models.PositiveIntegerField()
+    )  # of the runs of these days: one more, and the span is out of date
+    made_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.since} to {self.until}"
+
+
+class TestSpan(models.Model):
+    """What a Test did in a Span; of the bins of its timed passes, in order, those around the median and the 95th percentile."""
+
+    pk = models.CompositePrimaryKey("project_id", "span_number", "test_id")
+    project = models.ForeignKey(
+        Project, models.CASCADE, db_index=False, db_constraint=False, related_name="+"
+    )  # checked by the span: a check of every row would take longer than the row
+    span_number = models.PositiveIntegerField()
+    test_id = models.PositiveIntegerField()
+    n_results = models.PositiveIntegerField()
+    n_bad = models.PositiveIntegerField()
+    n_skipped = models.PositiveIntegerField()
+    n_flaky = models.PositiveIntegerField()
+    seconds = models.FloatField()
+    n_timed = models.PositiveIntegerField()
+    near_median = models.BinaryField()
+    near_p95 = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.test_id} in span {self.span_number}"
 
 
 class LayerDay(models.Model):

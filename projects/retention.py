@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import OperationalError, connection, transaction
 
+from projects import spans
 from projects.models import Project
 from projects.partitions import drop_months_before, partitions
 from projects.vocabulary import UploadState
@@ -70,6 +71,7 @@ def _delete_sums(project: Project, cut: date) -> None:
         _in_batches(OLD_ROWS.format(table=table, day="day"), values)
     _in_batches(OLD_ROWS.format(table="projects_refusedhour", day="hour_at"), values)
     _in_batches(OLD_RUN_ROWS, values)
+    spans.forget(project.pk, before=cut)
 
 
 def _partitions_until(table: str, cut: date) -> Iterator[str]:

@@ -27,7 +27,7 @@ from analysis.queries.of_suite import (
 )
 from analysis.queries.of_summaries import last_runs, new_by_layer, slower_in_run
 from analysis.queries.of_tests import results_of_test, test, tests
-from analysis.queries.of_time import budgets, slow, slow_totals
+from analysis.queries.of_time import budgets, slow, slow_and_totals, slow_totals
 from analysis.queries.of_uploads import arrivals, problem_groups, upload, uploads
 
 __all__ = [
@@ -64,6 +64,7 @@ __all__ = [
     "runs",
     "seen",
     "slow",
+    "slow_and_totals",
     "slow_totals",
     "slower",
     "slower_in_run",

@@ -51,7 +51,7 @@ SELECT layer, percentile_disc(0.5) WITHIN GROUP (ORDER BY n), percentile_cont(0.
 FROM runs GROUP BY layer
 """
 DEAREST = """
-WITH days AS ({days}), s AS ({summed}), ranked AS (
+WITH s AS ({summed}), ranked AS (
     SELECT t.layer, t.id, t.suite, t.classname, t.name, t.file, s.seconds / (s.n_results - s.n_skipped) AS each_s,
         row_number() OVER (PARTITION BY t.layer ORDER BY s.seconds / (s.n_results - s.n_skipped) DESC, t.id) AS place
     FROM s JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
@@ -61,7 +61,7 @@ SELECT layer, id, suite, classname, name, file, each_s FROM ranked WHERE place <
 """
 # What came with a run: tests first seen on the branch, unless the project itself began then, and shifts of durations.
 GROWTH = """
-WITH days AS ({days}), s AS ({summed})
+WITH s AS ({summed})
 SELECT t.layer, t.first_run, true, t.id, t.suite, t.classname, t.name, t.file, s.seconds / (s.n_results - s.n_skipped) AS more
 FROM s JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
 WHERE t.layer = ANY(%(budgeted)s) AND s.n_results > s.n_skipped AND t.first_main_on BETWEEN %(since)s AND %(until)s
@@ -72,6 +72,9 @@ FROM projects_durationshift d JOIN projects_test t ON t.project_id = d.project_i
 WHERE d.project_id = %(project_id)s AND d.told_on BETWEEN %(since)s AND %(until)s AND t.layer = ANY(%(budgeted)s)
 ORDER BY more DESC NULLS LAST
 """
+NEW_ONES = """
+SELECT id FROM projects_test WHERE project_id = %(project_id)s AND layer = ANY(%(budgeted)s)
+    AND first_main_on BETWEEN %(since)s AND %(until)s"""
 
 
 class Part(NamedTuple):
@@ -99,9 +102,9 @@ def budget_stories(project: Project, window: Window) -> tuple[BudgetStory, ...]:
     for layer, day, seconds in rows.fetch(RUN_SECONDS, values):
         spent[Layer(layer)].append((day, float(seconds)))
     shards = {Layer(layer): (n, float(slowest)) for layer, n, slowest in rows.fetch(SHARDS, values)}
-    parts = {"days": rows.DAYS[rows.kind_of(window)], "summed": rows.SUMMED}
-    dearest = _dearest(rows.fetch(DEAREST.format(**parts), values))
-    growth = _growth(rows.fetch(GROWTH.format(**parts), values))
+    dearest = _dearest(rows.fetch(DEAREST.format(summed=rows.sums(window, only=rows.OF_BUDGETED)), values))
+    new = rows.sums(window, only=NEW_ONES)
+    growth = _growth(rows.fetch(GROWTH.format(summed=new), values))
     return tuple(
         _story(layer, limits[layer], spent[layer], shards, dearest.get(layer, []), growth, today=window.until)
         for layer in sorted(limits)

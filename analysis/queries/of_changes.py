@@ -22,31 +22,38 @@ JOIN projects_flake f ON f.project_id = t.project_id AND f.test_id = t.id
 WHERE t.project_id = %(project_id)s AND f.status = 2 AND f.since_on BETWEEN %(since)s AND %(until)s
 ORDER BY f.n_flakes DESC, t.id LIMIT %(limit)s
 """
+# One pass over the tests for both.
+MOVED = """moved AS MATERIALIZED (
+    SELECT id, layer, first_main_on, last_main_on FROM projects_test
+    WHERE project_id = %(project_id)s AND (first_main_on BETWEEN %(since)s AND %(until)s
+        OR last_main_on BETWEEN %(gone_since)s AND %(gone_until)s)
+)"""
 NEW_TESTS = """
-SELECT {test}, 0, 0, 0, 0, 0, count(*) OVER () FROM projects_test t
-WHERE t.project_id = %(project_id)s AND t.first_main_on BETWEEN %(since)s AND %(until)s
-    AND EXISTS (SELECT FROM projects_test o WHERE o.project_id = t.project_id AND o.first_main_on < %(since)s)
-ORDER BY t.layer DESC, t.first_main_on DESC, t.id LIMIT %(limit)s
+SELECT {test}, 0, 0, 0, 0, 0, m.n FROM (
+    SELECT *, count(*) OVER () AS n FROM moved WHERE first_main_on BETWEEN %(since)s AND %(until)s
+        AND EXISTS (SELECT FROM projects_test o WHERE o.project_id = %(project_id)s AND o.first_main_on < %(since)s)
+    ORDER BY layer DESC, first_main_on DESC, id LIMIT %(limit)s
+) m JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = m.id
+ORDER BY t.layer DESC, t.first_main_on DESC, t.id
 """
 VANISHED = """
-SELECT {test}, 0, 0, 0, 0, 0, count(*) OVER () FROM projects_test t
-WHERE t.project_id = %(project_id)s AND t.last_main_on BETWEEN %(gone_since)s AND %(gone_until)s
-    AND t.last_main_on < (SELECT max(day) FROM projects_run
-        WHERE project_id = %(project_id)s AND is_default_branch AND NOT is_incomplete AND NOT is_truncated)
-ORDER BY t.last_main_on DESC, t.id LIMIT %(limit)s
+SELECT {test}, 0, 0, 0, 0, 0, m.n FROM (
+    SELECT *, count(*) OVER () AS n FROM moved WHERE last_main_on BETWEEN %(gone_since)s AND %(gone_until)s
+        AND last_main_on < (SELECT max(day) FROM projects_run
+            WHERE project_id = %(project_id)s AND is_default_branch AND NOT is_incomplete AND NOT is_truncated)
+    ORDER BY last_main_on DESC, id LIMIT %(limit)s
+) m JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = m.id
+ORDER BY t.last_main_on DESC, t.id
 """
+# The window before is summed for those tests alone that can have become slower by so much.
+NOW = """now AS MATERIALIZED (SELECT test_id, seconds, n_results - n_skipped AS n FROM ({sums}) sums),
+able AS MATERIALIZED (SELECT * FROM now s WHERE n >= 3 AND seconds >= %(least)s * n AND {is_young}),
+before AS (SELECT test_id, seconds, n_results - n_skipped AS n FROM ({sums_before}) sums)"""
 SLOWER = """
-WITH days AS ({days}), s AS (
-    SELECT test_id,
-        sum(seconds) FILTER (WHERE day >= %(since)s) AS seconds, sum(seconds) FILTER (WHERE day < %(since)s) AS before_s,
-        sum(n_passed + n_failed + n_error) FILTER (WHERE day >= %(since)s) AS n,
-        sum(n_passed + n_failed + n_error) FILTER (WHERE day < %(since)s) AS n_before
-    FROM days GROUP BY test_id
-)
 SELECT {test}, 0, 0, 0, 0, 0, count(*) OVER () FROM (
-    SELECT s.test_id, s.seconds - s.before_s / s.n_before * s.n AS added FROM s
-    WHERE s.n >= 3 AND s.n_before >= 3 AND s.before_s > 0 AND s.seconds / s.n >= %(ratio)s * s.before_s / s.n_before
-        AND s.seconds / s.n - s.before_s / s.n_before >= %(least)s AND {is_young}
+    SELECT s.test_id, s.seconds - b.seconds / b.n * s.n AS added FROM able s JOIN before b USING (test_id)
+    WHERE b.n >= 3 AND b.seconds > 0 AND s.seconds / s.n >= %(ratio)s * b.seconds / b.n
+        AND s.seconds / s.n - b.seconds / b.n >= %(least)s
     {told}
 ) slower
 JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = slower.test_id
@@ -56,7 +63,7 @@ ORDER BY slower.added DESC, t.id LIMIT %(limit)s
 YOUNG = f"""NOT EXISTS (SELECT FROM projects_testpace p WHERE p.project_id = %(project_id)s AND p.test_id = s.test_id
             AND length(p.bins) >= {2 * LEAST_PASSES})"""
 SHIFTED = f"""UNION ALL
-    SELECT d.test_id, (d.since_s - d.before_s) * coalesce((SELECT n FROM s WHERE s.test_id = d.test_id), 1)
+    SELECT d.test_id, (d.since_s - d.before_s) * coalesce((SELECT n FROM now WHERE now.test_id = d.test_id), 1)
     FROM projects_durationshift d WHERE {of_shifts.TOLD}"""
 
 
@@ -73,10 +80,15 @@ def changes(project: Project, window: Window) -> tuple[Change, ...]:
     )
     kind = rows.kind_of(window)
     is_young, told = ("true", "") if kind == "branch" else (YOUNG, SHIFTED)
-    slower = SLOWER.replace("{is_young}", is_young).replace("{told}", told)
-    slower = slower.replace("{days}", rows.days_of_both(kind))
-    asked = {"new-flakes": NEW_FLAKES, "slower": slower, "new-tests": NEW_TESTS, "vanished": VANISHED}
-    statement = " UNION ALL ".join(
+    before = rows.before(rows.sums(window, only="SELECT test_id FROM able"))
+    now = NOW.format(sums=rows.sums(window), sums_before=before, is_young=is_young)
+    asked = {
+        "new-flakes": NEW_FLAKES,
+        "slower": SLOWER.replace("{told}", told),
+        "new-tests": NEW_TESTS,
+        "vanished": VANISHED,
+    }
+    statement = f"WITH {MOVED}, {now} " + " UNION ALL ".join(
         f"SELECT {place}, * FROM ({question.replace('{test}', rows.TEST_COLUMNS)}) q{place}"
         for place, question in enumerate(asked.values())
     )

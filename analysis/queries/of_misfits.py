@@ -16,7 +16,7 @@ from projects.vocabulary import Boundary, EvidenceKind, Layer
 
 # Slow for its layer is one signal; the boundaries that its failures broke at, or a vote for a higher layer, the other.
 MISFITS = """
-WITH days AS ({days}), s AS ({summed})
+WITH s AS ({sums_of_slow})
 SELECT {test}, {sums}, t.median_s, t.evidence, ARRAY(
     SELECT ARRAY[g.boundary::text, max(g.matched)] FROM projects_failure f
     JOIN projects_signature g ON g.project_id = f.project_id AND g.digest = f.signature
@@ -26,6 +26,10 @@ FROM s JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_i
 WHERE t.layer IN (2, 3) AND t.bucket = 3
 ORDER BY s.seconds DESC, t.id LIMIT 1000
 """
+
+SLOW_ONES = (
+    "SELECT id FROM projects_test WHERE project_id = %(project_id)s AND layer IN (2, 3) AND bucket = 3"
+)
 
 SIGNS_OF_E2E = {Boundary.BROWSER: "a browser"}
 SIGNS_OF_INTEGRATION = {
@@ -41,8 +45,7 @@ SIGNS_OF_INTEGRATION = {
 def misfits(project: Project, window: Window, limit: int = 20) -> Misfits:
     """Which tests behave unlike their layer, by two signals? The most time first."""
     statement = MISFITS.format(
-        days=rows.DAYS[rows.kind_of(window)],
-        summed=rows.SUMMED,
+        sums_of_slow=rows.sums(window, only=SLOW_ONES),
         test=rows.TEST_COLUMNS,
         sums=rows.SUM_COLUMNS,
     )

@@ -36,12 +36,16 @@ SELECT ARRAY(SELECT branch FROM projects_run WHERE project_id = %(project_id)s G
 NOW = "(true, %(since)s::date, %(until)s::date)"
 BEFORE = "(false, %(before_since)s::date, %(before_until)s::date)"
 
-# A test counts once, whatever number of environments it runs in.
+# A test counts once, whatever number of environments it runs in. One pass serves both windows.
 AMOUNTS = """
-    SELECT b.project_id, b.is_now, b.layer, count(*) AS n FROM (
-        SELECT t.project_id, w.is_now, t.layer FROM w JOIN projects_test t ON t.{last} >= w.since AND t.{first} <= w.until
-        WHERE t.project_id = ANY(%(ids)s) GROUP BY t.project_id, w.is_now, t.layer, t.base
-    ) b GROUP BY b.project_id, b.is_now, b.layer"""
+    SELECT c.project_id, v.is_now, c.layer, v.n FROM (
+        SELECT project_id, layer, count(*) FILTER (WHERE is_there) AS n, count(*) FILTER (WHERE was_there) AS n_before FROM (
+            SELECT project_id, layer, bool_or({last} >= %(since)s AND {first} <= %(until)s) AS is_there,
+                bool_or({last} >= %(before_since)s AND {first} <= %(before_until)s) AS was_there
+            FROM projects_test WHERE project_id = ANY(%(ids)s) AND {last} >= %(before_since)s AND {first} <= %(until)s
+            GROUP BY project_id, layer, base
+        ) b GROUP BY project_id, layer
+    ) c CROSS JOIN LATERAL (VALUES (true, c.n), (false, c.n_before)) v (is_now, n)"""
 # Outcomes count in incomplete runs too; their time is taken out again, since it is the time of a part of the suite.
 LAYER_SUMS = """
     SELECT project_id, is_now, layer, sum(n_passed) AS n_passed, sum(n_bad) AS n_bad, sum(n_skipped) AS n_skipped,

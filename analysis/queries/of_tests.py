@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from analysis import rollups
+from analysis import rollups, timing
 from analysis.answers import (
     EvidenceRow,
     FlakeAnswer,
@@ -19,8 +19,10 @@ from analysis.answers import (
     TestAnswer,
     TestRow,
 )
+from analysis.quantiles import quantile
 from analysis.queries import of_shifts, rows
 from analysis.refresh import bins_of
+from analysis.slowdowns import unpacked
 from analysis.window import Window
 from projects.models import FlakeProof, Project, title_of
 from projects.vocabulary import Boundary, FlakeRule, FlakeStatus, Layer, Outcome
@@ -33,23 +35,34 @@ SORTS = {
     "last": "t.last_seen_on",
     "runs": "s.n_results",
 }
-TIMED_SORTS = {"median": 0.5, "p95": 0.95}
+TIMED_SORTS = {"median": ("near_median", 0.5), "p95": ("near_p95", 0.95)}
 HISTORY = 120  # results drawn on a test's page
 PROOFS = 20
 REASONS = 20
 
+# Narrow rows are ranked; the words of a test are looked up for the page alone.
 TESTS = """
-WITH days AS ({days}), s AS ({summed})
-SELECT {test}, {sums}, count(*) OVER () FROM s JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
-WHERE {filters} ORDER BY {order}, t.id LIMIT %(size)s OFFSET %(offset)s
+WITH s AS ({sums}), found AS (
+    SELECT s.*, count(*) OVER () AS n FROM s JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
+    WHERE {filters} ORDER BY {order}, t.id LIMIT %(size)s OFFSET %(offset)s
+)
+SELECT {test}, {sum_columns}, s.n FROM found s JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
+ORDER BY {order}, t.id
 """
-
+THESE_TESTS = """
+WITH s AS ({sums})
+SELECT {test}, {sum_columns} FROM s JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
+"""
+# The bins that tell a quantile of each test; the sums are joined where a filter asks for them.
 TIMED_TESTS = """
-WITH days AS ({days}), s AS ({summed}), b AS (SELECT test_id, string_agg(timings, ''::bytea) AS timings FROM days GROUP BY test_id)
-SELECT {test}, {sums}, b.timings
-FROM s JOIN b USING (test_id) JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
-WHERE {filters} ORDER BY t.id
+WITH b AS ({near}){summed}
+SELECT b.test_id, b.n_timed, b.near, b.timings
+FROM b {joined} JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = b.test_id
+WHERE {filters} ORDER BY b.test_id
 """
+UNTIMED = timing.LAST_BIN + 1  # after every bin
+ALL_IDS = (1 << 32) - 1
+THESE = "SELECT unnest(%(ids)s::int[])"
 
 ONE_TEST = """
 WITH days AS (SELECT * FROM ({days}) d WHERE test_id = %(test_id)s), s AS ({summed})
@@ -106,33 +119,59 @@ def tests(project: Project, window: Window) -> Page[TestRow]:
     return Page(rows.dressed(project, window, page), n_total, window.page, window.size)
 
 
-def _statement(statement: str, window: Window) -> str:
+def _statement(statement: str, window: Window, *, only: str = "") -> str:
     return statement.format(
-        days=rows.DAYS[rows.kind_of(window)],
-        summed=rows.SUMMED,
+        sums=rows.sums(window, only=only),
         test=rows.TEST_COLUMNS,
-        sums=rows.SUM_COLUMNS,
+        sum_columns=rows.SUM_COLUMNS,
         filters=rows.filters(window)[0],
         order=rows.order(window.sort, SORTS, default="-total"),
     )
 
 
-def _values(project: Project, window: Window) -> dict[str, Any]:
-    more = rows.filters(window)[1]
-    return rows.values_of(project, window, size=window.size, offset=(window.page - 1) * window.size, **more)
+def _values(project: Project, window: Window, **more: Any) -> dict[str, Any]:
+    values = rows.filters(window)[1] | more
+    return rows.values_of(project, window, size=window.size, offset=(window.page - 1) * window.size, **values)
 
 
 def _tests_by_percentile(project: Project, window: Window) -> Page[TestRow]:
-    """Sort by a percentile of the window, which only the timings of all its tests can tell."""
-    found = rows.fetch(_statement(TIMED_TESTS, window), _values(project, window))
-    q = TIMED_SORTS[window.sort.removeprefix("-")]
-    keyed = [(rows.percentile(bins_of(bytes(row[-1])), q), row) for row in found]
-    timed = [pair for pair in keyed if pair[0] is not None]
-    timed.sort(key=lambda pair: (pair[0] or 0, -pair[1][0]), reverse=window.sort.startswith("-"))
-    ordered = [row for _, row in timed] + [row for key, row in keyed if key is None]
+    """Sort by a percentile of the window, which the timings of all its tests tell, and look up the page's tests."""
+    ordered = _by_percentile(project, window)
     start = (window.page - 1) * window.size
-    page = [rows.test_row(row) for row in ordered[start : start + window.size]]
+    ids = ordered[start : start + window.size]
+    statement = _statement(THESE_TESTS, window, only=THESE)
+    found = {row[0]: rows.test_row(row) for row in rows.fetch(statement, _values(project, window, ids=ids))}
+    page = [found[test_id] for test_id in ids]
     return Page(rows.dressed(project, window, page), len(ordered), window.page, window.size)
+
+
+def _by_percentile(project: Project, window: Window) -> list[int]:
+    """Return the tests of the window in the order of a percentile, those without one last."""
+    column, q = TIMED_SORTS[window.sort.removeprefix("-")]
+    is_summed = bool(window.outcomes)
+    statement = TIMED_TESTS.format(
+        near=rows.near(window, column),
+        summed=f", s AS ({rows.sums(window)})" if is_summed else "",
+        joined="JOIN s USING (test_id)" if is_summed else "",
+        filters=rows.filters(window)[0],
+    )
+    told: dict[int, int | None] = {}
+    for test_id, n_timed, near, timings in rows.fetch(statement, _values(project, window)):
+        is_timed = n_timed or timings
+        told[test_id] = quantile(n_timed, unpacked(near), unpacked(timings), q) if is_timed else UNTIMED
+    untold = [test_id for test_id, found in told.items() if found is None]
+    for test_id, (bins, _) in rows.timings(project, window, untold).items():
+        told[test_id] = quantile(0, (), bins, q)
+    is_falling = window.sort.startswith("-")
+    return [place & ALL_IDS for place in sorted(_places(told, is_falling=is_falling))]
+
+
+def _places(told: Mapping[int, int | None], *, is_falling: bool) -> Iterator[int]:
+    """Yield a number a test that sorts by its percentile and then its id: half as long to sort as pairs."""
+    for test_id, found in told.items():
+        bin_number = UNTIMED if found is None else found
+        is_turned = is_falling and bin_number != UNTIMED
+        yield (timing.LAST_BIN - bin_number if is_turned else bin_number) << 32 | test_id
 
 
 def test(project: Project, window: Window, test_id: int) -> TestAnswer | None:

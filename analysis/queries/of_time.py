@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from statistics import median
@@ -27,25 +28,35 @@ SORTS = {
     "run": "s.seconds / nullif(s.n_results - s.n_skipped, 0)",
 }
 
+# Narrow rows are ranked; the words of a test are looked up for the page alone.
 SLOW = """
-WITH days AS ({days}), s AS ({summed})
-SELECT {test}, {sums}, (SELECT sum(seconds) FROM s), count(*) OVER ()
-FROM s JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
-WHERE s.seconds > 0 AND {filters} ORDER BY {order}, t.id LIMIT %(size)s OFFSET %(offset)s
-"""
-TOTALS = """
-WITH days AS ({days}), s AS ({summed}), shown AS (
-    SELECT t.layer, t.bucket, s.seconds, {filters} AS is_wanted FROM s
-    JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
-), ranked AS (
-    SELECT seconds, row_number() OVER (ORDER BY seconds DESC) AS place, count(*) OVER () AS n FROM shown WHERE is_wanted
+WITH s AS ({sums}), {shown}{totals}, found AS (
+    SELECT *, count(*) OVER () AS n FROM shown WHERE seconds > 0 AND is_wanted
+    ORDER BY key {direction}, test_id LIMIT %(size)s OFFSET %(offset)s
 )
-SELECT NULL, NULL, coalesce(max(n), 0), coalesce(sum(seconds), 0), count(*) FILTER (WHERE place <= ceil(n * %(share)s)),
-    coalesce(sum(seconds) FILTER (WHERE place <= ceil(n * %(share)s)), 0)
-FROM ranked
-UNION ALL
-SELECT layer, bucket, count(*), sum(seconds), 0, 0 FROM shown GROUP BY layer, bucket
+SELECT {test}, {sum_columns}, (SELECT sum(seconds) FROM shown), s.n, {told}
+FROM found s JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id ORDER BY s.key {direction}, t.id
 """
+SHOWN = """shown AS MATERIALIZED (
+    SELECT s.*, t.layer, t.bucket, {filters} AS is_wanted, {key} AS key FROM s
+    JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
+)"""
+TOTALS = """, wanted AS (
+    SELECT count(*) AS n, coalesce(sum(seconds), 0) AS seconds, ceil(count(*) * %(share)s)::int AS n_slowest
+    FROM shown WHERE is_wanted
+), slowest AS (
+    SELECT seconds FROM shown WHERE is_wanted ORDER BY seconds DESC LIMIT (SELECT n_slowest FROM wanted)
+), totals AS (
+    SELECT NULL::int AS layer, NULL::int AS bucket, n, seconds, n_slowest,
+        (SELECT coalesce(sum(seconds), 0) FROM slowest) AS of_slowest
+    FROM wanted
+    UNION ALL
+    SELECT layer, bucket, count(*), sum(seconds), 0, 0 FROM shown GROUP BY layer, bucket
+)"""
+TOLD = (
+    "(SELECT json_agg(json_build_array(layer, bucket, n, seconds, n_slowest, of_slowest))::text FROM totals)"
+)
+ONLY_TOTALS = f"WITH s AS ({{sums}}), {{shown}}{TOTALS} SELECT {TOLD}"
 
 RUN_SECONDS = """
 SELECT l.layer, u.day, l.seconds FROM projects_runlayer l
@@ -55,30 +66,52 @@ WHERE l.project_id = %(project_id)s AND l.layer = ANY(%(budgeted)s) AND u.is_def
     AND u.day BETWEEN %(first)s AND %(until)s
 ORDER BY u.started_at, u.number
 """
-DEAREST = """
-WITH days AS ({days})
-SELECT t.layer, s.seconds / nullif(s.n_results - s.n_skipped, 0) FROM ({summed}) s
-JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
-WHERE t.layer = ANY(%(budgeted)s) ORDER BY 2 DESC NULLS LAST
+# The dearest tests of a layer whose mean times together bring it back under its budget: those before which too little is freed.
+FEWEST = """
+SELECT layer, count(*) FROM (
+    SELECT layer, sum(each_s) OVER (PARTITION BY layer ORDER BY each_s DESC, test_id) - each_s AS freed, over_s FROM (
+        SELECT t.layer, s.test_id, o.over_s, s.seconds / (s.n_results - s.n_skipped) AS each_s FROM ({sums}) s
+        JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
+        JOIN unnest(%(budgeted)s::int[], %(over)s::float8[]) AS o (layer, over_s) ON o.layer = t.layer
+        WHERE s.n_results > s.n_skipped AND s.seconds > 0
+    ) each
+) freed WHERE freed < over_s GROUP BY layer
 """
 
 
 def slow(project: Project, window: Window) -> Page[SlowRow]:
     """Which tests take the time of the window?"""
+    return _slow_page(window, _slow(project, window), project)
+
+
+def slow_and_totals(project: Project, window: Window) -> tuple[Page[SlowRow], SlowTotals]:
+    """Which tests take the time of the window, and how is it spread over tests, layers and buckets?"""
+    found = _slow(project, window, with_totals=True)
+    totals = _totals(found[0][19]) if found else slow_totals(project, window)
+    return _slow_page(window, found, project), totals
+
+
+def _slow(project: Project, window: Window, *, with_totals: bool = False) -> list[tuple[Any, ...]]:
     condition, more = rows.filters(window)
+    key, direction = rows.sort_key(window.sort, SORTS, default="-total")
     statement = SLOW.format(
-        days=rows.DAYS[rows.kind_of(window)],
-        summed=rows.SUMMED,
+        sums=rows.sums(window),
+        shown=SHOWN.format(filters=condition, key=key),
+        direction=direction,
+        totals=TOTALS if with_totals else "",
+        told=TOLD if with_totals else "NULL",
         test=rows.TEST_COLUMNS,
-        sums=rows.SUM_COLUMNS,
-        filters=condition,
-        order=rows.order(window.sort, SORTS, default="-total"),
+        sum_columns=rows.SUM_COLUMNS,
     )
-    values = rows.values_of(project, window, size=window.size, offset=(window.page - 1) * window.size, **more)
-    found = rows.fetch(statement, values)
+    offset = (window.page - 1) * window.size
+    values = rows.values_of(project, window, size=window.size, offset=offset, share=SLOW_SHARE, **more)
+    return rows.fetch(statement, values)
+
+
+def _slow_page(window: Window, found: Sequence[Sequence[Any]], project: Project) -> Page[SlowRow]:
     bins = rows.timings(project, window, [row[0] for row in found], both=window.compare)
     page = tuple(_slow_row(row, *bins.get(row[0], ([], []))) for row in found)
-    return Page(page, found[0][-1] if found else 0, window.page, window.size)
+    return Page(page, found[0][18] if found else 0, window.page, window.size)
 
 
 def _slow_row(row: Sequence[Any], bins: Sequence[int], bins_before: Sequence[int]) -> SlowRow:
@@ -107,11 +140,14 @@ def _note(test: TestRow, p95_before: float | None) -> str:
 def slow_totals(project: Project, window: Window) -> SlowTotals:
     """How is the time of the window spread over tests, layers and buckets?"""
     condition, more = rows.filters(window)
-    parts = {"days": rows.DAYS[rows.kind_of(window)], "summed": rows.SUMMED}
-    values = rows.values_of(project, window, share=SLOW_SHARE, **more)
+    statement = ONLY_TOTALS.format(sums=rows.sums(window), shown=SHOWN.format(filters=condition, key="NULL"))
+    return _totals(rows.fetch(statement, rows.values_of(project, window, share=SLOW_SHARE, **more))[0][0])
+
+
+def _totals(found: str) -> SlowTotals:
     buckets: dict[Layer, dict[TimingBucket, tuple[int, float]]] = {layer: {} for layer in Layer}
     n_tests, seconds, n_slowest, of_slowest = 0, 0.0, 0, 0.0
-    for layer, bucket, n, spent, *slowest in rows.fetch(TOTALS.format(**parts, filters=condition), values):
+    for layer, bucket, n, spent, *slowest in json.loads(found):
         if layer is None:
             n_tests, seconds, (n_slowest, of_slowest) = n, spent, slowest
         else:
@@ -162,11 +198,9 @@ def _budget(
 
 def _fewest(project: Project, window: Window, over: Mapping[Layer, float]) -> dict[Layer, int]:
     """Count the fewest tests whose mean times together bring a layer back under its budget: the dearest ones."""
-    statement = DEAREST.format(days=rows.DAYS[rows.kind_of(window)], summed=rows.SUMMED)
-    values = rows.values_of(project, window, budgeted=[int(layer) for layer in over])
-    freed, n = dict.fromkeys(over, 0.0), dict.fromkeys(over, 0)
-    for word, seconds in rows.fetch(statement, values):
-        layer = Layer(word)
-        if seconds and freed[layer] < over[layer]:
-            freed[layer], n[layer] = freed[layer] + float(seconds), n[layer] + 1
-    return n
+    statement = FEWEST.format(sums=rows.sums(window, only=rows.OF_BUDGETED))
+    budgeted = [int(layer) for layer in over]
+    found = rows.fetch(
+        statement, rows.values_of(project, window, budgeted=budgeted, over=list(over.values()))
+    )
+    return {Layer(layer): n for layer, n in found}

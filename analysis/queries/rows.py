@@ -62,7 +62,54 @@ SUMMED = """
         sum(n_skipped) AS n_skipped, sum(n_flaky) AS n_flaky, sum(seconds) AS seconds
     FROM days GROUP BY test_id"""
 
+# The longest span within the window whose days are still those that it was made of, and what it leaves of the window.
+SPAN = """
+    SELECT number, since, until FROM (
+        SELECT *, until - since AS length FROM projects_span WHERE project_id = %(project_id)s AND on_default = {on_default}
+            AND since >= %(since)s AND until <= %(until)s ORDER BY length DESC, number DESC
+    ) p WHERE p.n_uploads = (SELECT coalesce(sum(u.n_uploads), 0) FROM projects_run u
+        WHERE u.project_id = %(project_id)s AND {runs} AND u.day BETWEEN p.since AND p.until)
+    ORDER BY p.length DESC, p.number DESC LIMIT 1"""
+IN_SPAN = "project_id = %(project_id)s AND span_number = (SELECT number FROM span)"
+BEFORE_SPAN = """project_id = %(project_id)s AND on_default IN (true, {on_default})
+            AND day BETWEEN %(since)s AND coalesce((SELECT since FROM span) - 1, %(until)s)"""
+AFTER_SPAN = """project_id = %(project_id)s AND on_default IN (true, {on_default})
+            AND day BETWEEN coalesce((SELECT until FROM span), %(until)s) + 1 AND %(until)s"""
+
+# What a window's days come to, test by test: as a span holds them, and day by day what it does not hold.
+SPANNED = f"""
+    WITH span AS MATERIALIZED ({SPAN}){{only}}, held AS (
+        SELECT test_id, n_results, n_bad, n_skipped, n_flaky, seconds FROM projects_testspan WHERE {IN_SPAN} {{narrow}}
+    ), later AS (
+        SELECT test_id, sum(n_passed + n_failed + n_error + n_skipped) AS n_results, sum(n_failed + n_error) AS n_bad,
+            sum(n_skipped) AS n_skipped, sum(n_flaky) AS n_flaky, sum(seconds) AS seconds
+        FROM (
+            SELECT * FROM projects_testday WHERE {BEFORE_SPAN} {{narrow}}
+            UNION ALL SELECT * FROM projects_testday WHERE {AFTER_SPAN} {{narrow}}
+        ) days GROUP BY test_id
+    )
+    SELECT test_id, coalesce(held.n_results, 0) + coalesce(later.n_results, 0) AS n_results,
+        coalesce(held.n_bad, 0) + coalesce(later.n_bad, 0) AS n_bad,
+        coalesce(held.n_skipped, 0) + coalesce(later.n_skipped, 0) AS n_skipped,
+        coalesce(held.n_flaky, 0) + coalesce(later.n_flaky, 0) AS n_flaky,
+        coalesce(held.seconds, 0) + coalesce(later.seconds, 0) AS seconds
+    FROM held FULL JOIN later USING (test_id)"""
+
+# The bins of a window's timed passes, test by test: those a span kept around two quantiles, and all of the other days.
+NEAR = f"""
+    WITH span AS MATERIALIZED ({SPAN}), later AS (
+        SELECT test_id, string_agg(timings, ''::bytea) AS timings FROM (
+            SELECT test_id, timings FROM projects_testday WHERE {BEFORE_SPAN}
+            UNION ALL SELECT test_id, timings FROM projects_testday WHERE {AFTER_SPAN}
+        ) parts GROUP BY test_id
+    )
+    SELECT test_id, coalesce(n_timed, 0) AS n_timed, coalesce({{near}}, '') AS near, coalesce(timings, '') AS timings
+    FROM (SELECT * FROM projects_testspan WHERE {IN_SPAN}) held FULL JOIN later USING (test_id)"""
+
 SUM_COLUMNS = "s.n_results, s.n_bad, s.n_skipped, s.n_flaky, s.seconds"
+
+# Looking up the few tests that are asked for is faster than summing all.
+OF_BUDGETED = "SELECT id FROM projects_test WHERE project_id = %(project_id)s AND layer = ANY(%(budgeted)s)"
 
 STRIPS = """
 WITH last_runs AS (
@@ -102,6 +149,32 @@ def values_of(project: Project, window: Window, **more: Any) -> dict[str, Any]:
 def before(statement: str) -> str:
     """Return the statement about the window before, which ends the day before this one begins."""
     return statement.replace("%(since)s", "%(before_since)s").replace("%(until)s", "%(before_until)s")
+
+
+def sums(window: Window, *, only: str = "") -> str:
+    """Return a SELECT of what each test of the window came to: SUM_COLUMNS as s. `only` selects the ids of those wanted."""
+    kind = kind_of(window)
+    if kind == "branch":
+        narrow = f"WHERE test_id IN ({only})" if only else ""
+        return SUMMED.replace("FROM days", f"FROM ({DAYS[kind]}) days {narrow}")
+    narrow = "AND test_id = ANY((SELECT ids FROM wanted)::int[])" if only else ""
+    only = f", wanted AS MATERIALIZED (SELECT ARRAY({only}) AS ids)" if only else ""
+    return SPANNED.format(**_of_span(kind), only=only, narrow=narrow)
+
+
+def near(window: Window, column: str) -> str:
+    """Return a SELECT of the bins from which a quantile of each test is told; `column` names those that spans keep for it."""
+    kind = kind_of(window)
+    if kind == "branch":
+        return (
+            "SELECT test_id, 0 AS n_timed, ''::bytea AS near, string_agg(timings, ''::bytea) AS timings"
+            f" FROM ({DAYS[kind]}) days GROUP BY test_id"
+        )
+    return NEAR.format(**_of_span(kind), near=column)
+
+
+def _of_span(kind: str) -> dict[str, str]:
+    return {"on_default": "true" if kind == "default" else "false", "runs": RUNS_OF_KIND[kind]}
 
 
 def days_of_both(kind: str) -> str:
@@ -248,11 +321,15 @@ def strips(project: Project, window: Window, test_ids: Sequence[int]) -> dict[in
 
 def order(sort: str, columns: Mapping[str, str], *, default: str) -> str:
     """Return the ORDER BY for a sort word, "-" in front for descending; unknown words give the default."""
+    return " ".join(sort_key(sort, columns, default=default))
+
+
+def sort_key(sort: str, columns: Mapping[str, str], *, default: str) -> tuple[str, str]:
+    """Return what a sort word orders by, and in which direction."""
     word = sort.removeprefix("-")
     if word not in columns:
         sort, word = default, default.removeprefix("-")
-    direction = "DESC NULLS LAST" if sort.startswith("-") else "ASC NULLS LAST"
-    return f"{columns[word]} {direction}"
+    return columns[word], "DESC NULLS LAST" if sort.startswith("-") else "ASC NULLS LAST"
 
 
 def mondays(until: date, n_weeks: int) -> list[date]:

@@ -24,10 +24,9 @@ def slow(request: ProjectRequest) -> HttpResponseBase:
     project, window = request.project, request.window
     if file := export.asked(request, "slow tests", columns(project), queries.slow):
         return file
-    rows = queries.slow(project, window)
+    rows, totals = queries.slow_and_totals(project, window)
     if page.is_bare(rows, window):
         return page.render_nothing(request, "Slow tests", place="slow", offers=OFFERS)
-    totals = queries.slow_totals(project, window)
     slower = queries.slower(project, window, limit=MOST_SLOWER)
     since = {shift.test_id: shift for shift in slower}
     context = {
