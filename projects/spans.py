@@ -1,4 +1,4 @@
-"""The end of spans whose days are not what they were: rebuilt, or partly deleted."""
+"""The end of spans whose days are not what they were: rebuilt, partly deleted, or given to another test."""
 
 from __future__ import annotations
 
@@ -16,3 +16,9 @@ def forget(project_id: int, *, before: date = date.max) -> None:
     numbers = list(over.values_list("number", flat=True))
     over.delete()
     TestSpan.objects.filter(project_id=project_id, span_number__in=numbers).delete()
+
+
+def set_aside(project_id: int, *, since: date, until: date) -> None:
+    """Let no page use the spans that hold one of these days, until they are made again."""
+    held = Span.objects.filter(project_id=project_id, since__lte=until, until__gte=since)
+    held.update(n_uploads=0)  # runs have one at least, so the span is out of date

@@ -16,6 +16,7 @@ from analysis.answers import SlowRow, TestRow
 from analysis.window import ALL_BRANCHES, Window
 from projects import retention
 from projects.models import Project, Span, TestSpan
+from projects.spans import set_aside
 from projects.vocabulary import Layer, Outcome
 from tests.factories import Shop, a_shop, failed, passed, record, report, retried, skipped
 
@@ -196,6 +197,18 @@ def test_an_upload_for_yesterday_leaves_the_span_before_it_in_use(shop: Shop) ->
     record(shop, report(passed("always")), branch="main", run="late", started_at=on_day(1))
 
     assert n_results(shop) == 1_000 + before + 1
+
+
+def test_spans_of_days_that_changed_otherwise_can_be_set_aside(shop: Shop) -> None:
+    spans.keep_up(shop.project, now=NOW)
+    before = n_results(shop)
+    spoil(shop)
+    day = TODAY - timedelta(days=12)
+
+    set_aside(shop.project.pk, since=day, until=day)
+
+    assert n_results(shop) == before
+    assert spans.keep_up(shop.project, now=NOW + spans.REST) > 0
 
 
 def test_a_later_attempt_of_an_older_day_is_counted(shop: Shop) -> None:
