@@ -114,7 +114,7 @@ def rules_of(project_id: int) -> rules.RuleSet | None:
 def after_upload(project: Project, run: Run, part: flaking.Part) -> None:
     """Refresh what the staged results change: buckets, paces and flakes of their tests, the run's incident."""
     refresh_buckets(project, run.day)
-    slowdowns.after_upload(project, run)
+    slowdowns.lay_aside(project.pk, run)
     flaking.after_upload(project, run, part)
 
 

@@ -1,41 +1,59 @@
 """Drive the duration detector from the rows: the pace of the tests of an upload, and the shifts that it shows.
 
-Runs inside the transaction that records an upload, after its results are in. A test has a pace once a pass of it on the
-default branch took LEAST_S; the others are too short for a shift that anybody would notice. What a shift is, is
-analysis.durations' to say.
+The transaction that records an upload lays its passes aside; `follow` adds those of many uploads to the paces at once, in the
+order in which they were recorded, and tells the shifts. A test has a pace once a pass of it on the default branch took
+LEAST_S; the others are too short for a shift that anybody would notice. What a shift is, is analysis.durations' to say.
 """
 
 from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from math import exp, log
-from typing import Any, NamedTuple
+from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from analysis.durations import LEAST_S, LEAST_TESTS, RING, Pace, Shift, runner_factor
-from projects.models import DurationShift, Project, Run
+from projects.models import DurationShift, PassBatch, Run
 from projects.vocabulary import Layer
 
 DAYS_OF_A_PACE = 45  # in which the passes lie that a pace begins with
 KNOWN = 5  # passes after which a test may tell of the machine
+MOST_BATCHES = 20  # uploads whose passes are held at once
+LOCK_SPACE = 7_246  # the class of the advisory locks that keep one follower a project
 
-# First attempts of the default branch that passed. Both sides are read whole: looked up one by one, the planner would take a
-# table that just grew for an empty one.
-PASSED = """
-SELECT i.test_id, i.seconds, p.bins, p.n_held
-FROM incoming i LEFT JOIN projects_testpace p ON p.project_id = %(project_id)s AND p.test_id = i.test_id
-WHERE i.outcome = 1 AND i.n_attempts = 1 AND NOT i.is_merge AND i.layer <> %(load)s AND i.seconds > 0
-    AND (i.seconds >= %(least_s)s OR p.test_id IS NOT NULL)
-ORDER BY i.test_id
-"""
-HISTORY = """
-SELECT test_id, string_agg(timings, ''::bytea ORDER BY day) FROM projects_testday
-WHERE project_id = %(project_id)s AND on_default AND day BETWEEN %(since)s AND %(day)s AND test_id = ANY(%(ids)s)
-GROUP BY test_id
+# First attempts of the default branch that passed.
+PASSED = "outcome = 1 AND n_attempts = 1 AND NOT is_merge AND layer <> %(load)s AND seconds > 0"
+LONG = f"{PASSED} AND seconds >= %(least_s)s"
+PACED = "test_id IN (SELECT test_id FROM projects_testpace WHERE project_id = %(project_id)s)"
+ANY_NEW = f"SELECT EXISTS (SELECT FROM incoming WHERE {LONG} AND NOT {PACED})"  # noqa: S608 - words of our own
+# A test whose pace begins now knows its passes from before this one.
+BEGIN = f"""
+INSERT INTO projects_testpace (project_id, test_id, bins, n_held)
+SELECT %(project_id)s, test_id, substr(earlier, greatest(1, length(earlier) - {2 * RING - 1})), 0
+FROM (
+    SELECT i.test_id, coalesce(substr(d.timings, 1, length(d.timings) - 2), '') AS earlier
+    FROM incoming i LEFT JOIN (
+        SELECT test_id, string_agg(timings, ''::bytea ORDER BY day) AS timings FROM projects_testday
+        WHERE project_id = %(project_id)s AND on_default AND day BETWEEN %(since)s AND %(day)s
+            AND test_id IN (SELECT test_id FROM incoming WHERE {LONG})
+        GROUP BY test_id
+    ) d USING (test_id)
+    WHERE {LONG}
+) begun ORDER BY test_id
+ON CONFLICT (project_id, test_id) DO NOTHING
+"""  # noqa: S608
+LAY_ASIDE = f"""
+INSERT INTO projects_passbatch (project_id, id, noted_at, run_number, test_ids, seconds)
+SELECT %(project_id)s, gen_random_uuid(), clock_timestamp(), %(run_number)s, array_agg(test_id), array_agg(seconds)
+FROM incoming WHERE {PASSED} AND (seconds >= %(least_s)s OR {PACED})
+HAVING count(*) > 0
+"""  # noqa: S608
+PACES = """
+SELECT test_id, bins, n_held FROM projects_testpace WHERE project_id = %(project_id)s AND test_id = ANY(%(ids)s)
 """
 KEEP = """
 INSERT INTO projects_testpace (project_id, test_id, bins, n_held)
@@ -52,82 +70,109 @@ CROSS JOIN LATERAL (
         FROM projects_result r JOIN projects_run u ON u.project_id = r.project_id AND u.number = r.run_number
         WHERE r.project_id = %(project_id)s AND r.test_id = w.test_id AND r.outcome = 1 AND r.n_attempts = 1
             AND r.seconds > 0 AND u.is_default_branch AND r.ran_on BETWEEN %(since)s AND %(until)s
+            AND (u.started_at, u.number) <= (%(started_at)s, %(number)s)
         ORDER BY u.started_at DESC, u.number DESC LIMIT w.n_since + 1
     ) placed WHERE place >= w.n_since
 ) s
 """
 
 
-class Passed(NamedTuple):
-    """One pass of the upload with the pace of its test before it."""
-
-    test_id: int
-    seconds: float
-    pace: Pace
-
-
-def after_upload(project: Project, run: Run) -> None:
-    """Add the staged passes to the pace of their tests, keep the shifts they show, and note the machine's speed."""
+def lay_aside(project_id: int, run: Run) -> None:
+    """Lay the staged passes aside for `follow`, in the transaction that records them."""
     if not run.is_default_branch:
         return
-    passed = _passed(project, run)
-    if not passed:
-        return
-    factor = _machine(run, passed)
-    kept: list[tuple[int, Pace]] = []
-    found: list[tuple[int, Shift]] = []
-    for test_id, seconds, before in passed:
-        pace, shift = before.after(seconds / factor)
-        kept.append((test_id, pace))
-        if shift is not None:
-            found.append((test_id, shift))
-    _keep(project.pk, kept)
-    if found:
-        _tell(project.pk, run, found)
-
-
-def _machine(run: Run, passed: Sequence[Passed]) -> float:
-    """Return how slow the machine of this upload was, and note the mean over the run's uploads with the run."""
-    usual = {one.test_id: one.pace.usual_s or 0.0 for one in passed if len(one.pace.bins) >= KNOWN}
-    seconds = {one.test_id: one.seconds for one in passed if one.test_id in usual}
-    factor = runner_factor(seconds, usual)
-    if len(seconds) >= LEAST_TESTS:
-        n, n_before = len(seconds), run.n_machine_tests
-        before = n_before * log(run.machine_factor or 1.0)
-        run.machine_factor = exp((before + n * log(factor)) / (n + n_before))
-        run.n_machine_tests = n + n_before
-    return factor
-
-
-def _passed(project: Project, run: Run) -> list[Passed]:
     values: dict[str, Any] = {
-        "project_id": project.pk,
+        "project_id": project_id,
+        "run_number": run.number,
         "load": int(Layer.LOAD),
         "least_s": LEAST_S,
         "day": run.day,
         "since": run.day - timedelta(days=DAYS_OF_A_PACE),
     }
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_nestloop = off")
-        cursor.execute(PASSED, values)
-        rows = cursor.fetchall()
-        cursor.execute("SET LOCAL enable_nestloop = on")
-    history = _history(values, [row[0] for row in rows if row[2] is None])
-    return [
-        Passed(test_id, seconds, Pace(unpacked(bins), held) if bins is not None else history[test_id])
-        for test_id, seconds, bins, held in rows
-    ]
+        cursor.execute(ANY_NEW, values)
+        if cursor.fetchone()[0]:
+            cursor.execute(BEGIN, values)
+        cursor.execute(LAY_ASIDE, values)
 
 
-def _history(values: Mapping[str, Any], ids: list[int]) -> dict[int, Pace]:
-    """Return the pace of tests that had none, from the passes of their days; the last is the staged one."""
-    found = {test_id: Pace() for test_id in ids}
-    if ids:
-        with connection.cursor() as cursor:
-            cursor.execute(HISTORY, {**values, "ids": ids})
-            for test_id, timings in cursor.fetchall():
-                found[test_id] = Pace(unpacked(timings)[:-1][-RING:])
+def waiting() -> list[int]:
+    """Return the projects that have passes laid aside."""
+    return list(PassBatch.objects.order_by("project_id").values_list("project_id", flat=True).distinct())
+
+
+def follow(project_id: int) -> int:
+    """Add the passes that were laid aside to the paces of their tests; return how many uploads they came from.
+
+    The batches go with the transaction that counts them, so each is counted once whoever comes.
+    """
+    n_followed = 0
+    while True:
+        with transaction.atomic():
+            _lock(project_id)
+            batches = list(
+                PassBatch.objects.filter(project_id=project_id).order_by("noted_at")[:MOST_BATCHES]
+            )
+            _follow(project_id, batches)
+            PassBatch.objects.filter(project_id=project_id, id__in=[one.id for one in batches]).delete()
+        n_followed += len(batches)
+        if len(batches) < MOST_BATCHES:
+            return n_followed
+
+
+def _lock(project_id: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_SPACE, project_id])
+
+
+def _follow(project_id: int, batches: Sequence[PassBatch]) -> None:
+    if not batches:
+        return
+    paces = _paces(project_id, {test_id for batch in batches for test_id in batch.test_ids})
+    runs = Run.objects.select_for_update().filter(
+        project_id=project_id, number__in={batch.run_number for batch in batches}
+    )
+    by_number = {run.number: run for run in runs.order_by("number")}
+    for batch in batches:
+        if (run := by_number.get(batch.run_number)) is not None:
+            found = _after_upload(run, dict(zip(batch.test_ids, batch.seconds, strict=True)), paces)
+            if found:
+                _tell(project_id, run, found)
+    _keep(project_id, list(paces.items()))
+    Run.objects.bulk_update(by_number.values(), ["machine_factor", "n_machine_tests"])
+
+
+def _after_upload(run: Run, passed: Mapping[int, float], paces: dict[int, Pace]) -> list[tuple[int, Shift]]:
+    """Add the passes of one upload to the paces, note the machine's speed, and return the shifts they show."""
+    factor = _machine(run, passed, paces)
+    found: list[tuple[int, Shift]] = []
+    for test_id, seconds in passed.items():
+        paces[test_id], shift = paces.get(test_id, Pace()).after(seconds / factor)
+        if shift is not None:
+            found.append((test_id, shift))
     return found
+
+
+def _machine(run: Run, passed: Mapping[int, float], paces: Mapping[int, Pace]) -> float:
+    """Return how slow the machine of this upload was, and note the mean over the run's uploads with the run."""
+    usual = {
+        test_id: pace.usual_s or 0.0
+        for test_id, seconds in passed.items()
+        if seconds >= LEAST_S and (pace := paces.get(test_id)) is not None and len(pace.bins) >= KNOWN
+    }
+    factor = runner_factor({test_id: passed[test_id] for test_id in usual}, usual)
+    if len(usual) >= LEAST_TESTS:
+        n, n_before = len(usual), run.n_machine_tests
+        before = n_before * log(run.machine_factor or 1.0)
+        run.machine_factor = exp((before + n * log(factor)) / (n + n_before))
+        run.n_machine_tests = n + n_before
+    return factor
+
+
+def _paces(project_id: int, test_ids: Iterable[int]) -> dict[int, Pace]:
+    with connection.cursor() as cursor:
+        cursor.execute(PACES, {"project_id": project_id, "ids": list(test_ids)})
+        return {test_id: Pace(unpacked(bins), held) for test_id, bins, held in cursor.fetchall()}
 
 
 def _keep(project_id: int, kept: Sequence[tuple[int, Pace]]) -> None:
@@ -149,6 +194,8 @@ def _tell(project_id: int, run: Run, found: Sequence[tuple[int, Shift]]) -> None
         "n_since": [shift.n_since for shift in shifts.values()],
         "since": run.day - timedelta(days=366),
         "until": run.day + timedelta(days=1),
+        "started_at": run.started_at,
+        "number": run.number,
     }
     with connection.cursor() as cursor:
         cursor.execute(STARTS, values)

@@ -8,7 +8,7 @@ from celery import shared_task
 from django.db import transaction
 from django.utils import timezone
 
-from analysis import bucket_weeks, flaking, owning, refresh, spans, tallies, together
+from analysis import bucket_weeks, flaking, owning, refresh, slowdowns, spans, tallies, together
 from projects import care, locks, retention
 from projects.models import Project
 from projects.partitions import ensure_months
@@ -54,6 +54,13 @@ def keep_spans_of(*, project_id: int, **_: object) -> None:
         project = Project.objects.filter(pk=project_id).first()
         if is_mine and project is not None:
             spans.keep_up(project, now=timezone.now())
+
+
+@shared_task
+def follow_paces(**_: object) -> None:
+    """Add what uploads laid aside to the paces of their tests: that of a minute at once."""
+    for project_id in slowdowns.waiting():
+        slowdowns.follow(project_id)
 
 
 @shared_task

@@ -195,6 +195,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "sweep-uploads": {"task": "ingest.tasks.sweep_uploads", "schedule": timedelta(minutes=5)},
     "send-due-letters": {"task": "reports.tasks.send_due_letters", "schedule": timedelta(minutes=5)},
+    "follow-paces": {"task": "analysis.tasks.follow_paces", "schedule": timedelta(minutes=1)},
     "keep-spans": {"task": "analysis.tasks.keep_spans", "schedule": timedelta(minutes=5)},
     "watch-projects": {"task": "reports.tasks.watch_projects", "schedule": timedelta(minutes=1)},
     "forget-deliveries": {

@@ -40,6 +40,14 @@ FROM incoming GROUP BY layer ORDER BY layer
 """
 
 
+# What recording an upload changes of its run; the rest of the row is others' to write.
+RECORDED = (
+    *("n_tests", "n_passed", "n_failed", "n_error", "n_skipped", "n_flaky", "n_new", "seconds"),
+    *("n_shards", "shard_total", "n_uploads", "n_attempts", "is_truncated", "url"),
+    *("is_incident", "incident_sentence"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Arrived:
     """What one upload brought, as its status shows it."""
@@ -291,7 +299,7 @@ def _save_run(run: Run, upload: Upload, *, is_truncated: bool) -> None:
     run.n_attempts = max(run.n_attempts, upload.attempt)
     run.is_truncated |= is_truncated
     run.url = run.url or upload.url
-    run.save()
+    run.save(update_fields=RECORDED)
 
 
 def _shards(run: Run, upload: Upload) -> tuple[int, int | None]:

@@ -677,6 +677,21 @@ class TestPace(models.Model):
         return f"{self.test_id}"
 
 
+class PassBatch(models.Model):
+    """The timed passes of one upload that wait to be added to the paces of their tests."""
+
+    pk = models.CompositePrimaryKey("project_id", "id")
+    project = models.ForeignKey(Project, models.CASCADE, db_index=False, related_name="+")
+    id = models.UUIDField(default=uuid.uuid4)
+    noted_at = models.DateTimeField()
+    run_number = models.PositiveIntegerField()
+    test_ids = ArrayField(models.IntegerField())
+    seconds = ArrayField(models.FloatField())
+
+    def __str__(self) -> str:
+        return f"{len(self.test_ids)} of #{self.run_number}"
+
+
 class DurationShift(models.Model):
     """A Test became slower or faster for good: since which run of the default branch, and what it took before."""
 

@@ -20,7 +20,7 @@ N_BEFORE = 30
 
 def a_run(shop: Shop, number: int, *cases: str, branch: str = "main") -> Upload:
     """Record a run; a higher number is a later one."""
-    return record(
+    upload = record(
         shop,
         report(*cases),
         run=f"run-{number}",
@@ -28,6 +28,8 @@ def a_run(shop: Shop, number: int, *cases: str, branch: str = "main") -> Upload:
         commit=f"c{number:039d}",
         started_at=at(number).isoformat(),
     )
+    slowdowns.follow(shop.project.pk)
+    return upload
 
 
 def at(number: int) -> datetime:
@@ -59,6 +61,29 @@ def test_a_slower_test_is_told_with_the_runs_between_which_it_happened() -> None
     assert shift.told_by_run <= N_BEFORE + 5
     assert shift.before_s == pytest.approx(1.0, rel=0.05)
     assert shift.since_s == pytest.approx(2.0, rel=0.05)
+
+
+def test_the_passes_of_many_uploads_are_followed_at_once_as_one_by_one() -> None:
+    shop, other = a_shop(), a_shop("Other")
+    history(shop, [0.01] * 5 + [1.0] * N_BEFORE + [2.0] * 12)
+    for number, seconds in enumerate([0.01] * 5 + [1.0] * N_BEFORE + [2.0] * 12, 1):
+        record(
+            other,
+            report(passed("index", seconds=noisy(seconds, seed=number))),
+            run=f"run-{number}",
+            started_at=at(number).isoformat(),
+        )
+
+    slowdowns.follow(other.project.pk)
+
+    paces = [bytes(TestPace.objects.get(project=one.project).bins) for one in (shop, other)]
+    shifts = [
+        DurationShift.objects.filter(project=one.project).values_list("run_number", "told_by_run", "since_s")
+        for one in (shop, other)
+    ]
+    assert paces[0] == paces[1]
+    assert list(shifts[0]) == list(shifts[1]) != []
+    assert other.project.pk not in slowdowns.waiting()
 
 
 def test_the_same_shift_is_told_once() -> None:
