@@ -90,10 +90,13 @@ def lay_aside(project_id: int, run: Run) -> None:
         "since": run.day - timedelta(days=DAYS_OF_A_PACE),
     }
     with connection.cursor() as cursor:
+        # Both sides are read whole: looked up one by one, the planner would take a table that just grew for an empty one.
+        cursor.execute("SET LOCAL enable_nestloop = off")
         cursor.execute(ANY_NEW, values)
         if cursor.fetchone()[0]:
             cursor.execute(BEGIN, values)
         cursor.execute(LAY_ASIDE, values)
+        cursor.execute("SET LOCAL enable_nestloop = on")
 
 
 def waiting() -> list[int]:

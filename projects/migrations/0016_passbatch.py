@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("projects", "0014_refusals")]
+    dependencies = [("projects", "0015_spans")]
 
     operations = [
         migrations.CreateModel(
