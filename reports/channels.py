@@ -28,9 +28,13 @@ from projects.vocabulary import ChannelKind
 from reports import messages, refusals
 from reports.messages import Message
 
-MOST_TRIES = 10  # about a day and a half, pauses included
+MOST_TRIES = 10  # some four hours, pauses included; more where the other side asks for longer ones
 FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(hours=12)
+HOLD = timedelta(minutes=3)  # a claim's: longer than a try may take, be it by mail
+TOLD_FOR = timedelta(
+    days=2
+)  # what a channel that was off, or a server that was down, did not tell by then is history
 LATER = frozenset({408, 425, 429, *range(500, 600)})  # the other side may well take it another time
 GONE = 410
 
@@ -66,7 +70,7 @@ def queue(
 
 
 def pause(n_tries: int) -> timedelta:
-    """Return how long to wait after so many tries; also how long a claim holds."""
+    """Return how long to wait after so many tries."""
     return min(FIRST_PAUSE * (1 << min(n_tries - 1, 12)), LONGEST_PAUSE)
 
 
@@ -77,20 +81,20 @@ def waiting(*, now: datetime, most: int = 1_000) -> list[tuple[int, uuid.UUID]]:
 
 
 def claim(project_id: int, delivery_id: uuid.UUID, *, now: datetime) -> ChannelDelivery | None:
-    """Take one delivery for a try; None when it is over, not due, or somebody else has it."""
+    """Take one delivery for a try; None when it is over, not due, too old, or somebody else has it."""
     rows = ChannelDelivery.objects.filter(
         project_id=project_id, id=delivery_id, is_over=False, due_at__lte=now
     )
     row = rows.select_related("channel", "project").first()
     if row is None or not row.channel.is_on:
         return None
-    n_tries = row.n_tries + 1
-    # Of two claims that read the same count of tries, one finds it changed.
-    if not rows.filter(n_tries=row.n_tries).update(
-        n_tries=F("n_tries") + 1, tried_at=now, due_at=now + pause(n_tries)
-    ):
+    if now - row.created_at > TOLD_FOR:
+        rows.update(is_over=True, answer=row.answer or "Not sent: for two days nobody could.")
         return None
-    row.n_tries = n_tries
+    # Of two claims that read the same count of tries, one finds it changed.
+    if not rows.filter(n_tries=row.n_tries).update(n_tries=F("n_tries") + 1, tried_at=now, due_at=now + HOLD):
+        return None
+    row.n_tries += 1
     return row
 
 
@@ -105,15 +109,18 @@ def send(delivery: ChannelDelivery, *, now: datetime) -> None:
         status=outcome.status,
         answer=outcome.answer[:500],
         took_s=outcome.took_s,
+        due_at=now + _wait(delivery.n_tries, asked_s=outcome.retry_after_s),
     )
-    if not is_over and outcome.retry_after_s is not None:
-        asked = timedelta(seconds=outcome.retry_after_s)
-        kept.update(due_at=now + min(max(asked, pause(delivery.n_tries)), LONGEST_PAUSE))
     if not outcome.is_sent:
         logger.warning("channel %s: try %s: %s", delivery.channel_id, delivery.n_tries, outcome.answer)
     if outcome.status == GONE:
         why = "The other side said 410 Gone: it is there no more."
         Channel.objects.filter(pk=delivery.channel_id).update(is_on=False, why_off=why)
+
+
+def _wait(n_tries: int, *, asked_s: int | None) -> timedelta:
+    """Return the pause, or a longer one that the other side asked for."""
+    return min(max(pause(n_tries), timedelta(seconds=asked_s or 0)), LONGEST_PAUSE)
 
 
 def _try(delivery: ChannelDelivery, *, now: datetime) -> Outcome:

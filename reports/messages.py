@@ -5,6 +5,7 @@ Pure: values in, JSON-ready values and text out. A message holds a group for eac
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,6 +18,7 @@ MOST_LINES = 10  # a chat message is glanced at; the page behind the link has th
 LONGEST_LINE = 200  # a test's name may have a thousand characters
 SLACK_TEXT = 3_000  # Slack refuses a section with more
 SLACK_HEADER = 150
+TEAMS_BYTES = 25_000  # Teams refuses a message of more than 28 KB
 TITLE_LENGTH = 300
 
 
@@ -193,14 +195,26 @@ def _slack(words_of: str) -> str:
 
 
 def teams(message: Message) -> dict[str, Any]:
-    """Return the body of a Teams incoming webhook (Workflows): an adaptive card in a message."""
+    """Return the body of a Teams incoming webhook (Workflows): an adaptive card in a message, as long as Teams takes."""
+    found: dict[str, Any] = {}
+    for most_lines in (MOST_LINES, 5, 2, 0):
+        found = _teams(message, most_lines=most_lines)
+        if len(json.dumps(found, ensure_ascii=False).encode()) <= TEAMS_BYTES:
+            break
+    return found
+
+
+def _teams(message: Message, *, most_lines: int) -> dict[str, Any]:
     body: list[dict[str, Any]] = [_block(message.subject, weight="Bolder", size="Medium")]
     for group in message.groups:
         body.append(
             _block(f"{_mark(group)} {group.title}", weight="Bolder", color=_colour(group), spacing="Medium")
         )
         lines = [_teams_line(line) for line in _lines(group)]
-        body += [_raw_block(line) for line in [*lines, *_more(group, "[and {n} more]({url})")]]
+        n_left = len(lines) - most_lines
+        more = [f"and {words.number(n_left + group.n_more)} more"] if n_left > 0 else []
+        more = more or _more(group, "[and {n} more]({url})")
+        body += [_raw_block(line) for line in [*lines[:most_lines], *more]]
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",

@@ -105,12 +105,11 @@ def keep(project: models.Project, issue: Issue, *, days: Days, now: datetime) ->
     )
     if not is_first:
         return None
-    versions = {
-        key: models.LetterVersion.objects.create(
-            letter=kept, owners=list(key[0]), only_own=key[1], **_body(letter)
-        )
-        for key, letter in issue.versions.items()
-    }
+    made = models.LetterVersion.objects.bulk_create(
+        models.LetterVersion(letter=kept, owners=list(owners), only_own=only_own, **_body(letter))
+        for (owners, only_own), letter in issue.versions.items()
+    )
+    versions = dict(zip(issue.versions, made, strict=True))
     models.LetterDelivery.objects.bulk_create(
         models.LetterDelivery(
             letter=kept,

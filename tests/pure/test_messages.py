@@ -87,6 +87,17 @@ def test_teams_gets_a_card_with_links_and_plain_names() -> None:
     assert card["actions"][0]["url"] == URL
 
 
+def test_teams_gets_no_more_than_it_takes() -> None:
+    kinds = [kind for kind in EventKind if kind is not EventKind.TRIAL]
+    long = [news(kind, f"{n}{'ü' * 300}", detail="ß" * 300) for kind in kinds for n in range(15)]
+
+    body = messages.teams(a_message(*long))
+
+    card = body["attachments"][0]["content"]
+    assert len(json.dumps(body, ensure_ascii=False).encode()) <= messages.TEAMS_BYTES
+    assert sum(block["text"] == "and 13 more" for block in card["body"]) == len(kinds)
+
+
 def test_a_webhook_gets_type_time_and_data() -> None:
     body = messages.webhook(
         a_message(news(EventKind.FLAKY, "adds")), delivery="0001", at="2026-11-23T12:00:00Z"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
+from typing import Any
 
 import pytest
 
 from projects import addresses, outside
+from tests.mail import CERTIFICATE
 from tests.receiver import http_receiver
 
 
@@ -99,6 +102,58 @@ def test_a_redirect_is_an_answer_and_not_followed() -> None:
 
     assert answer.status == 307
     assert other.posts == []
+
+
+class Resolver:
+    """Answers one name with other addresses at each question, and leaves all else to the real one."""
+
+    def __init__(self, *answers: tuple[str, ...]) -> None:
+        self.answers = list(answers)
+        self.ask = socket.getaddrinfo
+
+    def __call__(self, host: str, port: int, *rest: Any, **more: Any) -> list[Any]:
+        """Answer as the next turn says."""
+        if host != "hooks.example":
+            return self.ask(host, port, *rest, **more)
+        return [found for place in self.answers.pop(0) for found in self.ask(place, port, *rest, **more)]
+
+
+def test_the_address_that_was_looked_at_is_the_one_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolver = Resolver(("127.0.0.1",), ("203.0.113.1",))
+    monkeypatch.setattr(socket, "getaddrinfo", resolver)
+
+    with http_receiver() as receiver:
+        answer = post(receiver.url.replace("127.0.0.1", "hooks.example"))
+
+    assert answer.status == 200
+    assert receiver.posts[0].headers["host"].startswith("hooks.example:")
+    assert resolver.answers == [("203.0.113.1",)]
+
+
+@pytest.mark.parametrize("places", [("127.0.0.1",), ("203.0.113.1", "127.0.0.1"), ("8.8.8.8", "::1")])
+def test_a_name_with_one_inner_address_is_not_posted_to(
+    monkeypatch: pytest.MonkeyPatch, places: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", Resolver(places))
+
+    with http_receiver() as receiver, pytest.raises(addresses.Forbidden, match="private network"):
+        post(receiver.url.replace("127.0.0.1", "hooks.example"), allows_private=False)
+
+    assert receiver.posts == []
+
+
+def test_a_certificate_is_asked_for_the_name_that_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with http_receiver(certificate=CERTIFICATE) as receiver:
+        with pytest.raises(outside.Unreachable, match="certificate verify failed"):
+            post(receiver.url)
+        monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+        answer = post(receiver.url)
+        monkeypatch.setattr(socket, "getaddrinfo", Resolver(("127.0.0.1",)))
+        with pytest.raises(outside.Unreachable, match="Hostname mismatch"):
+            post(receiver.url.replace("127.0.0.1", "hooks.example"))
+
+    assert answer.status == 200
+    assert len(receiver.posts) == 1
 
 
 def test_an_answer_that_drips_is_cut_off() -> None:

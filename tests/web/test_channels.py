@@ -358,6 +358,23 @@ def test_an_address_of_the_inner_network_is_refused(receiver: Receiver, settings
     assert receiver.posts == []
 
 
+def test_what_nobody_could_tell_for_two_days_is_told_no_more(receiver: Receiver) -> None:
+    row = a_message_for(a_channel(a_shop(), receiver.url))
+
+    late = attempt(row, now=NOON + timedelta(days=2, seconds=1))
+
+    assert (late.is_over, late.sent_at, late.answer) == (True, None, "Not sent: for two days nobody could.")
+    assert receiver.posts == []
+
+
+def test_a_claim_holds_longer_than_a_try_may_take(receiver: Receiver) -> None:
+    row = a_message_for(a_channel(a_shop(), receiver.url))
+    channels.claim(row.project_id, row.id, now=NOON)
+
+    assert channels.waiting(now=NOON + timedelta(seconds=150)) == []
+    assert channels.waiting(now=NOON + timedelta(minutes=3)) == [(row.project_id, row.id)]
+
+
 def test_of_two_claims_one_holds(receiver: Receiver) -> None:
     row = a_message_for(a_channel(a_shop(), receiver.url))
 

@@ -11,7 +11,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from projects import care, subscribing
+from analysis import owning
+from projects import care, code_owners, subscribing
 from projects.models import Flake, LetterAddress, LetterDelivery, LetterVersion, Membership, OwnerReader
 from projects.vocabulary import Role
 from reports import delivery, forgetting, weekly
@@ -81,6 +82,26 @@ def test_each_reader_gets_one_letter_with_their_own_tests_first(mailbox: Mailbox
     assert "1 of these is yours: @Shop/Checkout" in texts[shop.owner.email]
     assert "Parcel › ships" not in texts["checkout@list.example"]
     assert "yours" not in texts[viewer.email]
+
+
+def test_codeowners_makes_readers_of_teams(mailbox: Mailbox) -> None:
+    shop = a_shop()
+    for offset in range(7):
+        for n in range(2):
+            make = retried if n else passed
+            moment = f"2026-03-{9 + offset:02}T12:0{n}:00+00:00"
+            cases = [make("pays", file="web/cart.py"), make("ships", file="depot/parcel.py")]
+            record(shop, report(*cases), run=moment, commit=f"{offset}{n}", started_at=moment)
+    code_owners.keep(shop.project, "/web/ @shop/web @ada\n", by=shop.owner, now=MONDAY)
+    owning.own(shop.project.pk)
+    subscribing.add_reader(shop.project, "@SHOP/Web", email="web@list.example")
+
+    sent(shop)
+
+    texts = {to: text_of(mail) for to, mail in mailbox.taken}
+    assert "Only tests of @shop/web." in texts["web@list.example"]
+    assert "pays" in texts["web@list.example"]
+    assert "ships" not in texts["web@list.example"]
 
 
 def test_who_has_the_owners_address_needs_no_row(mailbox: Mailbox) -> None:
