@@ -55,6 +55,11 @@ def quiet_chance(n: int, *, a: float, b: float) -> float:
     return exp(ln_beta(a, b + n) - ln_beta(a, b))
 
 
+def streak_chance(n: int, *, a: float, b: float) -> float:
+    """Return the chance of n failures in a row for a rate p ~ Beta(a, b)."""
+    return exp(ln_beta(a + n, b) - ln_beta(a, b))
+
+
 def passes_needed(*, a: float, b: float, chance: float = 0.05, most: int = 100_000) -> int:
     """Return the fewest passes in a row that leave an unfixed test at most this chance; at most `most`."""
     if quiet_chance(most, a=a, b=b) > chance:

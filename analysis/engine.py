@@ -151,27 +151,6 @@ def group_of(run: RunSeen, tried: Tried) -> Group:
     )
 
 
-def learned(
-    constants: Constants,
-    *,
-    breaks: tuple[float, float],
-    repairs: tuple[float, float],
-    changes: tuple[float, float],
-) -> Constants:
-    """Return the constants with a project's own rates; each pair is (events, exposure)."""
-    return replace(
-        constants,
-        break_hazard=_estimate(DEFAULT.break_hazard, breaks),
-        repair=_estimate(DEFAULT.repair, repairs),
-        change_hazard=_estimate(DEFAULT.change_hazard, changes),
-    )
-
-
-def _estimate(default: float, pair: tuple[float, float]) -> float:
-    """Two imagined events at the default rate keep a young project from jumping to conclusions."""
-    return (pair[0] + 2.0) / (pair[1] + 2.0 / default)
-
-
 def _unexpected(run: RunSeen, states: Mapping[int, State]) -> FailingRun:
     failures = {
         test: Failure(tried.suite, tried.signature)

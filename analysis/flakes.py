@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from math import exp, log
 from typing import NamedTuple
 
+from analysis.beta import streak_chance
 from analysis.rates import expect_fix, fade, flag, judge_regime, quiet, start_quiet
 from analysis.regimes import Ending
 from analysis.states import DEFAULT, Constants, Failed, Proof, State, mark
@@ -41,6 +42,10 @@ __all__ = [
 COMMITS_A_DAY = 4.0  # how many commits a gap between two runs hides
 NEVER_PASSED = 0.5  # a test that has only ever failed here is as likely broken from the start
 OWN_HAZARD = 0.6  # from here on an episode began as a code break, which explains it better than the test does
+LONGEST_STREAK = (
+    0.002  # the chance of a streak that is no flake's any more: one in 500 would call it broken in passing
+)
+SURELY_GOOD = 0.1  # P(broken) under which a retry that passed is believed
 LOWEST_RATE = 1e-5  # no test is so good that a first failure cannot be a flake
 
 
@@ -179,18 +184,24 @@ def _close(state: State, group: Group, constants: Constants) -> tuple[FlakeRule,
     broken *= (1.0 - constants.repair) ** max(0, state.n_commits - 1)
     rho = good / (good + broken)
     rule = FlakeRule.SAME_COMMIT if is_same else FlakeRule.EPISODE
-    state.flips += rho * (state.open_flips + is_same)
-    state.retry_failed += rho * state.open_again / constants.dependence
-    state.retry_passed += rho * state.open_passed / constants.dependence
     is_own = state.hazard < OWN_HAZARD
+    state.flips += rho * is_same
     state.both += is_same and is_own
     if (is_same and is_own) or (rho >= 0.5 and not state.open_flips):
         state.prove(Proof(rule, state.failures[-1].run if state.failures else group.run, group.run))
+    return rule, _count_episode(state, rho, constants)
+
+
+def _count_episode(state: State, rho: float, constants: Constants) -> tuple[Settled, ...]:
+    """The episode is over: it was a flake with probability rho."""
+    state.flips += rho * state.open_flips
+    state.retry_failed += rho * state.open_again / constants.dependence
+    state.retry_passed += rho * state.open_passed / constants.dependence
     state.alpha += rho * state.mass / constants.dependence
     state.episodes += rho * state.mass / state.length
     settled = _settle(state, rho)
     _end_episode(state)
-    return rule, settled
+    return settled
 
 
 def _settle(state: State, rho: float) -> tuple[Settled, ...]:
@@ -240,11 +251,22 @@ def _failed_on_main(state: State, group: Group, constants: Constants) -> Update:
     broken, good = prior * explained, (1.0 - prior) * rate * again
     state.broken = broken / (broken + good)
     _lengthen_episode(state, group, ln_good=log(rate * again), ln_broken=log(explained))
+    _doubt_streak(state)
     p_flaky = 1.0 - state.broken
     rule = _note_flip(state, group)
-    settled = _settle(state, p_flaky)
     judge_regime(state, constants)
-    return Update(p_flaky, rule, settled, None)
+    if (
+        rule is FlakeRule.RETRY and state.broken < SURELY_GOOD
+    ):  # a retry that passed ends it as a later pass would
+        return Update(p_flaky, rule, _count_episode(state, p_flaky, constants), None)
+    return Update(p_flaky, rule, _settle(state, p_flaky), None)
+
+
+def _doubt_streak(state: State) -> None:
+    """A flake that fails on and on is broken: repairs are frequent, but one that has not come explains no streak."""
+    chance = streak_chance(state.n_in_a_row, a=state.alpha, b=state.beta)
+    if state.n_commits >= 2 and chance <= LONGEST_STREAK:
+        state.broken = max(state.broken, 1.0 - chance)
 
 
 def _prior_broken(state: State, group: Group, constants: Constants) -> float:
@@ -316,12 +338,14 @@ def _failed_on_change(state: State, group: Group, constants: Constants) -> Updat
     _note_failure(state, group)
     rate, again = max(LOWEST_RATE, state.rate), _retries_likelihood(state, group.retries)
     has_passed = False in group.retries
-    hazard = 1.0 if state.broken > 0.5 and not has_passed else max(constants.change_hazard, group.break_prior)
+    hazard = max(constants.change_hazard, group.break_prior, state.broken if state.length else 0.0)
+    if state.broken > 0.5 and not has_passed:
+        hazard = 1.0
     if has_passed or group.passed_on_commit:
         hazard *= constants.broken_passes
     good = rate * again
     rho = good / (good + hazard)
-    is_new = state.know_change(group.change)
+    is_new = state.know_change(group.change or group.commit or group.run)
     if is_new or has_passed:
         state.alpha += rho * group.weight / constants.dependence
     elif rate < 0.2:

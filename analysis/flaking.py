@@ -20,9 +20,9 @@ from analysis.engine import Judged, RunSeen, Tried, forgive_all, judge, replay
 from analysis.flakes import Event, Group, State, Update
 from analysis.incidents import Incident, Kind
 from analysis.states import Proof, mark
-from analysis.verdicts import FlakeVerdict, verdict
+from analysis.verdicts import FlakeVerdict, shown, verdict
 from projects.models import Flake, FlakeEvent, FlakeProof, Project, Run
-from projects.vocabulary import FlakeRule, FlakeStatus
+from projects.vocabulary import FlakeRule
 
 RUNS_OF_A_COMMIT = 20  # compared with at most; a commit that ran more often has shown what it can
 PASS_DAYS = 120  # days of passes counted for a test; the evidence halves every 45
@@ -78,9 +78,9 @@ FROM unnest(%(ids)s::int[], %(runs)s::int[], %(ps)s::float8[]) AS p (test_id, ru
 WHERE f.project_id = %(project_id)s AND f.test_id = p.test_id AND f.run_number = p.run_number
 """
 KEEP_STATUSES = """
-UPDATE projects_test t SET flake_status = f.status
-FROM unnest(%(ids)s::int[], %(statuses)s::smallint[]) AS f (id, status)
-WHERE t.project_id = %(project_id)s AND t.id = f.id AND t.flake_status <> f.status
+UPDATE projects_test t SET flake_status = f.status FROM projects_flake f
+WHERE f.project_id = %(project_id)s AND f.test_id = ANY(%(ids)s)
+    AND t.project_id = f.project_id AND t.id = f.test_id AND t.flake_status <> f.status
 """
 MARK_FAILURES = """
 UPDATE projects_failure SET in_incident = %(in_incident)s
@@ -115,7 +115,9 @@ INSERT INTO projects_flake (project_id, test_id, note, fixed_commit, {", ".join(
 SELECT %(project_id)s, test_id, '', '', {", ".join(FLAKE_FIELDS).replace("proof_runs", "proof_runs::int[]")}
 FROM unnest(%(test_ids)s::int[], {", ".join(f"%({name})s::{kind}[]" for name, kind in FLAKE_FIELDS.items())})
     AS f (test_id, {", ".join(FLAKE_FIELDS)})
-ON CONFLICT (project_id, test_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in FLAKE_FIELDS)}
+ON CONFLICT (project_id, test_id) DO UPDATE SET
+    {", ".join(f"{name} = excluded.{name}" for name in FLAKE_FIELDS if name != "status")},
+    status = CASE WHEN excluded.status = 2 AND projects_flake.only_here <> '' THEN 6 ELSE excluded.status END
 """  # noqa: S608 - names of our own
 
 
@@ -363,11 +365,8 @@ def keep_states(
         if update.event is not None and test_id in judged
     )
     if judged:
-        statuses = [int(one.status) for one in judged.values()]
         with connection.cursor() as cursor:
-            cursor.execute(
-                KEEP_STATUSES, {"project_id": project_id, "ids": list(judged), "statuses": statuses}
-            )
+            cursor.execute(KEEP_STATUSES, {"project_id": project_id, "ids": list(judged)})
 
 
 def _keep_flakes(project_id: int, rows: Sequence[Flake]) -> None:
@@ -397,7 +396,6 @@ def _keep_numbers(project_id: int, run_number: int, told: Mapping[int, Update]) 
 
 
 def _flake(project_id: int, test_id: int, state: State, judged: FlakeVerdict) -> Flake:
-    proofs = {run for proof in judged.proofs for run in (proof.failed_run, proof.passed_run)}
     return Flake(
         project_id=project_id,
         test_id=test_id,
@@ -413,7 +411,7 @@ def _flake(project_id: int, test_id: int, state: State, judged: FlakeVerdict) ->
         n_passes_needed=min(judged.n_passes_needed, 2_000_000_000),
         n_quiet=judged.n_quiet,
         p_unfixed=judged.p_unfixed_but_quiet,
-        proof_runs=sorted(proofs)[-12:],
+        proof_runs=list(judged.proof_runs),
         state=state.pack(),
         awake_until=state.awake_until,
     )
@@ -490,28 +488,20 @@ def _show_incident(project_id: int, past: Incident) -> None:
 
 def age(project_id: int, *, now: datetime) -> int:
     """Judge every kept state again as of now, since tests grow stale without a run; return how many changed."""
-    n_changed = 0
+    changed: list[int] = []
     at = mass_failures.days(now)
     kept = Flake.objects.filter(project_id=project_id).exclude(state=b"").order_by("test_id")
-    statuses: dict[int, FlakeStatus] = {}
     for flake in kept.iterator(chunk_size=1_000):
         state = State.unpack(flake.state)
         judged = verdict(state, now_day=at, last_seen_day=_last_seen(project_id, flake.test_id))
-        if judged.status != flake.status:
-            n_changed += 1
-            statuses[flake.test_id] = judged.status
-        if judged.status != flake.status or judged.rule[:500] != flake.sentence:
-            Flake.objects.filter(pk=flake.pk).update(status=judged.status, sentence=judged.rule[:500])
+        status = shown(judged.status, only_here=flake.only_here)
+        if status != flake.status:
+            changed.append(flake.test_id)
+        if status != flake.status or judged.rule[:500] != flake.sentence:
+            Flake.objects.filter(pk=flake.pk).update(status=status, sentence=judged.rule[:500])
     with connection.cursor() as cursor:
-        cursor.execute(
-            KEEP_STATUSES,
-            {
-                "project_id": project_id,
-                "ids": list(statuses),
-                "statuses": [int(s) for s in statuses.values()],
-            },
-        )
-    return n_changed
+        cursor.execute(KEEP_STATUSES, {"project_id": project_id, "ids": changed})
+    return len(changed)
 
 
 def _last_seen(project_id: int, test_id: int) -> float:

@@ -37,25 +37,22 @@ def judge_regime(state: State, constants: Constants) -> None:
     if len(own) < 3:
         return
     regime = last_regime([(failed.order, failed.ending) for failed in own], end=state.index)
-    streak = _streak(state)
-    orders = [failed.order for failed in own if failed.order >= regime.start]
-    n_closed = n_streaks(orders) - (streak > 0)
+    streak = sum(failed.ending is not Ending.IN_A_BREAK for failed in state.failures[-state.length :])
+    recent = [failed for failed in own if failed.order >= regime.start]
+    closed = recent[: len(recent) - streak]
+    n_closed = n_streaks([failed.order for failed in closed])
     if not regime.is_new and n_closed < N_STREAKS:
         return
     n_failed = regime.n_failed - streak
     n_passed = regime.n_groups - regime.n_failed
-    if n_passed < 1 or n_failed < 0:
+    if n_passed < 1 or n_failed < 1:  # only the open streak: it may be a break, and says nothing of a rate
         return
     a, b = constants.new_regime
     state.alpha = a + n_failed / constants.dependence
     state.beta = b + n_passed / constants.dependence
     state.onset = regime.start
     if n_closed >= N_STREAKS:
-        _learn_retries(
-            state,
-            [failed for failed in own if failed.order >= regime.start][: len(orders) - streak],
-            constants,
-        )
+        _learn_retries(state, closed, constants)
         state.episodes = max(state.episodes, constants.n_episodes + 0.2)
 
 
@@ -71,16 +68,6 @@ def _learn_retries(state: State, closed: Sequence[Failed], constants: Constants)
 def n_streaks(orders: Sequence[int]) -> int:
     """Return how often failures began anew after a pass."""
     return sum(1 for before, order in zip([-2, *orders], orders, strict=False) if order != before + 1)
-
-
-def _streak(state: State) -> int:
-    """How many of the newest groups failed without a pass between them."""
-    n = 0
-    for failed in reversed(state.failures):
-        if failed.order != state.index - 1 - n:
-            break
-        n += 1
-    return n
 
 
 def flag(state: State, constants: Constants) -> None:
@@ -114,7 +101,8 @@ def quiet(state: State, constants: Constants) -> None:
     """One more pass of a flake: is it quiet though unfixed, or was it repaired some passes ago?"""
     keep = 1.0 - constants.fix_hazard
     state.quiet_fixed = (state.quiet_fixed + constants.fix_hazard * state.quiet_unfixed) / keep
-    state.quiet_unfixed *= (state.quiet_b + state.n_quiet) / (state.quiet_a + state.quiet_b + state.n_quiet)
+    passed = state.quiet_b + constants.caution + state.n_quiet
+    state.quiet_unfixed *= passed / (state.quiet_a + passed)
     state.n_quiet += 1
     if state.p_fixed >= constants.fixed:
         state.is_flagged, state.is_fixed = False, True

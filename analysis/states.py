@@ -23,7 +23,7 @@ N_CHANGES = 12  # changes remembered, so that one broken pull request counts onc
 
 @dataclass(frozen=True, slots=True)
 class Constants:
-    """What a project learns about itself; the defaults are for one that has learned nothing yet."""
+    """What the engine takes for granted; docs/definitions.md says what each number is for."""
 
     break_hazard: float = 2e-4  # a commit of the default branch breaks this test
     repair: float = 0.2  # a commit repairs a broken test
@@ -42,6 +42,9 @@ class Constants:
     n_episodes: float = 1.8  # isolated failures
     fix_hazard: float = 0.001  # a passing run of a flake is the first after its repair
     fixed: float = 0.97
+    caution: float = (
+        20.0  # passes imagined: a rate taken right after a failure is too high, and flakes come in bursts
+    )
     withheld_p: float = 0.02  # P(flaky) told of a failure inside an incident
 
 
@@ -130,6 +133,16 @@ class State:
     def rate(self) -> float:
         """The expected failure rate of first attempts in a good state."""
         return self.alpha / (self.alpha + self.beta)
+
+    @property
+    def n_in_a_row(self) -> int:
+        """How many of the newest failing groups of the open episode no retry forgave."""
+        n = 0
+        for failed in reversed(self.failures[-self.length :] if self.length else ()):
+            if failed.ending is Ending.PASSED_ON_RETRY:
+                break
+            n += 1
+        return n
 
     @property
     def p_fixed(self) -> float:

@@ -8,7 +8,7 @@ from celery import shared_task
 from django.db import transaction
 from django.utils import timezone
 
-from analysis import bucket_weeks, flaking, owning, refresh, slowdowns, spans, tallies, together
+from analysis import bucket_weeks, environments, flaking, owning, refresh, slowdowns, spans, tallies, together
 from projects import care, locks, retention
 from projects.models import Project
 from projects.partitions import ensure_months
@@ -71,6 +71,7 @@ def upkeep(**_: object) -> None:
     retention.keep_house(now)
     for project_id in Project.objects.order_by("id").values_list("id", flat=True):
         flaking.age(project_id, now=now)
+        environments.compare(project_id, today=now.date(), now=now)
         together.join(project_id, today=now.date())
         care.expire(project_id, now=now)
         tallies.forget(project_id, now=now)

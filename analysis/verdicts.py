@@ -6,12 +6,12 @@ Reads a State and never changes it. How the evidence got there is flakes.py's bu
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from analysis.beta import beta_cdf, beta_quantile, passes_needed, quiet_chance
+from analysis.beta import beta_cdf, beta_quantile, passes_needed, quiet_chance, streak_chance
 from analysis.causes import fisher
-from analysis.states import DEFAULT, N_PROOFS, Constants, Proof, State
+from analysis.states import DEFAULT, N_PROOFS, Constants, Failed, Proof, State
 from projects.vocabulary import FlakeRule, FlakeStatus
 
 STALE_DAYS = 14.0  # two weeks without a run: the test is gone, renamed or switched off
@@ -19,6 +19,7 @@ SUSPICION_DAYS = 60.0  # one isolated failure is no suspicion for ever
 FEW_RUNS = 60  # under this a 5 % rate could still be a 0 % or a 15 % one
 UNSURE_PASSES = 0.05  # the chance of a quiet spell at which a reader may believe in a repair
 ENVIRONMENT_P = 1e-3
+N_RUNS_SHOWN = 12  # a page names no more
 
 
 class FlakeVerdict(NamedTuple):
@@ -41,6 +42,14 @@ class FlakeVerdict(NamedTuple):
     proofs: tuple[Proof, ...]
     failed_runs: tuple[int, ...]
 
+    @property
+    def proof_runs(self) -> tuple[int, ...]:
+        """The runs that show the verdict: those that disagree, or those that fail on and on."""
+        if self.earned is FlakeStatus.BROKEN:
+            return self.failed_runs
+        runs = {run for proof in self.proofs for run in (proof.failed_run, proof.passed_run)}
+        return tuple(sorted(runs)[-N_RUNS_SHOWN:])
+
 
 class Count(NamedTuple):
     """How often a test failed in one environment, and out of how many groups."""
@@ -61,6 +70,11 @@ def status(state: State, *, constants: Constants = DEFAULT) -> FlakeStatus:
     return FlakeStatus.SUSPECTED if _is_suspicious(state) else FlakeStatus.HEALTHY
 
 
+def shown(told: FlakeStatus, *, only_here: str) -> FlakeStatus:
+    """Return the status as it is shown: a test that is flaky in one environment alone has a word of its own."""
+    return FlakeStatus.ENVIRONMENT_SPECIFIC if told is FlakeStatus.FLAKY and only_here else told
+
+
 def verdict(
     state: State, *, now_day: float, last_seen_day: float | None = None, constants: Constants = DEFAULT
 ) -> FlakeVerdict:
@@ -70,7 +84,9 @@ def verdict(
         told = FlakeStatus.HEALTHY
     seen = max(state.at, last_seen_day or 0.0)
     is_stale = now_day - seen > STALE_DAYS
-    a, b = (state.quiet_a, state.quiet_b) if state.was_flagged else (state.alpha, state.beta)
+    a, b = state.alpha, state.beta
+    if state.was_flagged:
+        a, b = state.quiet_a, state.quiet_b + constants.caution
     return FlakeVerdict(
         status=FlakeStatus.STALE if is_stale else told,
         earned=told,
@@ -90,8 +106,16 @@ def verdict(
         or state.first_failed_run,
         few_runs=state.n_pass + state.n_failed < FEW_RUNS,
         proofs=tuple(state.proofs),
-        failed_runs=tuple(failed.run for failed in state.failures[-12:]),
+        failed_runs=tuple(failed.run for failed in _shown_failures(state, told)),
     )
+
+
+def _shown_failures(state: State, told: FlakeStatus) -> Sequence[Failed]:
+    """The newest failures; of a broken test those of its streak, the first of which is where it broke."""
+    if told is not FlakeStatus.BROKEN:
+        return state.failures[-N_RUNS_SHOWN:]
+    streak = state.failures[-state.length :]
+    return streak if len(streak) <= N_RUNS_SHOWN else [streak[0], *streak[1 - N_RUNS_SHOWN :]]
 
 
 def rule(state: State, told: FlakeStatus, *, constants: Constants = DEFAULT) -> str:
@@ -101,7 +125,7 @@ def rule(state: State, told: FlakeStatus, *, constants: Constants = DEFAULT) -> 
             retried = ", and failed again when retried" if state.has_failed_retry else ""
             return (
                 f"failed {state.length} times in a row on {_commits(state.n_commits)}{retried}: "
-                f"P(broken) = {state.broken:.2f}"
+                f"P(broken) = {state.broken:.2f}{_streak_words(state)}"
             )
         case FlakeStatus.FLAKY:
             p = 1.0 - beta_cdf(constants.flaky_rate, a=state.quiet_a, b=state.quiet_b)
@@ -149,6 +173,18 @@ def _shown(state: State) -> str:
     ]
     weights = f"weighed as {state.flips:.1f} flips at one commit and {state.episodes:.1f} isolated failures"
     return f"{'; '.join(words) or 'failed once'} ({weights})"
+
+
+def _streak_words(state: State) -> str:
+    """Say of a test that was flaky why this streak is no flake."""
+    if not state.is_flagged:
+        return ""
+    chance = streak_chance(state.n_in_a_row, a=state.alpha, b=state.beta)
+    return f"; were it only as flaky as before ({100 * state.rate:.0f} %), the chance of that is {_chance(chance)}"
+
+
+def _chance(p: float) -> str:
+    return "under 0.1 %" if p < 0.001 else f"{100 * p:.1f} %"
 
 
 def _times(n: int) -> str:

@@ -21,6 +21,7 @@ from django.urls import reverse
 
 from projects.vocabulary import (
     Boundary,
+    Cause,
     ChannelKind,
     EventKind,
     FlakeRule,
@@ -267,6 +268,7 @@ class Upload(models.Model):
                 condition=Q(state__in=[UploadState.RECEIVED, UploadState.PROCESSING, UploadState.FAILED]),
                 name="upload_waiting",
             ),
+            models.Index(fields=["project", "run_number"], condition=Q(attempt__gt=1), name="upload_again"),
             BrinIndex(fields=["received_at"], pages_per_range=16, autosummarize=True, name="upload_by_age"),
         ]
 
@@ -468,7 +470,8 @@ class Test(models.Model):
                 fields=["project", "flake_status"],
                 condition=~Q(flake_status=FlakeStatus.HEALTHY),
                 name="test_unwell",
-            )
+            ),
+            models.Index(fields=["project", "base"], condition=~Q(variant=""), name="test_variants"),
         ]
 
     def __str__(self) -> str:
@@ -850,6 +853,9 @@ class Flake(models.Model):
     owner = models.CharField(max_length=200, blank=True, db_default="")
     fixed_commit = models.CharField(max_length=64, blank=True)
     cluster = models.PositiveIntegerField(null=True)
+    only_here = models.CharField(max_length=300, blank=True, db_default="")
+    cause = models.PositiveSmallIntegerField(choices=choices(Cause), null=True)
+    cause_evidence = models.CharField(max_length=500, blank=True, db_default="")
 
     def __str__(self) -> str:
         return f"{self.test_id}: {FlakeStatus(self.status).word}"
@@ -892,6 +898,7 @@ class Quarantine(models.Model):
     until_on = models.DateField()
     ended_at = models.DateTimeField(null=True)
     ended_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    is_by_policy = models.BooleanField(db_default=False)
 
     class Meta:
         constraints = [
@@ -902,6 +909,24 @@ class Quarantine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.test_id} until {self.until_on}"
+
+
+class MutingPolicy(models.Model):
+    """What a project mutes by itself: nothing, until somebody switches it on; and what a broken run costs its people."""
+
+    project = models.OneToOneField(Project, models.CASCADE, primary_key=True, related_name="muting")
+    is_on = models.BooleanField(default=False)
+    least_p = models.FloatField(default=0.95, validators=[MinValueValidator(0.5), MaxValueValidator(1.0)])
+    least_minutes = models.PositiveIntegerField(default=30)
+    most_tests = models.PositiveSmallIntegerField(default=10)
+    most_share = models.FloatField(default=0.01, validators=[MinValueValidator(0.0), MaxValueValidator(1.0)])
+    n_days = models.PositiveSmallIntegerField(
+        default=14, validators=[MinValueValidator(1), MaxValueValidator(90)]
+    )
+    developer_minutes = models.PositiveSmallIntegerField(default=10)
+
+    def __str__(self) -> str:
+        return f"{self.project_id}: {'on' if self.is_on else 'off'}"
 
 
 class Remark(models.Model):

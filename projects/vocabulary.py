@@ -139,6 +139,9 @@ class FlakeStatus(Word):
     ENVIRONMENT_SPECIFIC = 6
 
 
+FLAKY_NOW = (FlakeStatus.FLAKY, FlakeStatus.ENVIRONMENT_SPECIFIC)
+
+
 class FlakeRule(Word):
     """Which observation proves a Flake."""
 

@@ -24,7 +24,7 @@ from analysis.shape import Shape
 from analysis.window import Window
 from projects import announcing
 from projects.models import Event, Project, Test
-from projects.vocabulary import EventKind, FlakeStatus
+from projects.vocabulary import FLAKY_NOW, EventKind
 from reports import badges, messages, words
 from reports.messages import Group, News
 
@@ -52,7 +52,7 @@ def badge(request: HttpRequest, slug: str, name: str) -> HttpResponse:
 def _flaky(project: Project, _window: Window) -> Told:
     if not project.n_runs:
         return "no runs", badges.NONE
-    n = Test.objects.filter(project=project, flake_status=FlakeStatus.FLAKY).count()
+    n = Test.objects.filter(project=project, flake_status__in=FLAKY_NOW).count()
     return words.number(n) if n else "none", badges.FAIR if n else badges.GOOD
 
 

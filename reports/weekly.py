@@ -21,7 +21,7 @@ from analysis.shape import Shape
 from analysis.window import Window
 from projects import models
 from projects.owner_names import key_of
-from projects.vocabulary import FlakeStatus
+from projects.vocabulary import FLAKY_NOW, FlakeStatus
 from reports import look, readers, schedule
 from reports.letter import Letter, compose
 from reports.readers import Key, LetterReader
@@ -34,7 +34,6 @@ MOST_FLAKY = (
 MOST_SLOW = 60
 SLOWER_RATIO = 1.5  # with the next line, the smallest change worth a line in a letter
 SLOWER_SECONDS = 0.1
-MOST_MISHAPS = 5  # so many results without one that passed are no flakes any more, whatever went before
 MUTED_FOR = timedelta(days=7)  # who is told a week ahead can still mend the test
 
 
@@ -219,7 +218,7 @@ Unreliable = tuple[tuple[FlakeRow, ...], tuple[FlakeRow, ...], frozenset[int]]
 
 def _unreliable(project: models.Project, window: Window) -> Unreliable:
     """Return the tests that flaked in these days, those found fixed in them, the dearest first, and which relapsed."""
-    statuses = (FlakeStatus.FLAKY, FlakeStatus.FIXED)
+    statuses = (*FLAKY_NOW, FlakeStatus.FIXED)
     wanted = replace(window, statuses=statuses, size=MOST_FLAKY)
     rows = queries.flakes(project, wanted, is_dressed=False).rows
     events = models.FlakeEvent.objects.filter(project=project, at__date__range=(window.since, window.until))
@@ -231,9 +230,7 @@ def _unreliable(project: models.Project, window: Window) -> Unreliable:
         if before == FlakeStatus.FIXED and after == FlakeStatus.FLAKY
     }
     return (
-        tuple(
-            row for row in rows if row.status is FlakeStatus.FLAKY and (row.test.n_bad or row.test.n_flaky)
-        ),
+        tuple(row for row in rows if row.status in FLAKY_NOW and (row.test.n_bad or row.test.n_flaky)),
         tuple(row for row in rows if row.status is FlakeStatus.FIXED and row.test.id in fixed),
         frozenset(relapsed),
     )
@@ -313,8 +310,6 @@ def _fates(material: Material, key: Key | None) -> tuple[AskedBefore, ...]:
 def _fate(
     asked: Asked, row: FlakeRow | None, *, seen: tuple[date | None, int] | None, days: Days
 ) -> AskedBefore:
-    if row is not None and row.test.pass_rate == 0 and row.test.n_results >= MOST_MISHAPS:
-        return AskedBefore(asked, Fate.BROKEN)
     if row is not None:
         return AskedBefore(asked, Fate.FLAKY, n_runs_broken=row.n_runs_broken, seconds_lost=row.seconds_lost)
     last_on, status = seen or (None, FlakeStatus.STALE)
@@ -322,7 +317,7 @@ def _fate(
         return AskedBefore(asked, Fate.UNSEEN)
     if status == FlakeStatus.BROKEN:
         return AskedBefore(asked, Fate.BROKEN)
-    return AskedBefore(asked, Fate.QUIET if status == FlakeStatus.FLAKY else Fate.FIXED)
+    return AskedBefore(asked, Fate.QUIET if status in FLAKY_NOW else Fate.FIXED)
 
 
 def links(project: models.Project) -> Links:

@@ -19,7 +19,7 @@ SHOWN = 3  # tests named for each kind of change
 NEW_FLAKES = """
 SELECT {test}, 0, 0, 0, 0, 0, count(*) OVER () FROM projects_test t
 JOIN projects_flake f ON f.project_id = t.project_id AND f.test_id = t.id
-WHERE t.project_id = %(project_id)s AND f.status = 2 AND f.since_on BETWEEN %(since)s AND %(until)s
+WHERE t.project_id = %(project_id)s AND f.status IN (2, 6) AND f.since_on BETWEEN %(since)s AND %(until)s
 ORDER BY f.n_flakes DESC, t.id LIMIT %(limit)s
 """
 # One pass over the tests for both.

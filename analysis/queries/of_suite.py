@@ -28,7 +28,7 @@ SELECT (SELECT count(*) FROM projects_upload WHERE project_id = %(project_id)s),
 FRAME = """
 SELECT ARRAY(SELECT branch FROM projects_run WHERE project_id = %(project_id)s GROUP BY branch
         ORDER BY count(*) DESC, branch LIMIT %(limit)s),
-    (SELECT count(*) FROM projects_test WHERE project_id = %(project_id)s AND flake_status = 2),
+    (SELECT count(*) FROM projects_test WHERE project_id = %(project_id)s AND flake_status IN (2, 6)),
     (SELECT jsonb_agg(jsonb_build_array(id, name, query, is_shared, user_id = %(user_id)s) ORDER BY lower(name), id)
         FROM projects_savedview WHERE project_id = %(project_id)s AND page = %(page)s AND (user_id = %(user_id)s OR is_shared))
 """

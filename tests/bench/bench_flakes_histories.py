@@ -120,7 +120,8 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
 
 # --- the generator of cases that recorded histories lack
 
-N_TESTS, N_SUITES = 1200, 120
+N_TESTS, N_SUITES = 2400, 240
+N_FLAKY, N_REGRESSIONS = 100, 24  # so many that one mistake is a hundredth, not a twentieth
 RATES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.3)
 
 
@@ -130,7 +131,7 @@ class Maker:
 
     name: str
     seed: int
-    n_commits: int = 300
+    n_commits: int = 400
     source: random.Random = field(init=False)
     history: History = field(init=False)
     clusters: list[list[int]] = field(default_factory=list)
@@ -141,9 +142,9 @@ class Maker:
         self.source = random.Random(f"{self.name} {self.seed}")
         suites = [test * N_SUITES // N_TESTS for test in range(N_TESTS)]
         self.history = History(self.name, suites, [], {})
-        for test in self.source.sample(range(N_TESTS), 24):
+        for test in self.source.sample(range(N_TESTS), N_FLAKY):
             self.history.flaky[test] = Flaw(self.source.choice(RATES), 0.0, float("inf"))
-        for _ in range(12):
+        for _ in range(N_REGRESSIONS):
             start = self.source.randrange(15, self.n_commits - 15)
             suite = self.source.randrange(N_SUITES)
             tests = [
@@ -218,7 +219,7 @@ class Maker:
         """Half of the suites retry once."""
         if self.history.suites[test] % 2:
             return (True,)
-        again = self.source.random() < (0.3 if cause == "flaky" else 0.99)
+        again = self.source.random() < (0.3 if cause == "flaky" else 0.995)
         return (True, again)
 
 
@@ -248,7 +249,7 @@ def play(maker: Maker, *, queue: bool = False, with_commits: bool = True) -> His
 def all_environment_outages(seed: int) -> History:
     """Outages that hit every environment at once, and look like a commit that broke everything."""
     maker = Maker("outages everywhere", seed)
-    for commit in (40, 90, 140, 141, 200, 250):
+    for commit in (40, 90, 140, 141, 200, 250, 320):
         share = maker.source.choice([0.05, 0.3, 0.9])
         maker.outage(commit, length=maker.source.choice([1, 2]), environments=("linux", "win"), share=share)
     return play(maker)

@@ -91,6 +91,38 @@ def test_a_test_that_fails_on_and_on_is_broken_and_not_flaky() -> None:
     assert told[-1].p_flaky < 0.01
 
 
+def test_a_flaky_test_that_fails_on_for_a_week_is_broken_with_the_runs_of_that_week() -> None:
+    state, told = play(".R..F.R.." * 6 + "F" * 28)
+
+    shown = verdict(state, now_day=121.0)
+
+    assert shown.status is FlakeStatus.BROKEN
+    assert shown.proof_runs[0] == 55
+    assert shown.proof_runs[-1] == 82
+    assert len(shown.proof_runs) == 12
+    assert "failed 28 times in a row on 28 commits" in shown.rule
+    assert "were it only as flaky as before (" in shown.rule
+    assert [item.event.after for item in told if item.event][-1] is FlakeStatus.BROKEN
+
+
+def test_a_broken_flake_that_passes_again_is_flaky_and_not_healed_by_the_repair() -> None:
+    state, _ = play(".R..F.R.." * 6 + "F" * 28 + "..")
+
+    assert verdict(state, now_day=121.5).status is FlakeStatus.FLAKY
+
+
+def test_a_test_that_fails_most_of_the_time_may_fail_some_times_in_a_row() -> None:
+    state, _ = play("F.F.FF.F.F.FF.F.F" * 4 + ".FFFF")
+
+    assert verdict(state, now_day=119.0).status is FlakeStatus.FLAKY
+
+
+def test_a_test_that_passes_when_retried_is_not_broken_however_often_it_fails_at_first() -> None:
+    state, _ = play(".R..R.R.." * 4 + "R" * 20)
+
+    assert verdict(state, now_day=114.5).status is FlakeStatus.FLAKY
+
+
 def test_a_repaired_break_leaves_no_suspicion() -> None:
     state, told = play("." * 20 + "FFFFFF" + "." * 5, retries=(True,))
 
@@ -132,7 +164,7 @@ def test_a_flake_is_fixed_after_enough_quiet_passes_and_not_before() -> None:
 
     assert told_after[-1] is not None
     assert told_after[-1].after is FlakeStatus.FIXED
-    assert 20 < state.n_quiet < 400
+    assert 20 < state.n_quiet < 600
     assert verdict(state, now_day=300.0, last_seen_day=299.0).p_unfixed_but_quiet < 0.1
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from analysis.engine import Engine, RunSeen, Tried, learned
+from analysis.engine import Engine, RunSeen, Tried
 from analysis.flakes import DEFAULT, mark
 from analysis.incidents import (
     FailingRun,
@@ -207,11 +207,3 @@ def test_an_outage_of_all_environments_never_makes_flakes() -> None:
 
     states = [state for tests in engine.states.values() for state in tests.values()]
     assert not any(state.is_flagged for state in states)
-
-
-def test_a_project_learns_its_own_rates_slowly() -> None:
-    assert learned(DEFAULT, breaks=(0, 0), repairs=(0, 0), changes=(0, 0)) == DEFAULT
-    busy = learned(DEFAULT, breaks=(40, 10_000), repairs=(5, 10), changes=(0, 0))
-
-    assert busy.break_hazard == pytest.approx(42 / 20_000)
-    assert busy.repair == pytest.approx(7 / 20)
