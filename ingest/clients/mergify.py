@@ -1,18 +1,19 @@
 """Serves Mergify's clients: their traces become results, and their question which tests are quarantined is answered.
 
-A test's name is there `classname.name`.
+The CLI calls a test `classname.name`, the plugin for pytest by its node id.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 
 from analysis import queries
+from analysis.answers import Muted
 from ingest.clients import builds, door
 from ingest.formats import mergify as reader
 from ingest.formats import otlp
@@ -50,8 +51,17 @@ def states(request: HttpRequest, owner: str, repository: str) -> HttpResponse:
     caller = door.caller_of(request)
     asked = request.GET.get("state", QUARANTINED)
     muted = queries.quarantine(caller.project, today=timezone.now().date()) if asked == QUARANTINED else ()
-    names = dict.fromkeys(".".join(filter(None, (one.classname, one.name))) for one in muted)
+    names = dict.fromkeys(name for one in muted for name in spellings(one))
     return JsonResponse({"test_states": [{"test_name": name, "state": asked} for name in names]})
+
+
+def spellings(test: Muted) -> Iterator[str]:
+    """Yield the names that Mergify's clients give a test: as its report has it, and for pytest as pytest itself has it."""
+    yield ".".join(filter(None, (test.classname, test.name)))
+    module = test.file.removesuffix(".py").replace("/", ".")
+    if test.file.endswith(".py") and f"{test.classname}.".startswith(f"{module}."):
+        classes = test.classname[len(module) + 1 :].split(".") if test.classname != module else []
+        yield "::".join([test.file, *classes, test.name])
 
 
 def fields(resource: Mapping[str, otlp.Value]) -> dict[str, str]:

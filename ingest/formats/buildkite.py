@@ -1,7 +1,7 @@
 """Reads the JSON results that Buildkite's test collectors send. Pure.
 
-A result is told by scope and name. The collector for pytest names a test by its node id; it is spelt here as pytest's own JUnit
-report spells it, so that a team that changes from one to the other keeps its history.
+A result is told by scope and name. Those of pytest and RSpec are spelt here as the JUnit reports of these runners spell them, so
+that a team that changes from one to the other keeps its history.
 """
 
 from __future__ import annotations
@@ -27,24 +27,41 @@ LINE = re.compile(r":(\d{1,9})\Z")
 def results(data: object, *, runner: str = "") -> Iterator[Told]:
     """Yield the results of a collector's `data`; an unknown result counts as skipped, never as a failure."""
     for one in loose.mappings(data):
-        yield _told(one, is_pytest=runner == "pytest")
+        yield _told(one, runner=runner)
 
 
-def _told(one: Mapping[str, Any], *, is_pytest: bool) -> Told:
+def _told(one: Mapping[str, Any], *, runner: str) -> Told:
     outcome = OUTCOMES.get(loose.text(one.get("result")))
-    scope, location = loose.text(one.get("scope")), loose.text(one.get("location"))
+    location = loose.text(one.get("location"))
+    file = loose.text(one.get("file_name")) or LINE.sub("", location)
     line = LINE.search(location)
+    suites, classname, name = _words(one, runner=runner, file=file)
     return Told(
-        name=loose.text(one.get("name")),
+        name=name,
         outcome=outcome or Outcome.SKIPPED,
-        classname=pytest_class(scope) if is_pytest else scope,
-        suites=("pytest",) if is_pytest else (),
-        file=loose.text(one.get("file_name")) or LINE.sub("", location),
+        classname=classname,
+        suites=suites,
+        file=file,
         line=int(line[1]) if line else None,
         seconds=loose.seconds(loose.entry(one.get("history"), "duration")),
         said=_said(one) if outcome else Said(message=NO_RESULT),
         properties=tuple(loose.words(one.get("tags")).items()),
     )
+
+
+def _words(one: Mapping[str, Any], *, runner: str, file: str) -> tuple[tuple[str, ...], str, str]:
+    """Return suites, class and name of a result in the words of its runner's report."""
+    scope, name = loose.text(one.get("scope")), loose.text(one.get("name"))
+    if runner == "pytest":
+        return ("pytest",), pytest_class(scope), name
+    if runner == "rspec":
+        return ("rspec",), rspec_class(file), f"{scope} {name}".strip()
+    return (), scope, name
+
+
+def rspec_class(file: str) -> str:
+    """Return a file as RSpec's JUnit formatter has it for a class: `./spec/models/cart_spec.rb` is `spec.models.cart_spec`."""
+    return re.sub(r"\.[^/]*\Z", "", file.removeprefix("./")).replace("/", ".").strip(".")
 
 
 def pytest_class(scope: str) -> str:

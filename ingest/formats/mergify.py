@@ -1,9 +1,13 @@
-"""Reads the traces that Mergify's clients send: a span a test, inside of a span a suite. Pure."""
+"""Reads the traces that Mergify's clients send: a span a test, inside of a span a suite. Pure.
+
+The plugin for pytest has no suites and calls a span by the test's node id, which is spelt here as pytest's own report spells it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from ingest.formats.buildkite import pytest_class
 from ingest.formats.otlp import Span, Value
 from ingest.twin import Said, Told
 from projects.vocabulary import Outcome
@@ -23,12 +27,15 @@ def results(spans: Sequence[Span]) -> Iterator[Told]:
 
 def _told(span: Span, *, suites: tuple[str, ...]) -> Told:
     said = span.attributes
+    classname = _word(said, "code.namespace")
+    if not suites and "::" in span.name:
+        suites, classname = ("pytest",), pytest_class(span.name.split("[")[0].rpartition("::")[0])
     outcome = OUTCOMES.get(_word(said, "test.case.result.status"), Outcome.SKIPPED)
     line = said.get("code.lineno", said.get("code.line.number"))
     return Told(
         name=_word(said, "code.function") or _word(said, "code.function.name") or span.name,
         outcome=outcome,
-        classname=_word(said, "code.namespace"),
+        classname=classname,
         suites=suites,
         file=_word(said, "code.filepath") or _word(said, "code.file.path"),
         line=line if isinstance(line, int) and 0 <= line < 1 << 31 else None,

@@ -19,7 +19,7 @@ from ingest.tasks import process_upload
 from projects import care
 from projects.models import Result, Run, Test, Token, Upload
 from projects.vocabulary import Outcome, UploadState
-from tests.factories import Shop, a_shop, a_test_named, failed, passed, record, report
+from tests.factories import Shop, a_shop, a_test_named, failed, passed, record, report, skipped
 
 pytestmark = pytest.mark.django_db
 
@@ -95,6 +95,44 @@ def fingerprints(shop: Shop) -> set[bytes]:
     """Return what makes the project's tests the same tests elsewhere."""
     found = Test.objects.filter(project=shop.project).values_list("fingerprint", flat=True)
     return {bytes(fingerprint) for fingerprint in found}
+
+
+RSPEC = {
+    "Cart adds": Outcome.PASSED,
+    "Cart pays": Outcome.FAILED,
+    "Cart when empty refuses": Outcome.PASSED,  # it says nothing of examples that were skipped
+}
+
+
+def test_rspecs_collector_gives_the_results_of_its_report() -> None:
+    shop, twin = a_shop("Collector"), a_shop("Report")
+    cases = [
+        passed("Cart adds", classname="shop_spec", file="./shop_spec.rb"),
+        failed("Cart pays", classname="shop_spec", file="./shop_spec.rb"),
+        passed("Cart when empty refuses", classname="shop_spec", file="./shop_spec.rb"),
+    ]
+    record(twin, report(*cases, suite="rspec"))
+
+    answer = buildkite(shop, body("buildkite-rspec.gz"), content_encoding="gzip")
+
+    assert (answer.status_code, answer.json()["queued"]) == (202, 3)
+    assert its_build(the_upload(shop)) == ("github-99", "topic", COMMIT, 2)
+    assert the_results(shop) == RSPEC
+    assert fingerprints(shop) == fingerprints(twin)
+
+
+def test_minitests_collector_is_taken_as_it_comes() -> None:
+    shop = a_shop()
+
+    answer = buildkite(shop, body("buildkite-minitest.gz"), content_encoding="gzip")
+
+    assert (answer.status_code, answer.json()["queued"]) == (202, 3)
+    the_upload(shop)
+    assert the_results(shop) == {
+        "test_adds": Outcome.PASSED,
+        "test_pays": Outcome.FAILED,
+        "test_ships": Outcome.SKIPPED,
+    }
 
 
 def test_a_gzipped_buildkite_body_is_taken() -> None:
@@ -594,6 +632,58 @@ def test_launchable_is_told_by_the_environment_that_it_was_asked_for() -> None:
     assert set(said) <= set(asked.json()["keys"])
     assert not [name for name in asked.json()["keys"] if "TOKEN" in name or "SECRET" in name]
     assert (upload.run_key, upload.pull_request, upload.attempt) == ("github-99", "7", 2)
+
+
+def test_mergifys_plugin_for_pytest_gives_the_results_of_pytests_report() -> None:
+    shop, twin = a_shop("Plugin"), a_shop("Report")
+    classes = ("sub.test_other.TestCart", "test_sample.TestCart")
+    modules = ("sub.test_other", "test_sample")
+    cases = [
+        *(passed("test_adds[1]", classname=name) for name in classes),
+        *(failed("test_adds[2]", classname=name) for name in classes),
+        *(passed("test_ok", classname=name) for name in modules),
+        *(skipped("test_skip", classname=name) for name in modules),
+    ]
+    inner = report(*cases, suite="pytest").decode().partition("?>")[2]
+    record(twin, f'<testsuites name="pytest tests">{inner}</testsuites>'.encode())
+
+    answer = Client().post(
+        "/v1/ci/o/repositories/r/traces",
+        body("mergify-pytest.gz"),
+        content_type="application/x-protobuf",
+        headers={"authorization": f"Bearer {shop.token}", "content-encoding": "gzip"},
+    )
+
+    assert answer.status_code == 200
+    assert its_build(the_upload(shop)) == ("github-99", "topic", COMMIT, 2)
+    assert fingerprints(shop) == fingerprints(twin)
+
+
+def test_a_muted_test_of_pytest_is_told_by_both_of_its_names() -> None:
+    shop = a_shop()
+    record(
+        shop,
+        b'<testsuites name="pytest tests">%b</testsuites>'
+        % report(
+            failed("test_adds[2]", classname="sub.test_other.TestCart"),
+            failed("test_ok", classname="test_sample"),
+            suite="pytest",
+        ).partition(b"?>")[2],
+    )
+    for name in ("test_adds[2]", "test_ok"):
+        test_id = a_test_named(shop, name).id
+        care.mute(shop.project, test_id, reason="sandbox", n_days=14, by=shop.owner, now=timezone.now())
+
+    answer = Client().get(
+        "/v1/ci/o/repositories/r/test-states", headers={"authorization": f"Bearer {shop.token}"}
+    )
+
+    assert {one["test_name"] for one in answer.json()["test_states"]} == {
+        "sub.test_other.TestCart.test_adds[2]",
+        "sub/test_other.py::TestCart::test_adds[2]",
+        "test_sample.test_ok",
+        "test_sample.py::test_ok",
+    }
 
 
 # --- all

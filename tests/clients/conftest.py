@@ -19,14 +19,17 @@ from tests.clients.sending import HERE, Clients
 # As recorded: a newer client may speak otherwise, and then this list and the adapter change together.
 PYTHON_PACKAGES = (
     *("pytest", "buildkite-test-collector==1.9.0", "codecov-cli==11.3.1", "mergify-cli==2026.10.9"),
-    *("flaky-detector-cli==0.1.1", "pytest-jux==0.6.3", "launchable==1.125.3"),
+    *("flaky-detector-cli==0.1.1", "pytest-jux==0.6.3", "launchable==1.125.3", "pytest-mergify==2026.10.9"),
 )
 NODE_PACKAGES = {
     "jest": "29",
+    "vitest": "3.2.7",
     "buildkite-test-collector": "1.12.0",
     "@datadog/datadog-ci": "5.25.0",
     "@datadog/datadog-ci-plugin-junit": "5.25.0",
 }
+# The hook of Buildkite's plugin, which agents fetch from its repository.
+PLUGIN = ("https://github.com/buildkite-plugins/test-collector-buildkite-plugin.git", "v1.11.0")
 INSTALL_SECONDS = 400
 
 
@@ -91,3 +94,18 @@ def node_clients() -> Clients:
 
     folder = _installed("node", NODE_PACKAGES, install)
     return Clients(bin=folder / "node_modules" / ".bin", folder=folder)
+
+
+@pytest.fixture(scope="session")
+def plugin() -> Clients:
+    """Return Buildkite's plugin, as an agent has it."""
+    for needed in ("git", "bash", "curl"):
+        if shutil.which(needed) is None:
+            pytest.skip(f"No {needed} on PATH, which the plugin needs.")
+
+    def install(folder: Path) -> list[list[str]]:
+        address, tag = PLUGIN
+        return [["git", "clone", "--quiet", "--depth", "1", "--branch", tag, address, str(folder / "plugin")]]
+
+    folder = _installed("plugin", PLUGIN, install)
+    return Clients(bin=folder / "plugin" / "hooks", folder=folder)

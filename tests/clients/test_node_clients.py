@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
@@ -72,13 +73,57 @@ def test_the_buildkite_collector_for_jest_sends_its_results(
     assert outcomes(shop) == {"adds": Outcome.PASSED, "pays": Outcome.FAILED, "ships": Outcome.SKIPPED}
 
 
+VITEST = """
+import { defineConfig } from "vitest/config";
+export default defineConfig({
+  test: {
+    includeTaskLocation: true,
+    reporters: ["default", ["COLLECTOR", {}], ["junit", { outputFile: "vitest.xml", addFileAttribute: true }]],
+  },
+});
+"""
+VITEST_SUITE = """
+import { describe, expect, test } from "vitest";
+describe("cart", () => {
+  test("adds", () => {});
+  test("pays", () => { expect(1).toBe(2); });
+  test.skip("ships", () => {});
+});
+"""
+
+
+def test_the_buildkite_collector_for_vitest_sends_its_results(
+    live_app: LiveApp, node_clients: Clients, tmp_path: Path
+) -> None:
+    shop = a_shop()
+    modules = node_clients.folder / "node_modules"
+    (tmp_path / "node_modules").symlink_to(modules)
+    reporter = modules / "buildkite-test-collector" / "vitest" / "reporter.js"
+    (tmp_path / "vitest.config.mjs").write_text(VITEST.replace("COLLECTOR", str(reporter)))
+    (tmp_path / "cart.test.mjs").write_text(VITEST_SUITE)
+    environ = {
+        **GITHUB,
+        "BUILDKITE_ANALYTICS_TOKEN": shop.token,
+        "BUILDKITE_ANALYTICS_BASE_URL": f"{live_app.url}/v1/uploads",
+    }
+
+    said = run(node_clients, tmp_path, "vitest", "run", environ=environ)
+
+    upload = recorded(shop, said=said)
+    assert said.code == 1, said.text  # the suite's own: one test fails
+    assert (upload.run_key, upload.branch, upload.commit, upload.attempt) == ("github-99", "topic", COMMIT, 2)
+    assert outcomes(shop) == {"adds": Outcome.PASSED, "pays": Outcome.FAILED, "ships": Outcome.SKIPPED}
+
+
 class Forward(BaseHTTPRequestHandler):
     """Hands a request on as a proxy does that ends TLS and streams."""
 
     target = ""
+    paths: ClassVar[list[str]] = []
 
     def do_POST(self) -> None:
         """Hand a POST on, its body in chunks as it came."""
+        self.paths.append(self.path)
         with contextlib.closing(http.client.HTTPConnection(self.target, timeout=30)) as upstream:
             self._hand_on(upstream)
 
@@ -104,8 +149,16 @@ class Forward(BaseHTTPRequestHandler):
         """Keep quiet."""
 
 
+class Site(NamedTuple):
+    """A site as datadog-ci wants it: its name, the certificate to trust, and the paths that were asked for."""
+
+    name: str
+    certificate: Path
+    paths: list[str]
+
+
 @pytest.fixture
-def site(live_app: LiveApp, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+def site(live_app: LiveApp, tmp_path: Path) -> Iterator[Site]:
     """Return a site as datadog-ci wants it, with TLS and two names of its own, and the certificate to trust."""
     openssl = shutil.which("openssl")
     if openssl is None:
@@ -120,29 +173,30 @@ def site(live_app: LiveApp, tmp_path: Path) -> Iterator[tuple[str, Path]]:
         check=True,
         capture_output=True,
     )
-    handler = type("Handler", (Forward,), {"target": urlsplit(live_app.url).netloc})
+    paths: list[str] = []
+    handler = type("Handler", (Forward,), {"target": urlsplit(live_app.url).netloc, "paths": paths})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield f"localhost:{server.server_port}", certificate
+    yield Site(f"localhost:{server.server_port}", certificate, paths)
     server.shutdown()
     server.server_close()
     thread.join()
 
 
 def test_datadog_ci_uploads_a_report(
-    live_app: LiveApp, node_clients: Clients, site: tuple[str, Path], tmp_path: Path
+    live_app: LiveApp, node_clients: Clients, site: Site, tmp_path: Path
 ) -> None:
     shop = a_shop()
     (tmp_path / "lookup.js").write_text(LOOKUP)
     environ = {
         **GITHUB,
-        "DD_SITE": site[0],
+        "DD_SITE": site.name,
         "DD_API_KEY": shop.token,
-        "NODE_EXTRA_CA_CERTS": str(site[1]),
+        "NODE_EXTRA_CA_CERTS": str(site.certificate),
         "NODE_OPTIONS": f"-r {tmp_path / 'lookup.js'}",
     }
 
@@ -159,3 +213,37 @@ def test_datadog_ci_uploads_a_report(
     assert (upload.run_key, upload.branch, upload.commit, upload.attempt) == ("github-99", "topic", COMMIT, 2)
     assert (upload.job, upload.environment) == ("test", "py3.12")
     assert outcomes(shop) == RESULTS
+
+
+def test_datadog_ci_asks_which_commits_are_known_and_sends_no_history(
+    live_app: LiveApp, node_clients: Clients, site: Site, tmp_path: Path
+) -> None:
+    shop = a_shop()
+    (tmp_path / "lookup.js").write_text(LOOKUP)
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for words in (
+        ["init", "-q"],
+        ["commit", "-q", "--allow-empty", "-m", "first"],
+        ["remote", "add", "origin", "https://github.com/o/r.git"],
+    ):
+        subprocess.run([*git, *words], cwd=tmp_path, check=True)
+    environ = {
+        **GITHUB,
+        "DD_SITE": site.name,
+        "DD_API_KEY": shop.token,
+        "NODE_EXTRA_CA_CERTS": str(site.certificate),
+        "NODE_OPTIONS": f"-r {tmp_path / 'lookup.js'}",
+    }
+
+    said = run(
+        node_clients,
+        tmp_path,
+        *("datadog-ci", "junit", "upload", "--service", "shop", "report.xml"),
+        environ=environ,
+    )
+
+    recorded(shop, said=said)
+    assert said.code == 0, said.text
+    assert site.paths.count("/api/v2/cireport") == 1
+    assert "/api/v2/git/repository/search_commits" in site.paths
+    assert "/api/v2/git/repository/packfile" not in site.paths

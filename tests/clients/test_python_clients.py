@@ -10,7 +10,7 @@ from django.utils import timezone
 from projects import care
 from projects.models import Upload
 from tests.clients.sending import COMMIT, GITHUB, RESULTS, TWIN, Clients, Said, outcomes, recorded, run
-from tests.factories import a_shop, a_test_named, send
+from tests.factories import Shop, a_shop, a_test_named, send
 from tests.processes import LiveApp
 
 pytestmark = pytest.mark.timeout(600)  # the first of them installs the clients
@@ -154,6 +154,39 @@ def test_mergifys_cli_blocks_with_a_wrong_token(
 
     assert said.code == 1
     assert not Upload.objects.exists()
+
+
+def pytest_with_mergify(shop: Shop, url: str) -> dict[str, str]:
+    """Return the environment of a job in which pytest's plugin of Mergify is at work."""
+    return {**GITHUB, "MERGIFY_API_URL": url, "MERGIFY_TOKEN": shop.token, "GITHUB_HEAD_REF": ""}
+
+
+def test_mergifys_plugin_for_pytest_sends_its_traces(
+    live_app: LiveApp, python_clients: Clients, tmp_path: Path
+) -> None:
+    shop = a_shop()
+
+    said = run(python_clients, tmp_path, "pytest", "-q", environ=pytest_with_mergify(shop, live_app.url))
+
+    upload = recorded(shop, said=said)
+    assert said.code == 1, said.text
+    assert (upload.run_key, upload.branch, upload.commit, upload.attempt) == ("github-99", "topic", COMMIT, 2)
+    assert outcomes(shop) == RESULTS
+
+
+def test_mergifys_plugin_for_pytest_lets_a_muted_failure_pass(
+    live_app: LiveApp, python_clients: Clients, tmp_path: Path
+) -> None:
+    shop = a_shop()
+    environ = pytest_with_mergify(shop, live_app.url)
+    recorded(shop, said=run(python_clients, tmp_path, "pytest", "-q", environ=environ))
+    test_id = a_test_named(shop, "test_bad").id
+    care.mute(shop.project, test_id, reason="sandbox", n_days=14, by=shop.owner, now=timezone.now())
+
+    said = run(python_clients, tmp_path, "pytest", "-q", environ={**environ, "GITHUB_RUN_ID": "100"})
+
+    assert said.code == 0, said.text
+    assert "quarantine" in said.text.lower()
 
 
 LAUNCHABLE = ("--test-suite", "unit", "pytest", "report.xml")
