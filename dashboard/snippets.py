@@ -218,7 +218,7 @@ CLIENTS = (
         "Buildkite: plugin",
         ".buildkite/pipeline.yml",
         "plugins:\n"
-        "  - test-collector#v2.0.0:\n"
+        "  - test-collector#v1.11.0:\n"
         '      files: "report.xml"\n'
         '      format: "junit"\n'
         '      api-url: "{url}/v1/uploads"\n'
