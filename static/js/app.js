@@ -81,12 +81,13 @@ document.addEventListener("mouseover", (event) => {
 
 // The headers of long lists stay below the filter bar, however many lines it has
 
-const bar = document.getElementById("bar");
-if (bar) {
-  const measure = () => root.style.setProperty("--bar", getComputedStyle(bar).position === "sticky" ? `${bar.offsetHeight - 1}px` : "0px");
-  new ResizeObserver(measure).observe(bar);
-  addEventListener("resize", measure);
+function keepHeaders() {
+  const bar = document.getElementById("bar");
+  const isSticky = bar && getComputedStyle(bar).position === "sticky";
+  document.body.style.setProperty("--bar", isSticky ? `${bar.offsetHeight - 1}px` : "0px");
+  for (const list of all(".list-head + .table-wrap")) list.classList.toggle("is-whole", list.scrollWidth <= list.clientWidth);
 }
+new ResizeObserver(keepHeaders).observe(document.body);
 
 // While results are fetched they are marked as busy; they keep their place, so nothing jumps
 
@@ -320,9 +321,19 @@ document.addEventListener("keydown", (event) => {
 
 // Beginning, and again after each swap
 
+// The navigation of a phone is scrolled to where the reader is, and nothing else with it.
+function showPlace() {
+  const here = one("#places [aria-current]");
+  const list = here?.closest("ul");
+  if (!list) return;
+  const off = here.getBoundingClientRect().left - list.getBoundingClientRect().left;
+  list.scrollLeft += off - (list.clientWidth - here.offsetWidth) / 2;
+}
+
 function prepare(from) {
   localise(from);
-  one("#places [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  keepHeaders();
+  showPlace();
   for (const element of all("[data-copy] > button[hidden], [data-open][hidden], [data-js][hidden]", from)) element.hidden = false;
   for (const element of all("[data-nojs]", from)) element.hidden = true;
   for (const box of all("[data-keys-switch]", from)) box.checked = keysAreOn();

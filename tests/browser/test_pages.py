@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect
 
 from tests.factories import Shop, a_history, a_shop, a_test_named, failed, passed, record, report
 from tests.processes import LiveApp
@@ -25,6 +25,7 @@ PLACES = (
     "tests",
     "flaky",
     "failures",
+    "quarantine",
     "slow",
     "budgets",
     "runs",
@@ -35,9 +36,12 @@ PLACES = (
     "settings/rules",
     "settings/targets",
     "settings/limits",
+    "settings/owners",
+    "settings/trust",
     "settings/tokens",
     "settings/members",
     "settings/reports",
+    "settings/readers",
     "settings/channels",
     "settings/danger",
 )
@@ -151,6 +155,71 @@ def test_charts_are_drawn_without_moving_anything(desk: Desk) -> None:
         desk.open(place)
         expect(desk.page.locator(".chart-space .main-svg").first).to_be_visible()
         assert desk.page.evaluate("window.moved") < 0.01, place
+
+
+def test_why_a_test_is_flaky_is_found_from_the_overview(desk: Desk) -> None:
+    desk.open()
+
+    desk.page.locator(".tile").get_by_role("link", name="Flaky", exact=True).click()
+    expect(desk.page.locator("h1")).to_contain_text("1 test is flaky")
+    desk.page.get_by_role("link", name="pays").first.click()
+    proof = desk.page.get_by_role("region", name="Proof")
+    expect(proof).to_contain_text("passed")
+    desk.page.get_by_text("Newest example").first.click()
+    expect(desk.page.get_by_label("Failure text")).to_be_visible()
+    proof.get_by_role("link", name=re.compile(r"#\d+")).first.click()
+
+    desk.page.wait_for_url(re.compile(r"/runs/\d+"))
+    expect(desk.page.get_by_role("heading", name=re.compile("Flaky here"))).to_be_visible()
+
+
+def test_results_are_marked_as_busy_and_keep_their_place_while_they_are_fetched(desk: Desk) -> None:
+    desk.open("tests")
+    held: list[Route] = []
+    desk.page.route("**/tests?layer=unit*", lambda route: held.append(route))
+    desk.page.evaluate("window.scrollTo(0, 200)")
+    top = desk.page.locator("h1").bounding_box()
+
+    desk.page.locator("#pick-layer").select_option("unit")
+
+    expect(desk.page.locator("#results")).to_have_attribute("aria-busy", "true")
+    assert desk.page.locator("h1").bounding_box() == top
+    held[0].continue_()
+    expect(desk.page.locator("h1")).to_have_text(re.compile("tests match"))
+    expect(desk.page.locator("#results")).not_to_have_attribute("aria-busy", "true")
+    assert desk.page.evaluate("window.scrollY") > 0
+
+
+def test_the_headers_of_a_long_list_stay_below_the_bar(desk: Desk) -> None:
+    desk.open("tests")
+
+    desk.page.evaluate("window.scrollTo(0, 900)")
+
+    edge = "getBoundingClientRect()"
+    desk.page.wait_for_function(
+        f"() => document.querySelector('#sort-name').{edge}.top > document.querySelector('#bar').{edge}.bottom - 2"
+    )
+    expect(desk.page.locator("#sort-name")).to_be_in_viewport()
+
+
+def test_a_name_that_is_cut_off_says_all_of_itself_on_hover(desk: Desk) -> None:
+    desk.open("tests", "?q=very_long_name")
+    name = desk.page.locator("#results a.name").first
+
+    name.hover()
+
+    assert LONG_NAME in (name.get_attribute("title") or "")
+
+
+def test_a_dark_page_is_printed_on_white(desk: Desk) -> None:
+    desk.page.context.add_cookies([{"name": "theme", "value": "dark", "url": desk.url}])
+    desk.open()
+
+    desk.page.emulate_media(media="print")
+
+    ink = desk.page.locator("h1").evaluate("element => getComputedStyle(element).color")
+    assert ink == "rgb(23, 26, 32)"
+    expect(desk.page.locator(".top")).to_be_hidden()
 
 
 def test_a_chart_changes_its_colours_with_the_theme(desk: Desk) -> None:
@@ -332,8 +401,30 @@ def test_everything_is_read_without_javascript(browser: Browser, live_app: LiveA
     page.locator("#q").fill("pays")
     page.get_by_role("button", name="Show").click()
     expect(page.locator("h1")).to_have_text(re.compile("1 test matches"))
+    page.locator("#chip-q").click()
+    page.locator("#sort-name").click()
+    expect(page.locator("th[aria-sort=ascending]")).to_have_text(re.compile("Test"))
     page.goto(f"/p/{shop.project.slug}/")
     page.locator("#data-trend").click()
     expect(page.get_by_role("table", name="Layers by count, week by week")).to_be_visible()
 
+    context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_pages_before_the_login_are_as_clean(browser: Browser, live_app: LiveApp, theme: str) -> None:
+    a_shop("Web")
+    context = browser.new_context(base_url=live_app.url)
+    context.add_cookies([{"name": "theme", "value": theme, "url": live_app.url}])
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(complaint(message)))
+
+    for path in ("/login", "/definitions", "/api/docs", "/nowhere"):
+        page.goto(path)
+        page.wait_for_load_state("networkidle")
+        found = Axe().run(page)
+        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+
+    assert [text for text in said if text and NOT_FOUND not in text] == []
     context.close()
