@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import Generic, TypeVar
 
 from analysis.causes import CauseHint
+from analysis.rename_answers import RenameRow
 from projects.vocabulary import (
     Blame,
     Boundary,
@@ -295,6 +296,13 @@ class TestAnswer:
     id_before: int | None
     id_after: int | None
     shifts: tuple[ShiftRow, ...]
+    renames: tuple[RenameRow, ...] = ()
+
+    @property
+    def goes_on_as(self) -> int | None:
+        """Return the test that has this one's history by now, where it changed its name."""
+        mine = (one for one in self.renames if one.is_applied and one.other_id == self.row.id)
+        return next((one.test_id for one in mine), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,11 +119,11 @@ def _suite(here: Tally, alike: Sequence[Tally]) -> Missing | None:
 
 
 def _tests(here: Tally, alike: Sequence[Tally]) -> Missing | None:
-    """Count the tests that homes fall short of the usual; those of homes that are new here may have moved there."""
+    """Count the tests that homes fall short of the usual; those by which others grew may have moved there."""
     wanted = _usual_of([tally.homes for tally in alike])
     total = sum(wanted.values())
-    known = {home for tally in alike for home in tally.homes}
-    n_new = sum(n for home, n in here.homes.items() if home not in known)
+    grown = {home: n - max(tally.homes.get(home, 0) for tally in alike) for home, n in here.homes.items()}
+    n_new = sum(n for n in grown.values() if n > 0)
     short = {home: n - here.homes.get(home, 0) for home, n in wanted.items() if here.homes.get(home, 0) < n}
     n_short = sum(short.values()) - n_new
     if n_short <= MISSING_SHARE * total:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from django.db import connection, transaction
 from django.db.models import F, Max, Q
 
 from analysis.answers import known_lack
-from analysis.completeness import Lack, Missing, Tally, missing
+from analysis.completeness import Lack, Missing, Tally, is_alike, missing
 from analysis.rollups import results_since
 from projects.models import Run, RunTally, Upload
 from projects.vocabulary import Layer, UploadState
@@ -30,7 +30,8 @@ COPIED = 5  # runs whose tally a run without news may take over
 
 # Static checks list what they found, and that is fewer each time somebody mends something; load tests are scripts.
 COUNTED = """
-SELECT hashtext(t.suite), hashtext(coalesce(nullif(t.file, ''), t.classname)), count(*)
+SELECT hashtext(t.suite), hashtext(coalesce(nullif(t.file, ''), t.classname)), count(*),
+    count(*) FILTER (WHERE t.first_main_on = r.ran_on)
 FROM projects_result r JOIN projects_test t ON t.project_id = r.project_id AND t.id = r.test_id
 WHERE r.project_id = %(project_id)s AND r.run_number = %(number)s AND r.ran_on = %(day)s AND t.layer <> ALL(%(apart)s)
 GROUP BY 1, 2
@@ -43,23 +44,24 @@ ORDER BY id LIMIT 1
 """
 
 
-def settle(project_id: int, *, now: datetime, is_patient: bool = True) -> list[int]:
-    """Judge the runs that got uploads since they were judged; return the numbers of those found whole.
+class Whole(Protocol):
+    """What to do with the newest run of the default branch, found whole, with new tests, and one like it before."""
 
-    A patient caller comes again: a run that still grows is left for then.
+    def __call__(self, run: Run, *, here: Tally, before: Tally | None, now: datetime) -> object: ...
+
+
+def settle(project_id: int, *, now: datetime, is_patient: bool = True, on_whole: Whole | None = None) -> None:
+    """Judge the runs that got uploads since they were judged.
+
+    A patient caller comes again: a run that still grows is left for then. `on_whole` is called in the transaction of the
+    judgement, so that neither is done without the other.
     """
-    whole = []
     for number in _unjudged(project_id):
         with transaction.atomic():
             _lock(project_id)
             run = Run.objects.filter(project_id=project_id, number=number).first()
-            if (
-                run is not None
-                and run.n_judged != run.n_uploads
-                and _judge(run, now=now, is_patient=is_patient)
-            ):
-                whole.append(number)
-    return whole
+            if run is not None and run.n_judged != run.n_uploads:
+                _judge(run, now=now, is_patient=is_patient, on_whole=on_whole)
 
 
 def rebuild(project_id: int, *, now: datetime) -> None:
@@ -97,19 +99,16 @@ def _lock(project_id: int) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_SPACE, project_id])
 
 
-def _judge(run: Run, *, now: datetime, is_patient: bool) -> bool:
-    """Keep what one run lacks; True where it lacks nothing. A run that still grows may be left for later."""
+def _judge(run: Run, *, now: datetime, is_patient: bool, on_whole: Whole | None) -> None:
+    """Keep what one run lacks. A run that still grows may be left for later."""
     if known := _known(run):
         RunTally.objects.filter(project_id=run.project_id, run_number=run.number).delete()
         _keep(run, known)
-        return False
-    if run.day < results_since(run.project_id):
+    elif run.day < results_since(run.project_id):
         _keep(run, run.incomplete_sentence)
-        return not run.is_incomplete
-    if is_patient and _still_grows(run, now=now):
-        return False
-    _tally(run)
-    return _compare(run)
+    elif not is_patient or not _still_grows(run, now=now):
+        has_new = _tally(run)
+        _compare(run, now=now, on_whole=on_whole if has_new else None)
 
 
 def _known(run: Run) -> str:
@@ -146,11 +145,14 @@ def _still_grows(run: Run, *, now: datetime) -> bool:
 # --- Counting
 
 
-def _tally(run: Run) -> None:
-    """Count what the run had and keep it; where nothing is new, the count of a run like it is taken over."""
+def _tally(run: Run) -> bool:
+    """Count what the run had and keep it; True where tests are among it that were first seen on its day.
+
+    Outside of the default branch, and without new tests, the count of a run like it is taken over.
+    """
     jobs, shards = _jobs(run)
     known = None if run.is_default_branch or run.n_new else _same(run, jobs)
-    counted = (known.suites, known.homes, known.counts) if known else _count(run)
+    counted, n_new = ((known.suites, known.homes, known.counts), 0) if known else _count(run)
     RunTally.objects.update_or_create(
         project_id=run.project_id,
         run_number=run.number,
@@ -163,6 +165,7 @@ def _tally(run: Run) -> None:
             **dict(zip(("suites", "homes", "counts"), counted, strict=True)),
         },
     )
+    return run.is_default_branch and n_new > 0
 
 
 def _jobs(run: Run) -> tuple[dict[str, int], dict[str, int]]:
@@ -189,7 +192,8 @@ def _same(run: Run, jobs: Mapping[str, int]) -> RunTally | None:
     return next((one for one in found if one.n_tests == run.n_tests and one.jobs == jobs), None)
 
 
-def _count(run: Run) -> tuple[list[int], list[int], list[int]]:
+def _count(run: Run) -> tuple[tuple[list[int], ...], int]:
+    """Count the tests of each suite and home, and those that were first seen on the run's day."""
     values: dict[str, Any] = {
         "project_id": run.project_id,
         "number": run.number,
@@ -199,13 +203,13 @@ def _count(run: Run) -> tuple[list[int], list[int], list[int]]:
     with connection.cursor() as cursor:
         cursor.execute(COUNTED, values)
         rows = sorted(cursor.fetchall())
-    return [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]
+    return tuple([row[place] for row in rows] for place in range(3)), sum(row[3] for row in rows)
 
 
 # --- Comparing
 
 
-def _compare(run: Run) -> bool:
+def _compare(run: Run, *, now: datetime, on_whole: Whole | None) -> None:
     """Judge the run by those before it, and those after it by what they now have before them."""
     tallies = _around(run)
     place = next(at for at, tally in enumerate(tallies) if tally.run == run.number)
@@ -214,6 +218,11 @@ def _compare(run: Run) -> bool:
         for at in range(place, len(tallies))
     }
     here = found.pop(run.number)
+    if here is None and on_whole is not None and place == len(tallies) - 1:
+        own = tallies[place]
+        before = next((one for one in reversed(tallies[:place]) if is_alike(own, one)), None)
+        on_whole(run, here=own, before=before, now=now)
+    # The row comes last: whoever follows a rename waits for the project's lock, and who holds that may want the row.
     _keep(run, _sentence(run.project_id, here))
     later = Run.objects.filter(
         project_id=run.project_id, number__in=list(found), n_judged=F("n_uploads")
@@ -222,7 +231,6 @@ def _compare(run: Run) -> bool:
         sentence = _sentence(run.project_id, found[one.number])
         if sentence != one.incomplete_sentence:
             _keep(one, sentence)
-    return here is None
 
 
 def _around(run: Run) -> list[Tally]:

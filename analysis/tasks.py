@@ -8,7 +8,7 @@ from celery import shared_task
 from django.db import transaction
 from django.utils import timezone
 
-from analysis import bucket_weeks, environments, flaking, owning, refresh, slowdowns, spans, tallies, together
+from analysis import bucket_weeks, environments, flaking, owning, refresh, renaming, slowdowns, spans, tallies, together
 from projects import care, locks, retention
 from projects.models import Project
 from projects.partitions import ensure_months
@@ -35,8 +35,10 @@ def ask_for_reclassification(project_id: int) -> None:
 
 @shared_task
 def settle_runs(*, project_id: int, **_: object) -> None:
-    """Do what recorded uploads leave to do: judge which runs are whole, and own the new tests."""
-    tallies.settle(project_id, now=timezone.now())
+    """Do what recorded uploads leave to do: judge which runs are whole, follow renames, own the new tests."""
+    now = timezone.now()
+    renaming.gather(project_id, now=now)
+    tallies.settle(project_id, now=now, on_whole=renaming.follow)
     owning.own(project_id)
 
 

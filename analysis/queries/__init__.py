@@ -12,6 +12,7 @@ from analysis.queries.of_failures import boundary_weeks, failures
 from analysis.queries.of_flakes import flake_costs, flake_totals, flake_weeks, flakes
 from analysis.queries.of_misfits import misfits
 from analysis.queries.of_owners import owned_tests, owners
+from analysis.queries.of_renames import renames
 from analysis.queries.of_runs import results_of_run, run, runs, verdicts
 from analysis.queries.of_shifts import machine, slower
 from analysis.queries.of_suite import (
@@ -58,6 +59,7 @@ __all__ = [
     "projects",
     "quarantine",
     "remarks_of_run",
+    "renames",
     "results_of_run",
     "results_of_test",
     "run",

@@ -20,7 +20,7 @@ from analysis.answers import (
     TestRow,
 )
 from analysis.quantiles import quantile
-from analysis.queries import of_shifts, rows
+from analysis.queries import of_renames, of_shifts, rows
 from analysis.refresh import bins_of
 from analysis.slowdowns import unpacked
 from analysis.window import Window
@@ -70,7 +70,7 @@ SELECT {test}, {sums}, (SELECT string_agg(timings, ''::bytea ORDER BY day) FROM 
     t.line, t.framework, t.markers, t.tags, t.first_seen_on, t.evidence,
     (SELECT max(id) FROM projects_test WHERE project_id = t.project_id AND id < t.id AND last_seen_on >= %(since)s),
     (SELECT min(id) FROM projects_test WHERE project_id = t.project_id AND id > t.id AND last_seen_on >= %(since)s),
-    f.status, f.sentence, f.since_on, f.rate, f.rate_low, f.rate_high, f.note, ({shifts})::text
+    f.status, f.sentence, f.since_on, f.rate, f.rate_low, f.rate_high, f.note, ({shifts})::text, ({renames})::text
 FROM projects_test t LEFT JOIN s ON s.test_id = t.id
 LEFT JOIN projects_flake f ON f.project_id = t.project_id AND f.test_id = t.id
 WHERE t.project_id = %(project_id)s AND t.id = %(test_id)s
@@ -184,6 +184,7 @@ def test(project: Project, window: Window, test_id: int) -> TestAnswer | None:
         sums=rows.SUM_COLUMNS,
         all_seconds=ALL_SECONDS[kind],
         shifts=of_shifts.OF_ONE,
+        renames=of_renames.OF_ONE,
     )
     found = rows.fetch(statement, rows.values_of(project, window, test_id=test_id))
     if not found:
@@ -216,6 +217,7 @@ def test(project: Project, window: Window, test_id: int) -> TestAnswer | None:
         id_before=before,
         id_after=after,
         shifts=of_shifts.shifts_of_one(found[0][34]),
+        renames=of_renames.renames_of_one(found[0][35]),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from django.http import Http404, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
@@ -72,6 +73,8 @@ def test(request: ProjectRequest, test_id: int) -> HttpResponse:
     answer = queries.test(project, window, test_id)
     if answer is None:
         raise Http404("No such test.")
+    if answer.goes_on_as is not None:
+        return redirect("test", project.slug, answer.goes_on_as)
     cared = queries.care(project, test_id, today=window.today)
     limits = wishes.limits(project.timing_limits).get(answer.row.layer)
     run_url = reverse("run", args=[project.slug, 0])
@@ -96,6 +99,7 @@ def test(request: ProjectRequest, test_id: int) -> HttpResponse:
             run_url=run_url,
             shifts=answer.shifts,
         ),
+        "renames": answer.renames,
         "shifts": answer.shifts,
         "results": answer.results,
         "rules_url": page.urls(project)["settings-rules"],
