@@ -72,3 +72,5 @@ def _lines(lines: Iterable[Line]) -> Iterable[str]:
         whose = "yours: " if line.is_own else ""
         yield f"{mark} {line.what}"
         yield f"    {whose}{line.detail}"
+        if line.url:
+            yield f"    {line.url}"

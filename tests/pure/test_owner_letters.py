@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -13,7 +14,7 @@ from reports import look
 from reports.letter import Letter, compose
 from reports.readers import LetterReader
 from reports.week import Asked, AskedBefore, Fate, Own
-from tests.weeks import a_budget, a_flake, a_slower_test, a_week
+from tests.weeks import SINCE, a_budget, a_flake, a_slower_test, a_week
 
 CHECKOUT = ("@shop/checkout",)
 
@@ -107,6 +108,29 @@ def test_html_and_text_mark_ones_own_tests() -> None:
     assert look.html(letter).count(">yours</span>") == 1
     assert look.text(letter).count("    yours: broke 6 runs") == 1
     assert "1 of these is yours: @shop/checkout." in look.text(letter)
+
+
+def test_the_longest_letter_is_shown_whole_by_mail_programs() -> None:
+    old = date(2026, 10, 1)
+    every = [a_flake(n, since=old if n % 2 else SINCE) for n in range(1, 60)]
+    week = a_week(
+        flaky=tuple(replace(row, test=replace(row.test, title="ü" * 300)) for row in every),
+        relapsed=frozenset(range(2, 60, 4)),
+        costs_before={n: FlakeCost(1, 10.0) for n in range(1, 60, 4)},
+        fixed=tuple(a_flake(n) for n in range(60, 80)),
+        slower=tuple(a_slower_test(n) for n in range(80, 100)),
+        ending=tuple(a_muted_test(n) for n in range(100, 120)),
+        asked=tuple(AskedBefore(Asked(n, "ü" * 300, 60.0), Fate.FLAKY) for n in range(120, 130)),
+        budgets=(a_budget(run_s=330),),
+    )
+
+    letter = compose(week, own=Own(CHECKOUT, frozenset(range(200))))
+
+    assert len(letter.sections) == 9
+    assert len(look.html(letter).encode()) < CLIPPED_AT
+
+
+CLIPPED_AT = 102_000  # bytes, from which on Gmail hides the rest
 
 
 def test_who_has_an_owners_address_is_its_reader_without_a_word() -> None:
