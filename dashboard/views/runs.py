@@ -18,7 +18,9 @@ from dashboard.format import Delta, Tone, delta_text, duration, percent, plural
 from dashboard.page import ProjectRequest
 from projects.vocabulary import Layer, Outcome
 
-ALIKE = 0.1  # of the tests: a run of other jobs takes another time, and that is no news
+ALIKE = (
+    0.02  # of the tests: a run of other jobs takes another time, and that is no news; e2e tests may be few
+)
 NOISE_SHARE = 0.05  # of the time of the run before: less is the runner's mood
 OFFERS = ("q", "outcome")
 SHOWN_FAILURES = 100  # of each kind; a run with more has one reason, and it is in the first
@@ -110,7 +112,8 @@ def _is_alike(run: RunRow, older: RunRow) -> bool:
     return (
         older.branch == run.branch
         and not older.is_incomplete
-        and abs(older.n_tests - run.n_tests) <= ALIKE * run.n_tests
+        and older.shard_total == run.shard_total
+        and abs(older.n_tests - run.n_tests) <= max(1, ALIKE * run.n_tests)
     )
 
 
