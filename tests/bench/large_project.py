@@ -41,7 +41,7 @@ INSERT INTO projects_run (project_id, number, key, branch, is_default_branch, co
 SELECT %(project_id)s, n, 'run-' || n, CASE WHEN n %% 2 = 0 THEN 'main' ELSE 'change-' || n %% 60 END, n %% 2 = 0,
     md5('commit ' || n), '', '', at, (at AT TIME ZONE 'UTC')::date, 1, 1, 1, false, 0, 0, 0, 0, 0, 0, 0, 0, false, '', 0
 FROM (
-    SELECT n, (%(first)s::timestamp + (n - 1) * (%(last)s::date - %(first)s::date) * interval '1 day' / %(n_runs)s)
+    SELECT n, (%(first)s::timestamp + (n - 1) * (%(last)s::date - %(first)s::date + 1) * interval '1 day' / %(n_runs)s)
         AT TIME ZONE 'UTC' AS at FROM generate_series(1, %(n_runs)s) n
 ) made
 """
@@ -116,6 +116,7 @@ def fill(project: Project, *, n_tests: int, n_runs: int, last: date) -> int:
             cursor.execute(RESULTS, {**values, "since": since, "until": until})
         for statement in (SIGNATURES, FAILURES, SAMPLES, FLAKES, PROOFS):
             cursor.execute(statement, values)
+    Project.objects.filter(pk=project.pk).update(n_tests=n_tests, n_runs=n_runs)
     rebuilding.rebuild(project.pk)
     with connection.cursor() as cursor:
         cursor.execute(UPLOADS, values)
