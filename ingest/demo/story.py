@@ -43,6 +43,14 @@ GROUPS = {
     Job.E2E: (Group.E2E,),
     Job.LOAD: (Group.LOAD,),
 }
+CODEOWNERS = """\
+/tests/unit/         @webshop/shop
+/tests/integration/  @webshop/platform
+/src/                @webshop/web
+/frontend/           @webshop/web
+/com/                @webshop/payments
+*.spec.ts            @webshop/web @webshop/quality
+"""
 
 
 class Damage(Enum):
@@ -119,6 +127,8 @@ class Delivery:
             fields["pull_request"] = str(self.run.pull_request)
         if self.job is Job.LOAD:
             fields["layer"] = "load"
+        if self.job is Job.BACKEND and self.run.is_main:
+            fields["codeowners"] = CODEOWNERS
         return fields
 
 
