@@ -1529,10 +1529,17 @@ class Chart:
     file: str = ""  # that of the last suite that named one; mocha names it once
     lacks: Counter[str] = field(default_factory=Counter)
     names: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    root: str = ""  # the orders in which attributes stand: of the outermost element, of suites, of cases
+    is_other: bool = False  # no JUnit XML at all
+    seen: list[str] | None = None  # what charts that were joined lack
+    suites: Counter[str] = field(default_factory=Counter)
+    cases: Counter[str] = field(default_factory=Counter)
 
     def count(self, case: ET.Element, suite: Mapping[str, str]) -> None:
         """Take one test case down."""
         self.n_cases += 1
+        if self.n_cases <= LOOKED_AT:
+            self.cases[_order(case)] += 1
         name, classname = case.get("name", ""), case.get("classname", "")
         self.names[classname, name, suite.get("hostname", "")] += 1  # Playwright writes the browser there
         path = case.get("file") or case.get("filepath") or suite.get("file") or suite.get("filepath") or ""
@@ -1559,6 +1566,8 @@ class Chart:
 
     def findings(self) -> list[str]:
         """Return the keys of what is missing, the gravest first."""
+        if self.seen is not None:
+            return self.seen
         found_ = [key for key in ("name", "time", "file", "classname", "message") if self.lacks[key] > 0]
         if self.lacks["zero"] > self.n_cases / 2:
             found_.append("zero")
@@ -1567,6 +1576,13 @@ class Chart:
             self.lacks["repeated"] = repeated
             found_.append("repeated")
         return found_ + [key for key in ("suite", "timestamp", "absolute") if self.lacks[key] > 0]
+
+
+LOOKED_AT = 100  # cases, and kinds of suites, by whose attributes the writer is told
+
+
+def _order(element: ET.Element) -> str:
+    return ",".join(key.rpartition("}")[2] for key in element.attrib)
 
 
 SOURCE = re.compile(
@@ -1586,30 +1602,247 @@ LACKS = {
     "absolute": ("a path of this machine as file", "it differs from runner to runner"),
 }
 
+NOTHING = "Nothing to do."
+BY_CLASS = f"It names the class, and the server goes by package and name. {NOTHING}"
+ROUNDED = f"It rounds short times to 0. {NOTHING}"
+WHEN = "Send the report in the job that ran the tests, or say --started-at."
+PHRASES = 'Use @ParameterizedTest(name = "{0}"), so that the parameters are in the name.'
+CONVERTED = "Convert with what keeps more, or send the tool's own report: TRX, CTRF, TAP and others are read as they are."
+
 # The setting that mends what is missing, by the tool that wrote the report.
-MENDS = {
-    ("pytest", "file"): "pytest -o junit_family=xunit1 writes file and line of every test.",
-    ("jest", "file"): "Set JEST_JUNIT_ADD_FILE_ATTRIBUTE=true.",
-    ("jest", "classname"): "Set JEST_JUNIT_CLASSNAME='{classname}' and JEST_JUNIT_TITLE='{title}'.",
-    ("jest", "repeated"): "Set JEST_JUNIT_CLASSNAME='{classname}', and put %s into the titles of test.each.",
-    ("vitest", "file"): "In vitest's config: reporters: [['junit', { addFileAttribute: true }]].",
-    ("mocha", "classname"): "mocha-junit-reporter: testCaseSwitchClassnameAndName: true.",
-    ("mocha", "repeated"): "mocha-junit-reporter: useFullSuiteTitle: true.",
-    ("cypress", "file"): "One report a spec: --reporter-options mochaFile=report-[hash].xml.",
-    ("go", "file"): "Go's events name no file; the package stands for it. Nothing to do.",
-    ("go", "zero"): "Go rounds to 10 ms. Nothing to do.",
-    ("nextest", "file"): "cargo-nextest names the binary instead. Nothing to do.",
-    ("surefire", "file"): "Surefire names the class, and the server goes by package and name. Nothing to do.",
-    ("surefire", "repeated"): 'Use @ParameterizedTest(name = "{0}") and usePhrasedTestCaseMethodName.',
-    ("gradle", "file"): "Gradle names the class, and the server goes by package and name. Nothing to do.",
-    ("gradle", "repeated"): 'Use @ParameterizedTest(name = "{0}").',
-    ("rspec", "file"): "Use a current rspec_junit_formatter.",
-    (
-        "dotnet",
-        "file",
-    ): "The logger names the class, and the server goes by namespace and name. Nothing to do.",
-    ("phpunit", "repeated"): "Name the sets of your data providers: yield 'empty cart' => [...].",
+MENDS: dict[str, dict[str, str]] = {
+    "ansible": {"file": f"The class name is the playbook with its line. {NOTHING}", "timestamp": WHEN},
+    "ant": {"file": BY_CLASS, "zero": ROUNDED, "repeated": PHRASES},
+    "bats": {"zero": ROUNDED},
+    "bazel": {
+        "file": "Bazel writes this itself where the runner writes none. Let the runner write to $XML_OUTPUT_FILE.",
+    },
+    "behave": {"file": f"The class name begins with the feature's file. {NOTHING}"},
+    "catch2": {
+        "file": f"Catch2 names the executable. {NOTHING}",
+        "zero": ROUNDED,
+    },
+    "cfn-lint": {
+        "time": f"Linters do not time their rules. {NOTHING}",
+        "file": "Run it once a template, and send each with --environment TEMPLATE.",
+        "classname": f"The rule's id begins its name. {NOTHING}",
+        "timestamp": WHEN,
+    },
+    "check": {
+        "file": f"Check names the suite's file in the class. {NOTHING}",
+        "zero": ROUNDED,
+        "timestamp": WHEN,
+    },
+    "cppunit": {
+        "file": f"CppUnit names the class. {NOTHING}",
+        "zero": "CppUnit times nothing.",
+        "timestamp": WHEN,
+    },
+    "criterion": {
+        "file": f"Criterion names suite and test. {NOTHING}",
+        "classname": f"Its suites stand for classes. {NOTHING}",
+        "zero": ROUNDED,
+        "timestamp": WHEN,
+    },
+    "ctest": {
+        "file": "CTest runs executables. Let these write reports of their own (gtest_discover_tests, Catch2) and send those.",
+        "message": "Run ctest with --output-on-failure --test-output-size-failed 100000.",
+        "timestamp": "Use ctest --output-junit of CMake 3.21 or later instead of a stylesheet.",
+        "zero": "Use ctest --output-junit of CMake 3.21 or later instead of a stylesheet.",
+    },
+    "cucumber": {
+        "file": f"The class name is the feature. {NOTHING}",
+        "timestamp": "A current @cucumber/junit-xml-formatter writes timestamps.",
+        "message": "A step without a definition has none. Write the step.",
+    },
+    "cunit": {
+        "file": f"It names the class as the suite. {NOTHING}",
+        "classname": f"Its suites stand for classes. {NOTHING}",
+        "timestamp": WHEN,
+    },
+    "cute": {
+        "time": "CUTE's xml_listener times nothing; wrap it in a listener of your own that does.",
+        "file": f"CUTE names the suite. {NOTHING}",
+        "repeated": "Give each CUTE_SMEMFUN of a suite a name of its own.",
+        "timestamp": WHEN,
+    },
+    "cxxtest": {"file": f"The suite is named for its file. {NOTHING}", "zero": ROUNDED, "timestamp": WHEN},
+    "cypress": {"file": "One report a spec: --reporter-options mochaFile=report-[hash].xml."},
+    "dart": {"classname": f"The suite is the test's file. {NOTHING}", "timestamp": WHEN},
+    "doctest": {"file": f"The class name is the file. {NOTHING}", "zero": ROUNDED},
+    "dotnet": {
+        "file": BY_CLASS,
+        "timestamp": "Use --logger 'junit' of JunitXml.TestLogger, or send the TRX itself, instead of a stylesheet.",
+        "classname": "Use JunitXml.TestLogger with MethodFormat=Class, or send the TRX itself.",
+        "suite": CONVERTED,
+        "time": CONVERTED,
+        "message": CONVERTED,
+        "repeated": 'Name the rows of your data: [TestCase(..., TestName = "empty")], or [MemberData] with ToString.',
+    },
+    "eslint": {"zero": f"ESLint does not time files. {NOTHING}", "timestamp": WHEN},
+    "ginkgo": {
+        "file": "Use Ginkgo 2 with --junit-report, which names file and line in the failure.",
+        "zero": f"Skipped specs take no time. {NOTHING}",
+        "suite": "Use Ginkgo 2 with --junit-report, which names the suite.",
+        "timestamp": "Use Ginkgo 2 with --junit-report, which writes timestamps.",
+    },
+    "go": {
+        "file": f"Go's events name no file; the package stands for it. {NOTHING}",
+        "zero": f"Go rounds to 10 ms. {NOTHING}",
+        "timestamp": "gotestsum, or `go test -json` sent as it is, keeps the times; go2xunit does not.",
+        "time": "Use gotestsum, or send the output of `go test -json` itself.",
+        "repeated": "Give subtests names of their own: t.Run(name, …).",
+    },
+    "googletest": {
+        "file": "A current googletest writes file and line.",
+        "zero": "Googletest writes thousandths of a second: faster tests have 0. Nothing to do.",
+        "timestamp": "A current googletest writes timestamps.",
+        "time": CONVERTED,
+        "classname": CONVERTED,
+        "repeated": "Give INSTANTIATE_TEST_SUITE_P a name generator, so that parameters are in the name.",
+    },
+    "gradle": {
+        "file": f"Gradle names the class, and the server goes by package and name. {NOTHING}",
+        "repeated": 'Use @ParameterizedTest(name = "{0}").',
+        "zero": ROUNDED,
+    },
+    "jenkins-xunit": dict.fromkeys(
+        ("file", "zero", "timestamp", "repeated", "time", "classname", "message", "suite"),
+        "Jenkins' xunit plugin made this of another report, and what it left out is gone. Let the tool write JUnit XML itself.",
+    ),
+    "jest": {
+        "file": "Set JEST_JUNIT_ADD_FILE_ATTRIBUTE=true.",
+        "classname": "Set JEST_JUNIT_CLASSNAME='{classname}' and JEST_JUNIT_TITLE='{title}'.",
+        "repeated": "Set JEST_JUNIT_CLASSNAME='{classname}', and put %s into the titles of test.each.",
+        "zero": ROUNDED,
+        "timestamp": "A current jest-junit writes timestamps.",
+    },
+    "junit-xml": {
+        "time": "Pass elapsed_sec=… to TestCase.",
+        "file": "Pass file=… and line=… to TestCase.",
+        "classname": "Pass classname=… to TestCase.",
+        "timestamp": "Pass timestamp=… to TestSuite.",
+    },
+    "junit5": {
+        "file": BY_CLASS,
+        "zero": ROUNDED,
+        "repeated": PHRASES,
+    },
+    "junitparser": {
+        "time": "Set TestCase.time.",
+        "file": "Set the attribute file of the test case's element.",
+        "classname": "Set TestCase.classname.",
+        "timestamp": "Set TestSuite.timestamp.",
+    },
+    "minitest": {
+        "file": "Use minitest-reporters' JUnitReporter, which writes the file.",
+        "classname": "A current minitest-reporters writes the class.",
+        "suite": "Use minitest-reporters' JUnitReporter; its suites are the classes.",
+        "timestamp": "JUnitReporter.new('reports', true, include_timestamp: true).",
+    },
+    "mocha": {
+        "classname": "mocha-junit-reporter: testCaseSwitchClassnameAndName: true.",
+        "repeated": "mocha-junit-reporter: useFullSuiteTitle: true.",
+        "file": "Use mocha-junit-reporter, which writes the file of each outermost suite.",
+        "absolute": "The server cuts it to the path inside the project. Nothing to do.",
+        "zero": ROUNDED,
+        "time": "Pending tests have none. Nothing to do.",
+        "suite": "Use mocha-junit-reporter, which names suites.",
+    },
+    "mypy": {"timestamp": WHEN},
+    "newman": {
+        "file": f"The collection and its folder stand for it. {NOTHING}",
+        "zero": "Assertions take no time of their own.",
+    },
+    "nextest": {
+        "file": f"cargo-nextest names the binary instead. {NOTHING}",
+        "timestamp": "A current cargo-nextest writes timestamps.",
+        "repeated": "Give each case of a parametrised test a name of its own: #[case::empty].",
+    },
+    "nose": {
+        "file": "nose is no longer kept: pytest runs the same tests, and writes the file with -o junit_family=xunit1.",
+        "timestamp": WHEN,
+    },
+    "nose2": {
+        "file": f"The class name is the module. {NOTHING}",
+        "classname": "Tests that are functions have none. Nothing to do.",
+        "timestamp": WHEN,
+    },
+    "phpunit": {
+        "repeated": "Name the sets of your data providers: yield 'empty cart' => [...].",
+        "timestamp": WHEN,
+        "absolute": "The server cuts it to the path inside the project. Nothing to do.",
+        "classname": "A current PHPUnit writes the class.",
+    },
+    "playwright": {"time": "Skipped tests have none. Nothing to do."},
+    "pytest": {
+        "file": "pytest -o junit_family=xunit1 writes file and line of every test.",
+        "zero": "pytest writes thousandths of a second: faster tests have 0. Nothing to do.",
+        "classname": "Doctests and items of plugins may have none. Nothing to do.",
+        "timestamp": "Use pytest 5.1 or later.",
+        "repeated": "Give parameters ids: pytest.param(..., id='empty').",
+    },
+    "robot": {
+        "file": f"The suites are named for files and folders. {NOTHING}",
+        "zero": ROUNDED,
+        "timestamp": "robot --xunit of a current Robot Framework writes timestamps.",
+    },
+    "rspec": {
+        "file": "A current rspec_junit_formatter writes the file.",
+        "message": "An error without words has none. Nothing to do.",
+        "repeated": "Give examples that a loop makes descriptions of their own.",
+    },
+    "surefire": {
+        "file": f"Surefire names the class, and the server goes by package and name. {NOTHING}",
+        "repeated": 'Use @ParameterizedTest(name = "{0}") and usePhrasedTestCaseMethodName.',
+        "timestamp": WHEN,
+        "classname": "A current Surefire writes the class.",
+        "zero": ROUNDED,
+        "time": "A current Surefire writes the time.",
+    },
+    "tap": {
+        "file": f"The suite is the test's file, or its outermost name. {NOTHING}",
+        "classname": f"TAP knows no classes. {NOTHING}",
+        "time": "prove --timer writes times into TAP::Formatter::JUnit's reports; node's reporter writes duration_ms into TAP.",
+        "zero": "Run prove with --timer.",
+        "timestamp": WHEN,
+    },
+    "testcafe": {"absolute": "The server cuts it to the path inside the project. Nothing to do."},
+    "testng": {"file": BY_CLASS, "repeated": "Give the data provider's rows a name: ITest.getTestName()."},
+    "unittest-xml-reporting": {
+        "classname": "A module that fails to import has none. Nothing to do.",
+        "zero": "It writes thousandths of a second: faster tests have 0. Nothing to do.",
+        "file": "A current unittest-xml-reporting writes the file.",
+        "repeated": "Name subtests: with self.subTest(case=…).",
+    },
+    "vitest": {"file": "In vitest's config: reporters: [['junit', { addFileAttribute: true }]]."},
+    "xcode": {
+        "time": "Use xcresultparser, or xcbeautify --report junit: they write times.",
+        "file": "Use xcresultparser with --project-root, which writes the file.",
+        "timestamp": "Use xcresultparser, which writes timestamps.",
+        "message": "Pass messages to XCTAssert…, and use xcresultparser or xcbeautify.",
+        "absolute": "Use xcresultparser with --project-root.",
+        "repeated": "Send each test plan's report with --environment.",
+    },
 }
+# Where the writer is not known.
+AT_LEAST = {
+    "name": "Write an attribute name into every testcase.",
+    "time": "Write the seconds as an attribute time into every testcase.",
+    "zero": "Write seconds with three decimals or more.",
+    "file": "Write an attribute file, relative to the repository, into every testcase.",
+    "classname": "Write an attribute classname into every testcase: its class, module or file.",
+    "message": "Write what went wrong as the failure's message or text.",
+    "repeated": "Write the parameters into the names.",
+    "suite": "Write an attribute name into every testsuite.",
+    "timestamp": WHEN,
+    "absolute": "Write paths relative to the repository. The server cuts what it knows.",
+}
+
+
+def mend(producer: str, key: str) -> str:
+    """Return the setting that gives what is missing."""
+    return MENDS.get(producer, {}).get(key) or AT_LEAST[key]
 
 
 def examine(path: Path) -> Chart:
@@ -1617,6 +1850,9 @@ def examine(path: Path) -> Chart:
     chart = Chart(path.as_posix())
     suites: list[Mapping[str, str]] = [{}]
     try:
+        if _is_other(path):
+            chart.is_other = True
+            return chart
         with _opened(path) as stream:
             for event, element in ET.iterparse(stream, events=("start", "end")):
                 _note_element(chart, event, element, suites)
@@ -1626,6 +1862,7 @@ def examine(path: Path) -> Chart:
         chart.broken = f"{chart.path}:{line}:{column + 1}: not XML from here on ({why})."
     except (OSError, EOFError, ValueError, LookupError) as error:  # among them encodings that Python has not
         chart.broken = f"{chart.path}: cannot be read ({error})."
+    chart.producer = chart.producer or producer_by_shape(chart.root, list(chart.suites), list(chart.cases))
     return chart
 
 
@@ -1633,6 +1870,16 @@ def _opened(path: Path) -> Any:
     with path.open("rb") as head:
         is_packed = head.read(2) == b"\x1f\x8b"
     return gzip.open(str(path), "rb") if is_packed else path.open("rb")
+
+
+def _is_other(path: Path) -> bool:
+    """True for what is no JUnit XML by its first letters: JSON, TAP, TRX."""
+    with _opened(path) as stream:
+        head = stream.read(2000)
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        head = head.decode("utf-16", "replace").encode()
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    return bool(text) and (not text.startswith(b"<") or b"<TestRun" in text)
 
 
 def _tag(element: ET.Element) -> str:
@@ -1644,6 +1891,10 @@ def _note_element(chart: Chart, event: str, element: ET.Element, suites: list[Ma
     if event == "start":
         if tag in ("testsuites", "testsuite"):
             suites.append(dict(element.attrib))
+            if tag == "testsuites":
+                chart.root = chart.root or _order(element)
+            elif len(chart.suites) < LOOKED_AT:
+                chart.suites[_order(element)] += 1
             chart.file = element.get("file") or chart.file
         told = producer_of(tag, element.attrib, chart.path)
         chart.producer = told if told == "cypress" else chart.producer or told
@@ -1660,6 +1911,8 @@ def _note_element(chart: Chart, event: str, element: ET.Element, suites: list[Ma
         )
 
 
+# What reports say of who wrote them: names of roots and suites, properties, and the order in which each tool happens to
+# write its attributes, which is as good as a signature.
 NAMES = {
     "pytest": "pytest",
     "pytest tests": "pytest",
@@ -1668,32 +1921,195 @@ NAMES = {
     "Mocha Tests": "mocha",
     "nextest-run": "nextest",
     "rspec": "rspec",
+    "AllTests": "googletest",
+    "Criterion Tests": "criterion",
+    "Cucumber": "cucumber",
+    "JUnit Jupiter": "junit5",
+    "JUnit Vintage": "junit5",
+    "CloudFormation Lint": "cfn-lint",
+    "MSTestSuite": "dotnet",
+    "TestCafe Tests": "testcafe",
+    "Tap-Junit-Suite": "tap",
+    "CTest": "ctest",
+    "cppunit": "cppunit",
+    "k6 thresholds": "k6",
+    "mypy": "mypy",
+    "ruff": "ruff",
+    "flake8": "flake8",
+    "nose2-junit": "nose2",
+    "nosetests": "nose",
+    "phpspec": "phpspec",
+    "Kubernetes e2e suite": "ginkgo",
 }
+PROPERTIES = {
+    "go.version": "go",
+    "surefire.test.class.path": "surefire",
+    "surefire.real.class.path": "surefire",
+    "ant.file": "ant",
+    "ant.home": "ant",
+    "clr-version": "dotnet",
+    "test-framework": "dotnet",
+}
+# The first that fits is the writer: attributes of a suite (after > where those of the root tell too), those of a case
+# (nothing: any), and who writes them so.
+SHAPES = tuple(
+    (suite, case, producer)
+    for producer, pairs in {
+        "unittest-xml-reporting": [("name,tests,file,time,timestamp,failures,errors,skipped", "")],
+        "ant": [
+            ("errors,failures,hostname,name,skipped,tests,time,timestamp", ""),
+            ("errors,failures,hostname,name,tests,time,timestamp", "classname,name,time"),
+            ("errors,failures,hostname,id,name,package,skipped,tests,time,timestamp", ""),
+            ("errors,failures,hostname,id,name,package,tests,time,timestamp", ""),
+        ],
+        "bazel": [("name,timestamp,hostname,tests,failures,errors,time,package,id", "")],
+        "behave": [("name,tests,errors,failures,skipped,time,timestamp,hostname", "")],
+        "gradle": [("name,tests,skipped,failures,errors,timestamp,hostname,time", "")],
+        "junit5": [("name,tests,skipped,failures,errors,time,hostname,timestamp", "")],
+        "nextest": [("name,tests,disabled,errors,failures", "name,classname,timestamp,time")],
+        "xcode": [
+            ("name,tests,disabled,errors,failures", ""),
+            ("tests,failures>name,tests,failures,time", "classname,name,time"),
+            ("tests,failures>name,tests,failures", "classname,name,time"),
+            ("name,tests,failures>name,tests,failures", "classname,name,time"),
+        ],
+        "catch2": [
+            ("errors,failures,hostname,name,tests,time,timestamp", "classname,name,status,time"),
+            ("name,errors,failures,tests,hostname,time,timestamp", ""),
+            ("name,errors,failures,tests,skipped,hostname,time,timestamp", ""),
+        ],
+        "ctest": [("name,tests,failures,disabled,skipped,hostname,time,timestamp", "")],
+        "cucumber": [("failures,errors,skipped,tests,time,name", "classname,name,time")],
+        "cute": [("name,tests", "classname,name")],
+        "dotnet": [
+            ("name,hostname,package,id,tests,failures,errors,skipped,time,timestamp", ""),
+            ("name,time,tests,failures", "name,time"),
+        ],
+        "go": [
+            ("name,tests,failures,errors,id,hostname,time,timestamp", ""),
+            ("name,tests,errors,failures,skip", ""),
+            ("tests,failures,time,name", "classname,name,time"),
+        ],
+        "googletest": [
+            ("name,tests,failures,disabled,skipped,errors,time,timestamp", ""),
+            ("name,tests,failures,disabled,errors,time,timestamp", ""),
+            ("name,tests,failures,disabled,errors,time", ""),
+            ("name,tests,disabled,failures,errors", ""),
+        ],
+        "surefire": [
+            ("name,time,tests,errors,skipped,failures", ""),
+            ("name,version,time,tests,errors,skipped,failures", ""),
+            ("errors,tests,time,failures,name", ""),
+            ("failures,time,errors,skipped,tests,name", ""),
+            ("errors,tests,skipped,time,failures,name", ""),
+        ],
+        "testng": [("skipped,hostname,name,tests,failures,timestamp,time,errors", "")],
+        "jest": [
+            ("name,errors,failures,skipped,timestamp,time,tests", ""),
+            ("name,errors,failures,skipped,timestamp,tests,time", ""),
+        ],
+        "minitest": [
+            ("time,skipped,failures,errors,name,assertions,tests,timestamp", ""),
+            ("name,filepath,skipped,failures,errors,tests,assertions,time", ""),
+            ("", "classname,name,time,assertions"),
+            ("", "time,classname,name,assertions"),
+        ],
+        "phpunit": [("", "name,class,classname,file,line,assertions,time"), ("", "name,class,file,line,assertions,time")],
+        "mocha": [("time,timestamp,tests,failures,errors,skipped", "name,file,time")],
+        "newman": [("name,id,timestamp,tests,failures,errors,time", "")],
+        "tap": [
+            ("errors,failures,time,tests,name", "time,name"),
+            ("errors,name,failures,tests", "name"),
+            ("tests,failures,errors,name", "name"),
+            ("failures,errors,tests,time,name,id", ""),
+        ],
+        "robot": [
+            ("errors,failures,skip,tests,name", ""),
+            ("name,tests,errors,failures,skipped,time,timestamp", "classname,name,time"),
+        ],
+        "ginkgo": [("tests,failures,time", ""), ("name,tests,failures,errors,time", "name,classname,time")],
+        "pytest": [
+            ("errors,failures,name,skips,tests,time", ""),
+            ("name,errors,failures,skipped,tests,time,timestamp,hostname", "classname,name,time"),
+        ],
+        "junit-xml": [
+            ("disabled,errors,failures,name,skipped,tests,time", ""),
+            ("disabled,errors,failures,name,skipped,tests,time,hostname,id,package,timestamp", ""),
+            ("errors,failures,name,tests", "classname,name,time"),
+        ],
+        "junitparser": [("name,tests,errors,failures,skipped,time", "name,classname,time")],
+        "cunit": [("id,name,tests,failures,time", "id,name,time")],
+        "check": [("errors,tests,failures,name,id", "")],
+        "cxxtest": [("name,time,tests,failures,errors", "")],
+        # What Jenkins' plugin xunit made of another tool's report; its stylesheets leave no trace of that.
+        "jenkins-xunit": [
+            ("name,tests,time,failures,errors,skipped", ""),
+            ("name,tests,failures,errors,skipped,group", ""),
+            ("name,tests,failures,errors,skipped,time,group", ""),
+            ("errors,name,tests,time,failures,skipped", ""),
+            ("errors,skipped,name,tests,time,failures", ""),
+            ("skipped,failures,errors,time,tests,name", ""),
+            ("failures,time,errors,tests,skipped,name", ""),
+            ("name,tests,time,timestamp,failures,errors,skipped", ""),
+            ("name,tests,failures,errors,skipped,time,timestamp", "name,time,assertions"),
+        ],
+    }.items()
+    for suite, case in pairs
+)  # fmt: skip
+ENDINGS = {".bats": "bats", ".dll": "dotnet", ".dart": "dart", ".t": "tap"}
 
 
 def producer_of(tag: str, attributes: Mapping[str, str], path: str) -> str:
-    """Return the tool that an element gives away; nothing where it says nothing."""
+    """Return the tool that an element gives away by what it says; nothing where it says nothing."""
     name = attributes.get("name", "")
     if tag in ("testsuites", "testsuite") and name in NAMES:
         return NAMES[name]
-    if tag == "property" and name in ("go.version", "surefire.test.class.path"):
-        return "go" if name == "go.version" else "surefire"
+    if tag == "property":
+        return PROPERTIES.get(name, "")
     if any(
         key.endswith("noNamespaceSchemaLocation") and "surefire" in value for key, value in attributes.items()
     ):
         return "surefire"
+    if tag == "testsuites":
+        is_playwright = attributes.get("id") == "" and name == ""
+        return "playwright" if is_playwright else "xcode" if name.startswith("xcresult:") else ""
+    return _producer_of_part(tag, attributes, path)
+
+
+def _producer_of_part(tag: str, attributes: Mapping[str, str], path: str) -> str:
+    """Return the tool that a suite or a case gives away."""
+    name, file = attributes.get("name", ""), attributes.get("file", "")
+    if tag == "testcase":
+        if ".yml:" in attributes.get("classname", ""):
+            return "ansible"
+        return "ginkgo" if attributes.get("classname") in NAMES else ""
     signs = (
-        (tag == "testsuite" and ".cy." in attributes.get("file", ""), "cypress"),
-        (tag == "testsuite" and name.endswith(".dll"), "dotnet"),
-        (tag == "testsuite" and attributes.get("file", "").endswith(".php"), "phpunit"),
-        (tag == "testsuite" and "/test-results/" in path and "hostname" in attributes, "gradle"),
-        (tag == "testsuites" and attributes.get("id") == "" and name == "", "playwright"),
+        (".cy." in file, "cypress"),
+        (file.endswith(".php"), "phpunit"),
+        (attributes.get("package") == "org.eslint", "eslint"),
+        ("doctest_version" in attributes, "doctest"),
+        ("/test-results/" in path and "hostname" in attributes, "gradle"),
+        (os.path.splitext(name)[1] in ENDINGS, ENDINGS.get(os.path.splitext(name)[1], "")),
     )
     return next((producer for is_so, producer in signs if is_so), "")
 
 
+def producer_by_shape(root: str, suites: Sequence[str], cases: Sequence[str]) -> str:
+    """Return the tool that writes attributes in these orders; nothing where none is known for it."""
+    for said, case, producer in SHAPES:
+        outer, _, suite = said.rpartition(">")
+        if outer in ("", root) and suite in ("", *suites) and case in ("", *cases):
+            return producer
+    return ""
+
+
+OTHERS = "The server reads it as it is, if it is CTRF, Playwright's, pytest-json-report's or Go's JSON, TRX or TAP."
+
+
 def advice(chart: Chart) -> list[str]:
     """Return a line for each thing the report lacks, with the setting that mends it where one is known."""
+    if chart.is_other:
+        return [f"{chart.path}: no JUnit XML, so there is nothing to look at here. {OTHERS}"]
     if chart.broken:
         return [
             chart.broken,
@@ -1708,13 +2124,29 @@ def advice(chart: Chart) -> list[str]:
         place_ = (
             _n(chart.lacks[key], "suite") if key in ("suite", "timestamp") else f"{chart.lacks[key]} of {of}"
         )
-        mend = MENDS.get((chart.producer, key), "")
-        lines.append(f"  {what} in {place_}: {why}." + (f"\n  -> {mend}" if mend else ""))
+        lines.append(f"  {what} in {place_}: {why}.\n  -> {mend(chart.producer, key)}")
     by = f", written by {chart.producer}" if chart.producer else ""
-    return [
-        f"{chart.path}: {_n(chart.n_cases, 'test')}{by}{':' if lines else '. Nothing is missing.'}",
-        *lines,
-    ]
+    return [f"{chart.path}: {of}{by}{':' if lines else '. Nothing is missing.'}", *lines]
+
+
+def together(charts: Sequence[Chart]) -> list[Chart]:
+    """Join the charts of one tool that lack the same, so that a thousand reports of one job give one piece of advice."""
+    joined: dict[tuple[Any, ...], Chart] = {}
+    counts: Counter[tuple[Any, ...]] = Counter()
+    for chart in charts:
+        whole = bool(chart.n_cases and not chart.broken and not chart.is_other)
+        key = (chart.producer, *chart.findings()) if whole else (chart.path,)
+        counts[key] += 1
+        if key not in joined:
+            joined[key] = replace(chart, lacks=Counter(chart.lacks), names=Counter(chart.names))
+            continue
+        joined[key].n_cases += chart.n_cases
+        joined[key].lacks.update(chart.lacks)
+        joined[key].seen = chart.findings()
+    for key, chart in joined.items():
+        if counts[key] > 1:
+            chart.path = f"{chart.path} and {counts[key] - 1} more"
+    return list(joined.values())
 
 
 # --- The commands
@@ -1993,13 +2425,15 @@ def doctor(call: Call) -> int:
     if not matches.files:
         raise _no_files(call.options.files)
     charts = [examine(path) for path in matches.files]
-    for line in (line for chart in charts for block in advice(chart) for line in block.split("\n")):
+    for line in (line for chart in together(charts) for block in advice(chart) for line in block.split("\n")):
         if not call.options.json:
             print(call.voice.clean(line) if not line.startswith(" ") else "  " + call.voice.clean(line))
     if call.options.json:
         _print_json({"reports": [{"file": c.path, "producer": c.producer, "n_tests": c.n_cases, "broken": c.broken,
                                   "lacks": {key: c.lacks[key] for key in c.findings()}} for c in charts]})  # fmt: skip
-    is_ill = any(chart.broken or chart.findings() or not chart.n_cases for chart in charts)
+    is_ill = any(
+        chart.broken or chart.findings() or not (chart.n_cases or chart.is_other) for chart in charts
+    )
     return 1 if call.options.strict and is_ill else 0
 
 

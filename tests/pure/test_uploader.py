@@ -913,6 +913,54 @@ def test_the_doctor_reads_gzip(tmp_path: Path) -> None:
     assert trophycase.examine(path).n_cases == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "producer"),
+    [
+        (
+            '<testsuite name="A" tests="1" skipped="0" failures="0" errors="0" timestamp="t" hostname="h" time="1">'
+            '<testcase name="a" classname="A" time="1"/></testsuite>',
+            "gradle",
+        ),
+        (
+            '<testsuites><testsuite errors="0" failures="0" hostname="h" name="A" tests="1" time="1" timestamp="t">'
+            '<testcase classname="A" name="a" status="run" time="1"/></testsuite></testsuites>',
+            "catch2",
+        ),
+        (
+            '<testsuite name="A"><properties><property name="ant.home" value="/"/></properties>'
+            '<testcase name="a"/></testsuite>',
+            "ant",
+        ),
+        ('<testsuite name="a.bats"><testcase name="a"/></testsuite>', "bats"),
+        ('<testsuite name="A"><testcase name="a"/></testsuite>', ""),
+    ],
+)
+def test_the_doctor_tells_the_writer_by_what_it_writes(tmp_path: Path, text: str, producer: str) -> None:
+    assert examined(tmp_path, text).producer == producer
+
+
+def test_the_doctor_gives_one_piece_of_advice_for_reports_that_lack_the_same(tmp_path: Path) -> None:
+    text = '<testsuite name="a.bats"><testcase name="a" classname="c.py" time="1"/></testsuite>'
+    same = [examined(tmp_path, text, name=f"{n}.xml") for n in range(3)]
+    broken = examined(tmp_path, "<testsuite>", name="broken.xml")
+
+    joined = trophycase.together([*same, broken])
+
+    assert [chart.n_cases for chart in joined] == [3, 0]
+    assert trophycase.advice(joined[0])[0].endswith("0.xml and 2 more: 3 tests, written by bats:")
+    assert "no timestamp in 3 suites" in trophycase.advice(joined[0])[1]
+
+
+@pytest.mark.parametrize(
+    "text", ['{"results": {}}', "TAP version 13\nok 1\n", "<?xml version='1.0'?><TestRun/>"]
+)
+def test_the_doctor_leaves_other_formats_to_the_server(tmp_path: Path, text: str) -> None:
+    chart = examined(tmp_path, text)
+
+    assert (chart.is_other, chart.broken) == (True, "")
+    assert "The server reads it as it is" in trophycase.advice(chart)[0]
+
+
 # --- the file itself
 
 
