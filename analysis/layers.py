@@ -26,6 +26,7 @@ __all__ = [
     "Evidence",
     "Identity",
     "Verdict",
+    "Weigher",
     "classify",
     "classify_many",
     "heard",
@@ -230,6 +231,7 @@ class _Reader:
         self._bases: dict[tuple[str, str, str, str], _Base] = {}
         self._alike: dict[tuple[object, ...], _Base] = {}
         self._producers: dict[str, _Producer] = {}
+        self._told: dict[tuple[Layer, int], Verdict] = {}
 
     def verdict(self, identity: Identity) -> Verdict:
         """Weigh everything but rules and the duration."""
@@ -244,9 +246,14 @@ class _Reader:
         said = evidence.said(name, title, suite, is_hollow=base.is_hollow)
         is_quiet = said is None and not markers and not properties and not variant
         verdict = base.verdict(None if is_quiet else _alone(identity, said))
-        if sent is None:
-            return verdict
-        return _told(Evidence(EvidenceKind.SENT, sent, SENT_WEIGHT, "sent with the upload"), verdict)
+        return verdict if sent is None else self._sent(sent, verdict)
+
+    def _sent(self, sent: Layer, verdict: Verdict) -> Verdict:
+        told = self._told.get((sent, id(verdict)))
+        if told is None:
+            one = Evidence(EvidenceKind.SENT, sent, SENT_WEIGHT, "sent with the upload")
+            told = self._told[sent, id(verdict)] = _told(one, verdict)
+        return told
 
     def facts(self, identity: Identity) -> Facts:
         """Return every vote on one test, by the convention that casts it."""
@@ -288,13 +295,38 @@ class Classifier:
 
 
 def _ruled(read: Callable[[Identity], Verdict], rules: RuleSet) -> Callable[[Identity], Verdict]:
+    told: dict[tuple[int, int], Verdict] = {}
+
     def verdict(identity: Identity) -> Verdict:
-        rule = rules.match(identity)
+        rule, said = rules.match(identity), read(identity)
         if rule is None:
-            return read(identity)
-        return _told(Evidence(EvidenceKind.RULE, rule.layer, RULE_WEIGHT, rule.words()), read(identity))
+            return said
+        key = (rule.position, id(said))  # the reader keeps what it says, and so its id
+        if key not in told:
+            told[key] = _told(Evidence(EvidenceKind.RULE, rule.layer, RULE_WEIGHT, rule.words()), said)
+        return told[key]
 
     return verdict
+
+
+class Weigher:
+    """A Classifier that adds medians too; what is said alike of many tests is one and the same Verdict."""
+
+    def __init__(self, rules: RuleSet | None = None) -> None:
+        self._read = Classifier(rules).verdict
+        self._timed: dict[tuple[int, int, str], Verdict] = {}
+
+    def verdict(self, identity: Identity, median_s: float | None) -> Verdict:
+        """Weigh everything about a test."""
+        verdict = self._read(identity)
+        if median_s is None or not 0 < median_s < math.inf:
+            return verdict
+        step = next(step for step, (limit, _) in enumerate(_DURATIONS) if median_s < limit)
+        key = (id(verdict), step, _spoken(median_s))
+        timed = self._timed.get(key)
+        if timed is None:
+            timed = self._timed[key] = with_duration(verdict, median_s)
+        return timed
 
 
 def _alone(identity: Identity, said: evidence.Said | None) -> _Alone:

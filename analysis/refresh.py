@@ -10,38 +10,21 @@ import json
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from statistics import median
 from typing import Any
 
 from django.db import connection, transaction
 
-from analysis import bucket_weeks, flaking, layers, rollups, rules, slowdowns, timing, wishes
-from projects.models import LayerRule, Project, Run, Test
+from analysis import bucket_weeks, flaking, kept, layers, rollups, rules, slowdowns, timing, wishes
+from analysis.kept import KeptTest
+from projects.models import LayerRule, Project, Run
 from projects.vocabulary import Layer, RuleField, RuleSyntax, TimingBucket
 
-BATCH = 5_000  # tests weighed at once
+BATCH = 5_000  # tests judged at once
 WORTH_HISTORY = 0.01  # of the tests in another layer, from which the weeks before are judged again
 DAYS_OF_TIMINGS = 45  # the last ten passes of a weekly test lie within
-
-# What a verdict rests on, and what it is compared with: half of the columns, and making an object of a row is what takes long.
-WEIGHED = (
-    *(
-        "project_id",
-        "id",
-        "suite",
-        "classname",
-        "name",
-        "file",
-        "variant",
-        "framework",
-        "markers",
-        "properties",
-    ),
-    *("sent_layer", "layer", "confidence", "evidence", "tags", "bucket", "median_s"),
-)
 
 # Timed passes that speak for another bucket than the test has; a new test has none and is asked for until it has passed
 # often enough.
@@ -71,13 +54,6 @@ KEEP_BUCKETS = """
 UPDATE projects_test t SET bucket = b.bucket, median_s = b.median_s
 FROM unnest(%(ids)s::int[], %(buckets)s::smallint[], %(medians)s::float8[]) AS b (id, bucket, median_s)
 WHERE t.project_id = %(project_id)s AND t.id = b.id AND (t.bucket, t.median_s) IS DISTINCT FROM (b.bucket, b.median_s)
-"""
-
-KEEP_LAYERS = """
-UPDATE projects_test t SET layer = n.layer, confidence = n.confidence, evidence = n.evidence, tags = n.tags::text[]
-FROM unnest(%(ids)s::int[], %(layers)s::smallint[], %(confidences)s::float8[], %(evidences)s::jsonb[], %(tags)s::text[])
-    AS n (id, layer, confidence, evidence, tags)
-WHERE t.project_id = %(project_id)s AND t.id = n.id
 """
 
 
@@ -142,24 +118,19 @@ def judge_buckets(
     *,
     until: date,
     limits: Mapping[Layer, timing.Limits],
-    kept_before: Mapping[int, tuple[int, float | None]] | None = None,
 ) -> None:
-    """Judge the median of the last passes of these tests (id, layer, bucket before), and keep what changed.
-
-    A row is written for a new bucket; and, where `kept_before` has bucket and median as they are kept, for a new median.
-    """
+    """Judge the median of the last passes of these tests (id, layer, bucket before), and keep each new bucket."""
     last = _last_bins(project.pk, [test_id for test_id, _, _ in tests], until=until)
     kept: list[tuple[int, int, float]] = []
     for test_id, layer, before in tests:
         bins = last.get(test_id, [])
         if len(bins) < timing.ENOUGH_TIMED:
             continue
-        median_s = timing.from_bin(round(median(bins)))
+        median_s = timing.from_bin(timing.middle(bins))
         judged = timing.bucket(
             median_s, layer=Layer(layer), n_timed=len(bins), before=TimingBucket(before), limits=limits
         )
-        known = kept_before.get(test_id) if kept_before else None
-        if (judged, median_s) != known if known else judged != before:
+        if judged != before:
             kept.append((test_id, int(judged), median_s))
     if kept:
         ids, buckets, medians = (list(column) for column in zip(*kept, strict=True))
@@ -209,21 +180,29 @@ def reclassify(project: Project, *, now: datetime) -> int:
     wanted_at, mine = project.reclassify_wanted_at, Project.objects.filter(pk=project.pk)
     ruleset, limits = rules_of(project.pk), wishes.limits(project.timing_limits)
     is_afresh = limits != wishes.limits(project.judged_limits)
-    n_moved = n_done = 0
-    for batch in _batches(project.pk):
-        n_done += len(batch)
+    n_moved = n_done = n_read = 0
+    for batch in kept.batches(project.pk):
+        if n_read == 0:
+            judge = kept.Judge(layers.Weigher(ruleset), limits=limits, is_afresh=is_afresh)
         with transaction.atomic():
-            moved = _reclassify_batch(
-                project, batch, ruleset, limits=limits, is_afresh=is_afresh, day=now.date()
-            )
-            n_moved += moved
+            moved = _reclassify_batch(project, batch, judge, day=now.date())
+            n_done, n_moved = n_done + len(batch), n_moved + moved
             mine.update(n_reclassified=n_done, **({"sums_are_stale": True} if moved else {}))
+        n_read = n_read + len(batch) if n_read < kept.MOST_READ else 0
     _sum_again(project.pk)
     mine.update(reclassified_at=now, n_reclassified=0, judged_limits=project.timing_limits)
     mine.filter(reclassify_wanted_at=wanted_at).update(reclassify_wanted_at=None, sums_are_stale=False)
     if is_afresh or n_moved > WORTH_HISTORY * n_done:
         bucket_weeks.forget(project.pk)
     return n_moved
+
+
+def _reclassify_batch(project: Project, batch: Sequence[KeptTest], judge: kept.Judge, *, day: date) -> int:
+    """Keep what is new about the tests of a batch; return how many are in another layer."""
+    bins = _last_bins(project.pk, [test.id for test in batch], until=day)
+    judged = [(test, judge.change(test, bins.get(test.id, ()))) for test in batch]
+    kept.keep(project.pk, [change for _, change in judged if change])
+    return sum(change is not None and change.verdict.layer != test.layer for test, change in judged)
 
 
 def _sum_again(project_id: int) -> None:
@@ -235,103 +214,29 @@ def _sum_again(project_id: int) -> None:
             rollups.relayer(project_id, since=since, until=until)
 
 
-def _reclassify_batch(
-    project: Project,
-    batch: list[Test],
-    ruleset: rules.RuleSet | None,
-    *,
-    limits: Mapping[Layer, timing.Limits],
-    is_afresh: bool,
-    day: date,
-) -> int:
-    verdicts = list(layers.classify_many(map(identity_of, batch), rules=ruleset))
-    verdicts = [layers.with_duration(v, test.median_s) for v, test in zip(verdicts, batch, strict=True)]
-    pairs = list(zip(batch, verdicts, strict=True))
-    _keep_layers(project.pk, [(test, verdict) for test, verdict in pairs if _says_other(verdict, test)])
-    moved = {test.id for test, verdict in pairs if verdict.layer != test.layer}
-    judged = [
-        (test.id, int(verdict.layer), 0 if is_afresh or test.id in moved else test.bucket)
-        for test, verdict in pairs
-    ]
-    kept = {test.id: (test.bucket, test.median_s) for test in batch}
-    judge_buckets(project, judged, until=day, limits=limits, kept_before=kept)
-    return len(moved)
-
-
-def _says_other(verdict: layers.Verdict, test: Test) -> bool:
-    """True where a verdict is not the one that is kept: nearly all of a second look are the same."""
-    return (
-        verdict.layer != test.layer
-        or abs(verdict.confidence - test.confidence) > 1e-9
-        or list(verdict.tags) != test.tags
-        or _votes(verdict) != test.evidence
-    )
-
-
-def _keep_layers(project_id: int, changed: Sequence[tuple[Test, layers.Verdict]]) -> None:
-    if not changed:
-        return
-    verdicts = [verdict for _, verdict in changed]
-    values: dict[str, Any] = {
-        "project_id": project_id,
-        "ids": [test.id for test, _ in changed],
-        "layers": [int(verdict.layer) for verdict in verdicts],
-        "confidences": [verdict.confidence for verdict in verdicts],
-        "evidences": [evidence_json(verdict) for verdict in verdicts],
-        "tags": ["{" + ",".join(verdict.tags) + "}" for verdict in verdicts],
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(KEEP_LAYERS, values)
-
-
 def preview(project: Project, wanted: Sequence[rules.Rule], *, n_samples: int = 20) -> Moves:
     """Say what these rules would change, without changing anything; raise rules.BadPattern for a bad one."""
-    ruleset = rules.RuleSet(list(wanted)) if wanted else None
+    before, after = rules_of(project.pk), rules.RuleSet(list(wanted))
+    weigh = layers.Weigher(after)
     counts: Counter[tuple[Layer, Layer]] = Counter()
     matches: Counter[int] = Counter()
     samples: list[tuple[int, str, Layer, Layer]] = []
-    for batch in _batches(project.pk):
-        for test, verdict in zip(
-            batch, layers.classify_many(map(identity_of, batch), rules=ruleset), strict=True
-        ):
-            rule = ruleset.match(identity_of(test)) if ruleset else None
+    for batch in kept.batches(project.pk):
+        for test in batch:
+            identity = test.identity()
+            rule = after.match(identity)
             if rule is not None:
                 matches[rule.position] += 1
-            before, after = Layer(test.layer), layers.with_duration(verdict, test.median_s).layer
-            if before != after:
-                counts[before, after] += 1
+            elif before is None or before.match(identity) is None:
+                continue  # no rule decides, before or after
+            move = Layer(test.layer), weigh.verdict(identity, test.median_s).layer
+            if move[0] is not move[1]:
+                counts[move] += 1
                 if len(samples) < n_samples:
-                    samples.append((test.id, test.title, before, after))
+                    samples.append((test.id, test.title, *move))
     return Moves(dict(counts), tuple(samples), dict(matches))
 
 
-def identity_of(test: Test) -> layers.Identity:
-    """Return what the evidence engine looks at of a kept Test."""
-    return layers.Identity(
-        suite=test.suite,
-        classname=test.classname,
-        name=test.name,
-        file=test.file,
-        framework=test.framework,
-        variant=test.variant,
-        markers=tuple(test.markers),
-        properties=tuple((key, value) for key, value in test.properties),
-        sent=None if test.sent_layer is None else Layer(test.sent_layer),
-    )
-
-
 def evidence_json(verdict: layers.Verdict) -> str:
-    """Spell the votes as they are kept with a Test: [words, layer, weight, kind] each."""
-    return json.dumps(_votes(verdict))
-
-
-def _votes(verdict: layers.Verdict) -> list[list[Any]]:
-    return [[vote.words, int(vote.layer), round(vote.weight, 2), int(vote.kind)] for vote in verdict.evidence]
-
-
-def _batches(project_id: int) -> Iterator[list[Test]]:
-    """Yield the tests of the project in the order of their ids, BATCH at a time."""
-    last, tests = 0, Test.objects.filter(project_id=project_id).only(*WEIGHED).order_by("id")
-    while batch := list(tests.filter(id__gt=last)[:BATCH]):
-        last = batch[-1].id
-        yield batch
+    """Spell the votes as they are kept with a Test."""
+    return json.dumps(kept.votes(verdict))

@@ -17,6 +17,7 @@ from analysis.patterns import BadPattern
 from projects.vocabulary import Layer, RuleField, RuleSyntax
 
 MAX_RULES = 200  # per project; every test meets every rule
+MAX_KNOWN = 20_000  # texts remembered a field: a few MB
 
 __all__ = ["BadPattern", "BadRules", "Rule", "RuleSet", "Subject", "from_toml", "to_toml"]
 
@@ -73,19 +74,31 @@ class RuleSet:
             raise BadRules(
                 f"A project has at most {MAX_RULES} rules, not {len(self.rules)}; join some with braces."
             )
-        self._matchers = [(rule, rule.field, compile_rule(rule)) for rule in self.rules]
+        self._matchers: dict[RuleField, list[tuple[int, Callable[[str], bool]]]] = {}
+        for place, rule in enumerate(self.rules):
+            self._matchers.setdefault(rule.field, []).append((place, compile_rule(rule)))
+        self._known: dict[RuleField, dict[str, int]] = {field: {} for field in self._matchers}
 
     def match(self, identity: Subject) -> Rule | None:
         """Return the first rule that an identity meets."""
-        seen: dict[RuleField, tuple[str, ...]] = {}
-        for rule, field, matches in self._matchers:
-            texts = seen.get(field)
-            if texts is None:
-                texts = seen[field] = subjects(identity, field)
-            for text in texts:
-                if matches(text):
-                    return rule
-        return None
+        none = first = len(self.rules)
+        for field, known in self._known.items():
+            for text in subjects(identity, field):
+                place = known.get(text)
+                if place is None:
+                    place = self._first(field, text)
+                if place < first:
+                    first = place
+        return None if first == none else self.rules[first]
+
+    def _first(self, field: RuleField, text: str) -> int:
+        """Return the place of the first rule on a field that a text meets, and remember it: paths come again."""
+        found = next((place for place, matches in self._matchers[field] if matches(text)), len(self.rules))
+        known = self._known[field]
+        if len(known) >= MAX_KNOWN:
+            known.clear()
+        known[text] = found
+        return found
 
     def __len__(self) -> int:
         return len(self.rules)

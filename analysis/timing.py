@@ -72,6 +72,13 @@ def is_timed(seconds: float | None) -> bool:
     return seconds is not None and 0 < seconds < math.inf
 
 
+def middle(bins: Sequence[int]) -> int:
+    """Return the bin in the middle of some: the median, rounded where it lies between two."""
+    ordered = sorted(bins)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else round((ordered[half - 1] + ordered[half]) / 2)
+
+
 def median_of_last(seconds: Sequence[float | None], n: int = LAST_PASSES) -> float | None:
     """Return the median of the last `n` timed durations (oldest first), or None where none was timed."""
     timed = [value for value in seconds if value is not None and is_timed(value)]

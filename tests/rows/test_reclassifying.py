@@ -65,6 +65,19 @@ def test_a_second_look_writes_no_test() -> None:
     assert versions(shop) == before
 
 
+def test_a_second_look_knows_what_a_rule_says_in_any_letters() -> None:
+    shop = a_shop_with_runs()
+    a_rule(shop, 'tests/{unit,"ünit\\n"}/**', Layer.STATIC)
+    reclassified(shop)
+    before = versions(shop)
+
+    n_moved = reclassified(shop)
+
+    assert a_test_named(shop, "adds").layer == Layer.STATIC
+    assert n_moved == 0
+    assert versions(shop) == before
+
+
 def test_a_rule_writes_the_tests_that_it_moves() -> None:
     shop = a_shop_with_runs()
     reclassified(shop)
