@@ -31,6 +31,9 @@ SELECT count(*) FILTER (WHERE state = 1), count(*) FILTER (WHERE state = 2), cou
     coalesce(extract(epoch FROM now() - min(received_at) FILTER (WHERE state = 1)), 0)
 FROM projects_upload WHERE state IN (1, 2, 5)
 """
+REFUSED = """
+SELECT coalesce(sum(n), 0) FROM projects_refusedhour WHERE hour_at > now() - interval '1 day'
+"""
 TOTALS = """
 SELECT count(*), coalesce(sum(n_runs), 0), coalesce(sum(n_tests), 0) FROM projects_project
 """
@@ -96,6 +99,11 @@ def _found() -> Iterable[Metric]:
     )
     yield _one(
         "trophycase_queue_age_seconds", "How long the oldest upload has waited for a worker.", float(age_s)
+    )
+    yield _one(
+        "trophycase_requests_refused_day",
+        "Requests of the last day that were refused before they became an upload.",
+        _rows(REFUSED)[0][0],
     )
     yield _states("trophycase_letters_week", "Letters to readers of the last seven days.", LETTERS, "refused")
     yield _states("trophycase_messages_day", "Messages to channels of the last day.", MESSAGES, "failed")

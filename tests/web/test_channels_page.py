@@ -298,6 +298,8 @@ def test_metrics_are_told_to_who_has_the_token(shop: Shop, settings: Settings) -
     settings.METRICS_TOKEN = "s3cret"
     record(shop, report(passed(), passed("b")))
     channels.queue(a_channel(shop), watch.trial(shop.project, name="x"), now=timezone.now())
+    token = {"authorization": f"Bearer {shop.token}"}
+    Client().post("/api/v1/uploads?layer=lint", b"<a/>", content_type="application/xml", headers=token)
 
     response = Client().get("/metrics", headers={"authorization": "Bearer s3cret"})
 
@@ -308,6 +310,7 @@ def test_metrics_are_told_to_who_has_the_token(shop: Shop, settings: Settings) -
     assert "trophycase_queue_age_seconds 0" in lines
     assert 'trophycase_messages_day{state="waiting"} 1' in lines
     assert 'trophycase_letters_week{state="refused"} 0' in lines
+    assert "trophycase_requests_refused_day 1" in lines
     assert "trophycase_runs 1" in lines
     assert all(
         re.fullmatch(r'# (HELP|TYPE) .+|[a-z_]+(\{state="[a-z]+"\})? [\d.e+-]+', line) for line in lines
