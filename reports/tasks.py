@@ -33,8 +33,8 @@ def send_due_letters(**_: Any) -> None:
 @shared_task
 def build_letter(*, project_id: int, **_: Any) -> None:
     """Build the project's due letter and wake its deliveries; a second call finds it built."""
-    project = Project.objects.get(pk=project_id)
-    letter = weekly.due_letter(project, now=timezone.now())
+    project = Project.objects.filter(pk=project_id).first()
+    letter = weekly.due_letter(project, now=timezone.now()) if project else None
     if letter is not None:
         deliver_letter.delay_on_commit(letter_id=letter.pk)
 
