@@ -17,6 +17,8 @@ urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}icon.svg"), name="favicon"),
     path("healthz", health, name="health"),
     path("metrics", metrics, name="metrics"),
+    # One door: the admin's own would let passwords be tried without end.
+    path("admin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),
     path("admin/", admin.site.urls),
     path("api/docs", api_page, name="api-docs"),
     path("api/v1/", api.urls),

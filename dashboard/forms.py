@@ -18,7 +18,7 @@ from django.core.exceptions import ValidationError
 
 from analysis import timing, wishes
 from analysis.targets import CORE
-from projects import care
+from projects import care, logins
 from projects.models import Project
 from projects.vocabulary import Layer, Role, TargetKind
 
@@ -62,9 +62,7 @@ class LoginForm(AuthenticationForm):
 
     def clean_username(self) -> str:
         """Turn an e-mail address that one person has into that person's name."""
-        typed = str(self.cleaned_data["username"])
-        named = list(User.objects.filter(email__iexact=typed).values_list("username", flat=True)[:2])
-        return named[0] if "@" in typed and len(named) == 1 else typed
+        return logins.account_named(str(self.cleaned_data["username"]))
 
 
 class PasswordForm(Form):

@@ -1153,3 +1153,21 @@ class ChannelDelivery(models.Model):
 
     def __str__(self) -> str:
         return self.subject
+
+
+class WrongLogin(models.Model):
+    """One wrong password: when, from where and for whom, both as digests; kept for minutes."""
+
+    at = models.DateTimeField(db_index=True)
+    address = models.BinaryField(max_length=16)
+    account = models.BinaryField(max_length=16)
+    is_known_browser = models.BooleanField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["address", "at"], name="wrong_login_by_address"),
+            models.Index(fields=["account", "at"], name="wrong_login_by_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.at}"

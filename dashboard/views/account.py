@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from math import ceil
 from typing import Any
 from zoneinfo import available_timezones
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login as log_in
 from django.contrib.auth import logout as log_out
 from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import default_token_generator
 from django.db import connection, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.http import url_has_allowed_host_and_scheme, urlsafe_base64_decode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -23,10 +30,14 @@ from django.views.decorators.http import require_http_methods, require_POST
 from dashboard import page
 from dashboard.forms import AccountForm, ChangePasswordForm, FirstAccountForm, LoginForm, PasswordForm
 from dashboard.page import MemberRequest
-from projects import access, changes
+from projects import access, changes, logins
 from projects.changes import LetterWish
 from projects.models import Project
 
+KNOWN_COOKIE = "trophycase_known"
+KNOWN_FOR = timedelta(days=90)
+LONGEST_NAME = 254  # of an account or an address
+LONG_WAIT_S = 100
 FIRST_ACCOUNT_LOCK = 7_301  # of two people who open an empty server at once, one becomes its first
 
 
@@ -37,12 +48,65 @@ def login(request: HttpRequest) -> HttpResponse:
     """Log a person in and go on to where they wanted to be."""
     if not User.objects.exists():
         return redirect("welcome")
-    form = LoginForm(request, data=request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        log_in(request, form.get_user())
-        return redirect(_next(request))
-    context = {"form": form, "next": request.GET.get("next", request.POST.get("next", ""))}
-    return page.render(request, "login.html", context, status=422 if form.errors else 200)
+    if request.method != "POST":
+        return _login_page(request, LoginForm(request))
+    now = timezone.now()
+    typed = request.POST.get("username", "")[:LONGEST_NAME]
+    knock = logins.knock(address=_address(request), typed=typed, is_known_browser=_is_known(request, typed))
+    if wait := logins.wait(knock, now=now):
+        return _wait_page(request, typed, ceil(wait.total_seconds()))
+    form = LoginForm(request, data=request.POST)
+    if not form.is_valid():
+        logins.note_wrong(knock, now=now)
+        return _login_page(request, form, status=422)
+    logins.forgive(knock)
+    log_in(request, form.get_user())
+    return _remembered(redirect(_next(request)), form.get_user())
+
+
+def _login_page(request: HttpRequest, form: LoginForm, *, status: int = 200, wait: str = "") -> HttpResponse:
+    context = {"form": form, "wait": wait, "next": request.GET.get("next", request.POST.get("next", ""))}
+    return page.render(request, "login.html", context, status=status)
+
+
+def _wait_page(request: HttpRequest, typed: str, seconds: int) -> HttpResponse:
+    """Say how long to wait before the next try; this one was not looked at."""
+    wait = f"{seconds} seconds" if seconds < LONG_WAIT_S else f"{ceil(seconds / 60)} minutes"
+    form = LoginForm(request, initial={"username": typed})
+    response = _login_page(request, form, status=429, wait=wait)
+    response["Retry-After"] = str(seconds)
+    return response
+
+
+def _address(request: HttpRequest) -> str:
+    """Return where the request comes from: behind the proxy of an https server, what that proxy says."""
+    forwarded = request.headers.get("X-Forwarded-For", "") if request.is_secure() else ""
+    return forwarded.rpartition(",")[2].strip() or request.META.get("REMOTE_ADDR", "")
+
+
+def _is_known(request: HttpRequest, typed: str) -> bool:
+    """True for a browser from which this account was logged in to before."""
+    known = request.get_signed_cookie(KNOWN_COOKIE, default="", salt=KNOWN_COOKIE, max_age=KNOWN_FOR)
+    return bool(known) and known == _account_sign(logins.account_named(typed))
+
+
+def _remembered(response: HttpResponse, user: AbstractBaseUser) -> HttpResponse:
+    response.set_signed_cookie(
+        KNOWN_COOKIE,
+        _account_sign(user.get_username()),
+        salt=KNOWN_COOKIE,
+        max_age=KNOWN_FOR,
+        path=reverse("login"),
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+    return response
+
+
+def _account_sign(name: str) -> str:
+    """Return what stands for an account in a cookie, which is no place for names."""
+    return salted_hmac(KNOWN_COOKIE, name.lower()).hexdigest()
 
 
 @require_POST

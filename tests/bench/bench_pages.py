@@ -26,7 +26,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Response
 
 from analysis import spans
 from config import commands, embedded, env
@@ -222,21 +222,17 @@ def _painted(browser: Browser, owner: User, url: str, path: str) -> tuple[float,
             context.add_cookies([{"name": name, "value": value, "url": url}])
             page = context.new_page()
             page.add_init_script(WATCH)
-            caches = {}
-            page.on("response", lambda answer, caches=caches: caches.update(_lasting(answer)))
+            answers: list[Response] = []
+            page.on("response", answers.append)
             page.goto(f"{url}{path}")
             page.wait_for_load_state("networkidle")
+            caches = [one.headers.get("cache-control", "") for one in answers if "plotly" in one.url]
             seen.append(page.evaluate(SEEN) | {"caches": caches})
     paint = median(one["paint"] for one in seen)
     goal = "" if paint <= PAINT_GOAL_MS else "  over the goal"
     moved = max(one["moved"] for one in seen)
     print(f"{path:26} first paint {paint:5.0f} ms  moved {moved:.3f}  {seen[0]['charts']} charts{goal}")
     return paint, [f"{path}: {complaint}" for complaint in _complaints(seen[0], moved)]
-
-
-def _lasting(answer: Any) -> dict[str, str]:
-    is_plotly = "plotly" in answer.url
-    return {answer.url: answer.headers.get("cache-control", "")} if is_plotly else {}
 
 
 def _complaints(seen: dict[str, Any], moved: float) -> Iterator[str]:
@@ -248,6 +244,6 @@ def _complaints(seen: dict[str, Any], moved: float) -> Iterator[str]:
     for packed, whole in seen["plotly"]:
         if packed > whole / 2:
             yield f"plotly came as {packed:,} of {whole:,} bytes"
-    for cache in seen["caches"].values():
+    for cache in seen["caches"]:
         if "immutable" not in cache:
             yield f"plotly is kept {cache!r}"
