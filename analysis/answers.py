@@ -503,6 +503,14 @@ class BudgetAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class RunCounts:
+    """How many runs a window has, and in how many of them a test failed for good."""
+
+    n_runs: int
+    n_bad: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunRow:
     """One Run in a list."""
 

@@ -7,7 +7,7 @@ a login. `render` prints a template inside the frame. What a page asks and says 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
 
@@ -129,23 +129,26 @@ def render(
     *,
     place: str = "",
     offers: Sequence[str] | None = None,
+    hint: str = "",
     status: int = 200,
 ) -> HttpResponse:
     """Print a template inside the frame.
 
     `place` is the URL name that the navigation marks. `offers` names the filters of the bar beyond branch,
-    dates and comparison; without it the page has no bar.
+    dates and comparison; without it the page has no bar. `hint` says what its search looks at.
     """
     frame: dict[str, Any] = {"theme": theme(request), "themes": THEMES}
     if request.user.is_authenticated:
         frame["my_projects"] = tuple(access.projects_for(request.user))
     if hasattr(request, "project"):
         visit = cast(ProjectRequest, request)
-        frame |= _project_frame(visit, place=place, offers=offers)
+        frame |= _project_frame(visit, place=place, offers=offers, hint=hint)
     return render_template(request, template, frame | dict(context or {}), status=status)
 
 
-def _project_frame(request: ProjectRequest, *, place: str, offers: Sequence[str] | None) -> dict[str, Any]:
+def _project_frame(
+    request: ProjectRequest, *, place: str, offers: Sequence[str] | None, hint: str
+) -> dict[str, Any]:
     name = request.resolver_match.url_name or "" if request.resolver_match else ""
     known = queries.frame(request.project, user_id=request.user.pk, page=name)
     frame: dict[str, Any] = {
@@ -155,7 +158,8 @@ def _project_frame(request: ProjectRequest, *, place: str, offers: Sequence[str]
         "places": places(request.project, request.window, here=place, n_flaky=known.n_flaky),
     }
     if offers is not None:
-        frame["bar"] = filters.bar(request.window, branches=known.branches, offers=offers)
+        bar = filters.bar(request.window, branches=known.branches, offers=offers)
+        frame["bar"] = replace(bar, hint=hint or bar.hint)
         frame |= {"views": known.views, "view_page": name if name in WITH_VIEWS else ""}
     return frame
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analysis.answers import FailuresAnswer, FlakeTotals, SlowTotals, TestAnswer
+from analysis.answers import FailuresAnswer, FlakeTotals, RunCounts, SlowTotals, TestAnswer
 from analysis.window import Window
 from dashboard.format import BOUNDARY_WORDS, count, day_words, duration, percent, plural
 from dashboard.verdicts import during
@@ -21,6 +21,19 @@ def tests_sentence(n_total: int, window: Window) -> str:
         matches = "matches" if n_total == 1 else "match"
         return f"{plural(n_total, 'test')} {matches} {where} {during(window)}."
     return f"{plural(n_total, 'test')} ran {where} {during(window)}."
+
+
+def runs_sentence(n_total: int, counts: RunCounts, before: RunCounts | None, window: Window) -> str:
+    """Say how many runs there were, how many of them had failures, and how it was before."""
+    where = "on any branch" if window.is_all_branches else f"on {window.branch}"
+    if window.is_filtered:
+        matches = "matches" if n_total == 1 else "match"
+        return f"{plural(n_total, 'run')} {matches} {where} {during(window)}."
+    failed = f"{count(counts.n_bad)} had failures" if counts.n_bad else "none had failures"
+    told = f"{plural(counts.n_runs, 'run')} {where} {during(window)}; {failed}"
+    if before is None or not before.n_runs:
+        return f"{told}."
+    return f"{told}, against {count(before.n_bad)} of {count(before.n_runs)} in the {plural(window.n_days, 'day')} before."
 
 
 def test_sentence(answer: TestAnswer) -> str:

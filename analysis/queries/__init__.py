@@ -13,7 +13,7 @@ from analysis.queries.of_flakes import flake_costs, flake_totals, flake_weeks, f
 from analysis.queries.of_misfits import misfits
 from analysis.queries.of_owners import owned_tests, owners
 from analysis.queries.of_renames import renames
-from analysis.queries.of_runs import results_of_run, run, runs, verdicts
+from analysis.queries.of_runs import results_of_run, run, run_counts, runs, verdicts
 from analysis.queries.of_shifts import machine, slower
 from analysis.queries.of_suite import (
     branches,
@@ -65,6 +65,7 @@ __all__ = [
     "run",
     "runs",
     "seen",
+    "run_counts",
     "slow",
     "slow_and_totals",
     "slow_totals",

@@ -14,6 +14,7 @@ from analysis.answers import (
     Page,
     ResultRow,
     RunAnswer,
+    RunCounts,
     RunFailure,
     RunRow,
     RunVerdicts,
@@ -46,6 +47,9 @@ LEFT JOIN LATERAL (
 WHERE {runs} AND (%(q)s = '' OR u.key ILIKE %(like)s OR u.commit ILIKE %(like)s OR u.branch ILIKE %(like)s)
     AND (NOT %(only_bad)s OR u.n_failed + u.n_error > 0) AND (NOT %(only_passed)s OR u.n_failed + u.n_error = 0)
 ORDER BY {order}, u.number DESC LIMIT %(size)s OFFSET %(offset)s
+"""
+RUN_COUNTS = """
+SELECT count(*), count(*) FILTER (WHERE u.n_failed + u.n_error > 0) FROM projects_run u WHERE {runs}
 """
 # The run before it on the same branch, of which this run may miss tests, and its neighbours by number.
 ONE_RUN = """
@@ -191,6 +195,13 @@ def runs(project: Project, window: Window) -> Page[RunRow]:
     )
     found = rows.fetch(statement, values)
     return Page(tuple(map(run_row, found)), found[0][-1] if found else 0, window.page, window.size)
+
+
+def run_counts(project: Project, window: Window) -> RunCounts:
+    """How many runs were there in the window, whatever the filter, and how many had failures?"""
+    statement = RUN_COUNTS.format(runs=rows.RUNS[rows.kind_of(window)])
+    (found,) = rows.fetch(statement, rows.values_of(project, window))
+    return RunCounts(*found)
 
 
 def run_row(row: Sequence[Any]) -> RunRow:

@@ -9,13 +9,15 @@ from django.http import Http404, HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from analysis import queries
-from analysis.answers import LayerAmount, ResultRow, RunRow
+from analysis.answers import LayerAmount, ResultRow, RunCounts, RunRow
 from analysis.shape import Shape
 from analysis.targets import CORE
-from dashboard import export, page, time_words, verdicts
+from analysis.window import Window
+from dashboard import export, page, stories, time_words, verdicts
 from dashboard.export import Column
 from dashboard.format import Delta, Tone, delta_text, duration, percent, plural
 from dashboard.page import ProjectRequest
+from projects.models import Project
 from projects.vocabulary import Layer, Outcome
 
 ALIKE = (
@@ -23,6 +25,7 @@ ALIKE = (
 )
 NOISE_SHARE = 0.05  # of the time of the run before: less is the runner's mood
 OFFERS = ("q", "outcome")
+HINT = "Branch, commit or key"
 SHOWN_FAILURES = 100  # of each kind; a run with more has one reason, and it is in the first
 
 
@@ -87,15 +90,24 @@ def runs(request: ProjectRequest) -> HttpResponseBase:
         return page.render_nothing(request, "Runs", place="runs", offers=OFFERS)
     context = {
         "rows": rows,
-        "lines": [Line(run, _delta(run, rows.rows[place:])) for place, run in enumerate(rows.rows, start=1)],
+        "lines": [Line(run, _delta(run, rows.rows)) for run in rows.rows],
+        "sentence": stories.runs_sentence(rows.n_total, *_counts(project, window), window),
         "empty": verdicts.past_the_end(rows, window) or verdicts.no_match(window),
     }
-    return page.render(request, "runs.html", context, place="runs", offers=OFFERS)
+    return page.render(request, "runs.html", context, place="runs", offers=OFFERS, hint=HINT)
 
 
-def _delta(run: RunRow, older: Sequence[RunRow]) -> Delta | None:
+def _counts(project: Project, window: Window) -> tuple[RunCounts, RunCounts | None]:
+    before = (
+        queries.run_counts(project, window.previous) if window.compare and not window.is_filtered else None
+    )
+    return queries.run_counts(project, window), before
+
+
+def _delta(run: RunRow, others: Sequence[RunRow]) -> Delta | None:
     """Return how much longer a run took than the newest older one of its kind; None where there is none."""
-    before = next((one for one in older if _is_alike(run, one)), None)
+    older = (one for one in others if one.started_at < run.started_at and _is_alike(run, one))
+    before = max(older, key=lambda one: one.started_at, default=None)
     if before is None or not before.seconds or not run.seconds or run.is_incomplete:
         return None
     change = run.seconds - before.seconds

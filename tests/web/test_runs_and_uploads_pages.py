@@ -113,6 +113,28 @@ def test_runs_are_listed_newest_first_and_exported(shop: Shop) -> None:
     assert [(row["run"], row["failed"]) for row in rows] == [(2, 1), (1, 0)]
 
 
+def test_the_verdict_counts_the_runs_with_failures_and_those_of_the_window_before(shop: Shop) -> None:
+    days = {"2026-01-02": failed(), "2026-01-11": failed(), "2026-01-12": passed(), "2026-01-13": failed()}
+    for day, case in days.items():
+        record(shop, report(case), branch="main", started_at=f"{day}T08:00:00Z")
+
+    text = page(shop, "runs?since=2026-01-11&until=2026-01-20")
+    alone = page(shop, "runs?since=2026-01-11&until=2026-01-20&compare=off")
+
+    assert "; 2 had failures, against 1 of 1 in the 10 days before." in text
+    assert "; 2 had failures." in alone
+
+
+def test_runs_sort_by_their_headers(shop: Shop) -> None:
+    record(shop, report(passed(seconds=9.0)), branch="main")
+    record(shop, report(passed(seconds=1.0)), branch="main")
+
+    text = page(shop, "runs?sort=-time")
+
+    assert text.index(">#1<") < text.index(">#2<")
+    assert 'aria-sort="descending"' in text
+
+
 def test_no_run_yet_leads_to_the_uploads(shop: Shop) -> None:
     assert "/p/web/uploads" in page(shop, "runs")
 
