@@ -20,11 +20,15 @@ from tests.clients.sending import HERE, Clients
 PYTHON_PACKAGES = (
     *("pytest", "buildkite-test-collector==1.9.0", "codecov-cli==11.3.1", "mergify-cli==2026.10.9"),
     *("flaky-detector-cli==0.1.1", "pytest-jux==0.6.3", "launchable==1.125.3", "pytest-mergify==2026.10.9"),
+    "pytest-json-report==1.5.0",
 )
 NODE_PACKAGES = {
     "jest": "29",
     "vitest": "3.2.7",
     "buildkite-test-collector": "1.12.0",
+    "@playwright/test": "1.55.1",
+    "jest-ctrf-json-reporter": "0.0.11",
+    "jest-junit": "17.0.0",
     "@datadog/datadog-ci": "5.25.0",
     "@datadog/datadog-ci-plugin-junit": "5.25.0",
 }
