@@ -122,6 +122,40 @@ def test_an_outage_is_one_message_without_its_tests(receiver: Receiver) -> None:
     assert later == []
 
 
+def test_a_broken_test_is_told_and_so_is_its_repair(receiver: Receiver) -> None:
+    shop = a_shop("Web")
+    a_channel(shop, receiver.url)
+    began = timezone.now() - timedelta(hours=20)
+    told = []
+    for n, word in enumerate("......FFFF" + 30 * "."):
+        case = failed("adds") if word == "F" else passed("adds")
+        at = began + timedelta(minutes=10 * n)
+        record(shop, report(case, passed("b")), run=f"r{n}", commit=f"c{n}", started_at=at.isoformat())
+        if n in (5, 9, 39):
+            told.append([row.subject for row in look(shop)])
+
+    assert told == [[], ["Web: 1 test is broken"], ["Web: 1 test is fixed"]]
+
+
+def test_the_shape_is_told_when_it_leaves_its_target_and_when_it_is_back(receiver: Receiver) -> None:
+    shop = a_shop("Web")
+    a_channel(shop, receiver.url)
+    for layer, n_tests in (("unit", 75), ("integration", 17), ("e2e", 8)):
+        cases = [passed(f"{layer}_{n}") for n in range(n_tests)]
+        record(shop, report(*cases), layer=layer, run="r1")
+    look(shop)
+
+    record(shop, report(*(passed(f"more_{n}") for n in range(60))), layer="e2e", run="r2")
+    left = look(shop)
+    record(shop, report(*(passed(f"small_{n}") for n in range(600))), layer="unit", run="r3")
+    record(shop, report(*(passed(f"middle_{n}") for n in range(120))), layer="integration", run="r3")
+    back = look(shop)
+
+    assert [row.subject for row in left] == ["Web: the suite left its target, pyramid"]
+    assert "e2e" in left[0].message["groups"][0]["lines"][0]["detail"]
+    assert [row.subject for row in back] == ["Web: the suite is a pyramid again"]
+
+
 def test_a_crossed_budget_is_told(receiver: Receiver) -> None:
     shop = a_shop("Web")
     a_channel(shop, receiver.url)
