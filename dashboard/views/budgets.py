@@ -19,7 +19,8 @@ def budgets(request: ProjectRequest) -> HttpResponse:
     project = request.project
     window = request.window = replace(request.window, layers=(), outcomes=(), buckets=(), statuses=(), q="")
     stories = queries.budget_stories(project, window)
-    if stories and all(story.run_s is None for story in stories):
+    is_idle = bool(stories) and all(story.run_s is None for story in stories)
+    if is_idle and not queries.run_counts(project, window).n_runs:
         return page.render_nothing(request, "Budgets", place="slow")
     context = {"cards": [time_words.budget_card(story) for story in stories]}
     return page.render(request, "budgets.html", context, place="slow", offers=())

@@ -109,3 +109,12 @@ def test_strangers_see_nothing(shop: Shop) -> None:
     other = a_shop("Other")
 
     assert other.browser().get(f"/p/{shop.project.slug}/budgets").status_code == 404
+
+
+def test_runs_without_tests_of_the_layer_leave_its_budget_untouched(shop: Shop) -> None:
+    record(shop, report(passed(file="tests/unit/test_sum.py")), branch="main")
+
+    text = page(shop)
+
+    assert "No integration tests ran, so the budget of 5 m is untouched." in text
+    assert "No runs" not in text
