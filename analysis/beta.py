@@ -5,12 +5,15 @@ Plain floating point, so that the verdicts need no numerical library; tests hold
 
 from __future__ import annotations
 
-from math import exp, lgamma, log
+from functools import lru_cache
+from math import exp, lgamma, log, sqrt
+from statistics import NormalDist
 
 TINY = 1e-300
 PRECISION = 1e-12
-MOST_STEPS = 60  # some six are taken, and halving alone would be done by then
+MOST_STEPS = 60  # some three are taken
 CLOSE = 1e-8  # seven digits of a rate
+LEAST_RATE, MOST_LOGIT = 1e-12, 600.0
 STEPS = 400  # the fraction needs about sqrt(max(a, b)) steps; states stay far below 10,000
 
 
@@ -33,21 +36,56 @@ def beta_cdf(x: float, *, a: float, b: float) -> float:
 
 
 def beta_quantile(q: float, *, a: float, b: float) -> float:
-    """Return the x with P(p <= x) = q: Newton's steps on a logarithmic scale, since rates are small, kept between bounds."""
-    low, high = log(1e-12), 0.0
-    at, scale = log(a / (a + b)), ln_beta(a, b)
+    """Return the x with P(p <= x) = q."""
+    if q > 0.5:
+        return 1.0 / (1.0 + exp(_lower_logit(1.0 - q, b, a)))
+    return 1.0 / (1.0 + exp(-_lower_logit(q, a, b)))
+
+
+def _lower_logit(q: float, a: float, b: float) -> float:
+    """Return log(x / (1 - x)) for the x with P(p <= x) = q, a quantile below the median.
+
+    Newton's steps on the logarithm of the tail, which is concave in the logit and nearly a line: a few from anywhere.
+    """
+    scale, wanted = ln_beta(a, b), log(q)
+    near = min(max(_near_quantile(q, a, b), LEAST_RATE), 1.0 - PRECISION)
+    at = log(near) - log(1.0 - near)
     for _ in range(MOST_STEPS):
-        x = exp(at)
-        error = beta_cdf(x, a=a, b=b) - q
-        low, high = (at, high) if error < 0.0 else (low, at)
-        slope = exp(a * at + (b - 1.0) * log(1.0 - x or PRECISION) - scale)
-        after = at - error / _away_from_zero(slope)
-        if not low < after < high:
-            after = (low + high) / 2
-        if abs(after - at) < CLOSE:
-            return exp(after)
-        at = after
-    return exp(at)
+        x, y = 1.0 / (1.0 + exp(-at)), 1.0 / (1.0 + exp(at))
+        ln_front = a * log(x) + b * log(y) - scale
+        if x < (a + 1.0) / (a + b + 2.0):
+            over_front = _fraction(x, a, b) / a
+            ln_below = ln_front + log(over_front)
+        else:
+            below = max(TINY, 1.0 - exp(ln_front) * _fraction(y, b, a) / b)
+            over_front, ln_below = below / exp(max(ln_front, -600.0)), log(below)
+        step = (ln_below - wanted) * over_front
+        at = min(max(at - step, -MOST_LOGIT), MOST_LOGIT)
+        if abs(step) < CLOSE:
+            break
+    return at
+
+
+def _near_quantile(q: float, a: float, b: float) -> float:
+    """Approximate a quantile: Abramowitz and Stegun 26.5.22, and by the powers of the tails for a or b below 1."""
+    if a >= 1.0 and b >= 1.0:
+        z = normal_quantile(1.0 - q)
+        skew = (z * z - 3.0) / 6.0
+        one, other = 1.0 / (2.0 * a - 1.0), 1.0 / (2.0 * b - 1.0)
+        h = 2.0 / (one + other)
+        w = z * sqrt(max(0.0, h + skew)) / h - (other - one) * (skew + 5.0 / 6.0 - 2.0 / (3.0 * h))
+        return a / (a + b * exp(min(2.0 * w, 600.0)))
+    below = exp(a * log(a / (a + b))) / a
+    above = exp(b * log(b / (a + b))) / b
+    if q < below / (below + above):
+        return float((a * (below + above) * q) ** (1.0 / a))
+    return float(1.0 - (b * (below + above) * (1.0 - q)) ** (1.0 / b))
+
+
+@lru_cache(maxsize=32)
+def normal_quantile(q: float) -> float:
+    """Return the quantile of the standard normal distribution; few are ever asked for."""
+    return NormalDist().inv_cdf(q)
 
 
 def quiet_chance(n: int, *, a: float, b: float) -> float:
@@ -76,20 +114,18 @@ def passes_needed(*, a: float, b: float, chance: float = 0.05, most: int = 100_0
 
 def _fraction(x: float, a: float, b: float) -> float:
     """The continued fraction of the incomplete beta function (Lentz's method)."""
-    c, d = 1.0, _away_from_zero(1.0 - (a + b) * x / (a + 1.0))
-    d = 1.0 / d
+    c, d = 1.0, 1.0 / (1.0 - (a + b) * x / (a + 1.0) or TINY)
     result = d
     for m in range(1, STEPS):
-        even = m * (b - m) * x / ((a + 2 * m - 1.0) * (a + 2 * m))
-        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1.0))
-        for term in (even, odd):
-            d = 1.0 / _away_from_zero(1.0 + term * d)
-            c = _away_from_zero(1.0 + term / c)
-            result *= c * d
+        at = a + 2 * m
+        even = m * (b - m) * x / ((at - 1.0) * at)
+        odd = -(a + m) * (a + b + m) * x / (at * (at + 1.0))
+        d = 1.0 / (1.0 + even * d or TINY)
+        c = 1.0 + even / c or TINY
+        result *= c * d
+        d = 1.0 / (1.0 + odd * d or TINY)
+        c = 1.0 + odd / c or TINY
+        result *= c * d
         if abs(c * d - 1.0) < PRECISION:
             break
     return result
-
-
-def _away_from_zero(value: float) -> float:
-    return value if abs(value) > TINY else TINY

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 SIGNATURE_VERSION = 1  # stored beside the digest, so that a changed mask makes new groups
@@ -142,6 +143,7 @@ def signature(*, kind: str, message: str, text: str) -> Signature:
     return Signature(hashlib.sha256(tagged).digest()[:16], SIGNATURE_VERSION, title)
 
 
+@lru_cache(maxsize=2_000)  # frames and many messages are the same from failure to failure
 def masked(line: str) -> str:
     """Return the line with what differs from run to run replaced by names in angle brackets."""
     line = CODES.sub(lambda code: code[0].translate(HIDE), line[:LINE_LENGTH])

@@ -29,23 +29,22 @@ LOCK_SPACE = 7_246  # the class of the advisory locks that keep one follower a p
 PASSED = "outcome = 1 AND n_attempts = 1 AND NOT is_merge AND layer <> %(load)s AND seconds > 0"
 LONG = f"{PASSED} AND seconds >= %(least_s)s"
 PACED = "test_id IN (SELECT test_id FROM projects_testpace WHERE project_id = %(project_id)s)"
-ANY_NEW = f"SELECT EXISTS (SELECT FROM incoming WHERE {LONG} AND NOT {PACED})"  # noqa: S608 - words of our own
 # A test whose pace begins now knows its passes from before this one.
 BEGIN = f"""
 INSERT INTO projects_testpace (project_id, test_id, bins, n_held)
 SELECT %(project_id)s, test_id, substr(earlier, greatest(1, length(earlier) - {2 * RING - 1})), 0
 FROM (
-    SELECT i.test_id, coalesce(substr(d.timings, 1, length(d.timings) - 2), '') AS earlier
+    SELECT test_id, coalesce(substr(d.timings, 1, length(d.timings) - 2), '') AS earlier
     FROM incoming i LEFT JOIN (
         SELECT test_id, string_agg(timings, ''::bytea ORDER BY day) AS timings FROM projects_testday
         WHERE project_id = %(project_id)s AND on_default AND day BETWEEN %(since)s AND %(day)s
-            AND test_id IN (SELECT test_id FROM incoming WHERE {LONG})
+            AND test_id IN (SELECT test_id FROM incoming WHERE {LONG} AND NOT {PACED})
         GROUP BY test_id
     ) d USING (test_id)
-    WHERE {LONG}
+    WHERE {LONG} AND NOT {PACED}
 ) begun ORDER BY test_id
 ON CONFLICT (project_id, test_id) DO NOTHING
-"""  # noqa: S608
+"""  # noqa: S608 - words of our own
 LAY_ASIDE = f"""
 INSERT INTO projects_passbatch (project_id, id, noted_at, run_number, test_ids, seconds)
 SELECT %(project_id)s, gen_random_uuid(), clock_timestamp(), %(run_number)s, array_agg(test_id), array_agg(seconds)
@@ -92,9 +91,7 @@ def lay_aside(project_id: int, run: Run) -> None:
     with connection.cursor() as cursor:
         # Both sides are read whole: looked up one by one, the planner would take a table that just grew for an empty one.
         cursor.execute("SET LOCAL enable_nestloop = off")
-        cursor.execute(ANY_NEW, values)
-        if cursor.fetchone()[0]:
-            cursor.execute(BEGIN, values)
+        cursor.execute(BEGIN, values)
         cursor.execute(LAY_ASIDE, values)
         cursor.execute("SET LOCAL enable_nestloop = on")
 

@@ -27,6 +27,7 @@ from ingest.recall import MOST_ENTRIES, Memory, Recalled
 from projects.vocabulary import Layer, Outcome, TimingBucket
 
 CHUNK = 4_000  # cases held at once: some 4 MB, and enough that a round trip does not show
+MOST_STAGED = 200_000  # numbers of tests kept to see whether one comes twice; beyond, PostgreSQL is asked
 MOST_RECALLED = 100_000  # results of remembered tests held at once, twelve bytes each
 
 # A pile of results under one name (a load test, a loop) is only counted; folding each would hold them all in memory.
@@ -110,6 +111,7 @@ class Stage:
         self.n_cases = 0
         self.n_new = 0  # cases of tests that were not known when they were staged
         self.n_changed = 0  # cases of tests whose words changed
+        self._staged = array("i")  # the known tests of the upload, as long as they are few
         self._learned: list[tuple[dict[Hashable, int], Hashable, int]] = []
         self._traits: dict[tuple[str, str, str], int] = {}
         self._frameworks: dict[str, int] = {}
@@ -160,6 +162,8 @@ class Stage:
                 self._learned.append((*case.memo, found[0]))
             if case.attempts or case.failure is not None or case.outcome.is_bad:
                 troubles.extend(_troubles(seq, case))
+        if len(self._staged) < MOST_STAGED:
+            self._staged.extend(found[0] for case in chunk if (found := known.get(case.fingerprint)))
         with connection.cursor() as cursor:
             packing.copy(cursor, INCOMING, incoming)
             packing.copy(cursor, "newcomer", newcomers)
@@ -183,6 +187,8 @@ class Stage:
                 if cursor.execute(RECALLED, values).rowcount != len(found.ids):
                     self.memory.forget()
                     raise Outdated
+            if len(self._staged) < MOST_STAGED:
+                self._staged.extend(found.ids)
             found.clear()
 
     def remember(self) -> None:
@@ -272,9 +278,7 @@ class Stage:
     def fold_duplicates(self) -> None:
         """Make one result of each identity that the upload shows more than once."""
         with connection.cursor() as cursor:
-            names = "test_id, fingerprint" if self.n_new else "test_id"
-            cursor.execute(TWICE.format(names=names))
-            if not cursor.fetchone()[0]:
+            if not self._has_duplicates(cursor):
                 return
             cursor.execute(DUPLICATES)
             groups = []
@@ -293,6 +297,12 @@ class Stage:
                     list(self._frameworks),
                     names_repeat=names_repeat,
                 )
+
+    def _has_duplicates(self, cursor: CursorWrapper) -> bool:
+        if not self.n_new and len(self._staged) == self.n_cases:
+            return len(set(self._staged)) < self.n_cases
+        cursor.execute(TWICE.format(names="test_id, fingerprint" if self.n_new else "test_id"))
+        return bool(cursor.fetchone()[0])
 
 
 def _placed(case: Case) -> Case:
