@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from analysis.answers import OwnedTests
 from analysis.queries import rows
+from analysis.window import Window
 from projects.models import Project
 from projects.owner_names import key_of, names_of
 
@@ -22,7 +23,8 @@ WHERE t.project_id = %(project_id)s AND t.id = ANY(%(ids)s) AND {OWNER} <> ''
 COUNTS = f"""
 SELECT {OWNER}, count(*), count(*) FILTER (WHERE t.flake_status IN (2, 3)) FROM projects_test t
 LEFT JOIN projects_flake f ON f.project_id = t.project_id AND f.test_id = t.id
-WHERE t.project_id = %(project_id)s AND {OWNER} <> '' GROUP BY 1 ORDER BY 2 DESC, 1
+WHERE t.project_id = %(project_id)s AND {OWNER} <> '' AND t.last_main_on BETWEEN %(since)s AND %(until)s
+GROUP BY 1 ORDER BY 2 DESC, 1
 """
 
 
@@ -32,12 +34,12 @@ def owners(project: Project, test_ids: Iterable[int]) -> dict[int, tuple[str, ..
     return {test_id: names_of(text) for test_id, text in rows.fetch(OF_TESTS, values)}
 
 
-def owned_tests(project: Project) -> tuple[OwnedTests, ...]:
-    """Which owners do the project's tests have, and how many tests has each? The largest first."""
+def owned_tests(project: Project, window: Window) -> tuple[OwnedTests, ...]:
+    """Which owners have tests that ran on the default branch in the window, and how many? The largest first."""
     spelt: dict[str, str] = {}
     n_tests: Counter[str] = Counter()
     n_unwell: Counter[str] = Counter()
-    for text, n, n_bad in rows.fetch(COUNTS, {"project_id": project.pk}):
+    for text, n, n_bad in rows.fetch(COUNTS, rows.values_of(project, window)):
         for name in names_of(text):
             key = key_of(name)
             spelt.setdefault(key, name)

@@ -210,13 +210,19 @@ def filters(window: Window) -> tuple[str, dict[str, Any]]:
         parts.append("t.evidence -> 0 ->> 3 = '1' AND t.evidence -> 0 ->> 0 LIKE %(rule)s")
         values["rule"] = f"rule {window.rule}, %"
     if window.owner:
-        parts.append("(t.owner = %(owner)s OR %(owner)s = ANY(string_to_array(t.owner, ' ')))")
+        parts.append(OWNED)
         values["owner"] = window.owner
     if window.q:
         parts.append("concat_ws(' › ', t.file, t.suite, t.classname, t.name) ILIKE ALL(%(words)s)")
         values["words"] = words_of(window.q)
     return " AND ".join(parts) or "true", values
 
+
+# What a person wrote on a test's page stands before what its report, or a file of owners, says.
+OWNED = """(t.id IN (SELECT k.test_id FROM projects_flake k WHERE k.project_id = %(project_id)s AND k.owner <> ''
+        AND (k.owner = %(owner)s OR %(owner)s = ANY(string_to_array(k.owner, ' '))))
+    OR (t.owner = %(owner)s OR %(owner)s = ANY(string_to_array(t.owner, ' '))) AND t.id NOT IN (
+        SELECT k.test_id FROM projects_flake k WHERE k.project_id = %(project_id)s AND k.owner <> ''))"""
 
 OUTCOME_SUMS = {
     Outcome.PASSED: "s.n_results > s.n_bad + s.n_skipped",

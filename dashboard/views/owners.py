@@ -40,7 +40,7 @@ def owners(request: ProjectRequest) -> HttpResponseBase:
         "kept": kept,
         "n_rules": read.n_rules,
         "unread": read.unread,
-        "owned": queries.owned_tests(request.project)[:20],
+        "owned": queries.owned_tests(request.project, request.window)[:20],
         "is_running": kept is not None and kept.owned_to < request.project.n_tests,
     }
     return show(request, HERE, context, status=422 if form.errors else 200)

@@ -55,7 +55,7 @@ def _owners(request: ProjectRequest, members: list[Membership]) -> list[dict[str
     read: dict[str, list[OwnerReader]] = {}
     for row in subscribing.readers(request.project):
         read.setdefault(row.owner, []).append(row)
-    owned = {key_of(one.owner): one for one in queries.owned_tests(request.project)}
+    owned = {key_of(one.owner): one for one in queries.owned_tests(request.project, request.window)}
     gone = {owner: OwnedTests(owner, 0, 0) for owner in sorted(read.keys() - owned.keys())}
     by_email = {key_of(member.user.email): member for member in members if member.user.email}
     rows = [

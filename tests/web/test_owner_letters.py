@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
@@ -24,6 +25,8 @@ pytestmark = pytest.mark.django_db
 
 WEEK = Days(date(2026, 3, 9), date(2026, 3, 15))
 NEXT_WEEK = Days(date(2026, 3, 16), date(2026, 3, 22))
+TODAY = timezone.now().date()
+LAST_WEEK = Days(TODAY - timedelta(7), TODAY - timedelta(1))
 MONDAY = datetime(2026, 3, 16, 9, 0, tzinfo=UTC)
 
 
@@ -242,8 +245,7 @@ def test_the_sent_version_stays_in_the_archive(mailbox: Mailbox) -> None:
 
 def test_a_member_sees_and_asks_for_the_letter_as_they_get_it(mailoutbox: list[EmailMessage]) -> None:
     shop = a_shop()
-    now = timezone.now().date()
-    a_week_of_two_flaky_tests(shop, Days(now - timedelta(7), now - timedelta(1)))
+    a_week_of_two_flaky_tests(shop, LAST_WEEK)
     subscribing.add_reader(shop.project, "@shop/checkout", email=shop.owner.email)
 
     mine = shop.browser().get("/p/shop/reports/weekly?whose=mine").content.decode()
@@ -288,7 +290,7 @@ def test_old_letters_go_with_versions_and_deliveries_in_batches() -> None:
 
 def test_an_editor_gives_an_owner_readers_and_takes_them_away() -> None:
     shop = a_shop()
-    a_week_of_two_flaky_tests(shop)
+    a_week_of_two_flaky_tests(shop, LAST_WEEK)
     editor = shop.browser(shop.member(Role.EDITOR))
     before = editor.get("/p/shop/settings/readers").content.decode()
 
@@ -303,6 +305,18 @@ def test_an_editor_gives_an_owner_readers_and_takes_them_away() -> None:
     assert "checkout@list.example" in after
     assert OwnerReader.objects.count() == 0
     assert LetterAddress.objects.count() == 0
+
+
+def test_each_owner_leads_to_their_tests() -> None:
+    shop = a_shop()
+    a_week_of_two_flaky_tests(shop, LAST_WEEK)
+    page = shop.browser().get("/p/shop/settings/readers").content.decode()
+
+    (link,) = re.findall(r'href="(/p/shop/tests\?owner=%40Shop%2FCheckout)"', page)
+    listed = shop.browser().get(link).content.decode()
+
+    assert "Checkout › pays" in listed.replace("<wbr>", "").replace("\u200b", "")
+    assert "ships" not in listed
 
 
 def test_a_member_is_a_reader_by_membership_and_not_by_address() -> None:
@@ -328,7 +342,7 @@ def test_an_editor_chooses_the_letters_of_an_address() -> None:
 
 def test_viewers_look_and_strangers_see_nothing() -> None:
     shop, other = a_shop(), a_shop("Other")
-    a_week_of_two_flaky_tests(shop)
+    a_week_of_two_flaky_tests(shop, LAST_WEEK)
     row = subscribing.add_reader(shop.project, "@shop/checkout", email="checkout@list.example")
     viewer = shop.browser(shop.member(Role.VIEWER))
 
@@ -350,7 +364,7 @@ def test_viewers_look_and_strangers_see_nothing() -> None:
 
 def test_the_page_of_readers_costs_few_queries(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     shop = a_shop()
-    a_week_of_two_flaky_tests(shop)
+    a_week_of_two_flaky_tests(shop, LAST_WEEK)
     for n in range(9):
         subscribing.add_reader(shop.project, f"@shop/{n}", email=f"a{n}@list.example")
     browser = shop.browser()
