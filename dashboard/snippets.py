@@ -189,6 +189,53 @@ SENDERS = (
         "Bitbucket tells a script no name of its step, so --job gives it one.",
     ),
     Snippet(
+        "teamcity",
+        "TeamCity",
+        "a build step of the kind Command Line",
+        "{send}",
+        "Let the step run even if some of the previous steps failed. Keep the token as the parameter "
+        "env.TROPHYCASE_TOKEN, of the type password.",
+    ),
+    Snippet(
+        "travis",
+        "Travis CI",
+        ".travis.yml",
+        "after_script:\n  - {send}",
+        "Keep the token in the repository's settings. after_script runs after failures too.",
+    ),
+    Snippet(
+        "drone",
+        "Drone",
+        ".drone.yml, after the tests",
+        "- name: send-results\n"
+        "  image: python:3\n"
+        "  environment:\n"
+        "    TROPHYCASE_JOB: test\n"
+        "    TROPHYCASE_TOKEN:\n"
+        "      from_secret: trophycase_token\n"
+        "  commands:\n"
+        "    - {send}\n"
+        "  when:\n"
+        "    status: [success, failure]",
+        "The step that sends is not the one that tested, so TROPHYCASE_JOB names that one.",
+    ),
+    Snippet(
+        "woodpecker",
+        "Woodpecker",
+        ".woodpecker.yaml, after the tests",
+        "- name: send-results\n"
+        "  image: python:3\n"
+        "  environment:\n"
+        "    TROPHYCASE_JOB: test\n"
+        "    TROPHYCASE_TOKEN:\n"
+        "      from_secret: trophycase_token\n"
+        "  commands:\n"
+        "    - {send}\n"
+        "  when:\n"
+        "    - status: [success, failure]",
+        "The step that sends is not the one that tested, so TROPHYCASE_JOB names that one.",
+    ),
+    Snippet(
         "curl",
         "curl alone",
         "any shell without Python",

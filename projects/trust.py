@@ -118,10 +118,10 @@ class TrustRow:
 
 
 def keep(project: Project, row: TrustRow, *, by: User) -> None:
-    """Trust a repository; one that is trusted already gets these rules."""
+    """Trust a repository; one that is trusted already gets these rules, and keeps its owner unless another is named."""
     known = {"issuer": row.issuer, "repository": row.repository}
     rules = {
-        "owner_id": row.owner_id,
+        **({"owner_id": row.owner_id} if row.owner_id else {}),
         "branches": " ".join(words(row.branches)),
         "events": " ".join(words(row.events)),
         "takes_pulls": row.takes_pulls,

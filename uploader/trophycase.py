@@ -908,7 +908,7 @@ def refusal(error: urllib.error.HTTPError, *, url: str) -> Trouble:
         said = said or f"The server is busy or being started (HTTP {status})."
         return Trouble(code or "busy", said, is_passing=True, retry_after_s=wait)
     if status == 401 and code not in ("", "unknown_token", "no_token"):  # the CI's word, not a token of ours
-        return Trouble(code, said, is_passing=code == "expired_id_token")
+        return Trouble(code, said)
     if status == 401:
         advice = "Copy a token from Settings, Tokens of the project into the CI secret TROPHYCASE_TOKEN."
         return Trouble(

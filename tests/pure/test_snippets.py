@@ -15,7 +15,7 @@ from ingest.api import FIELDS
 
 BASE_URL = "https://t.example"
 KEYS = [sender.key for sender in SENDERS if sender.key != "curl"]
-IN_YAML = ["github", "gitlab", "circleci", "azure", "bitbucket"]
+IN_YAML = ["github", "gitlab", "circleci", "azure", "bitbucket", "travis", "drone", "woodpecker"]
 SEND = f"curl -fsS {BASE_URL}/upload.py | python3 - upload --wait"
 
 
@@ -57,7 +57,7 @@ def test_curl_alone_names_the_run_in_fields_that_the_api_knows() -> None:
     assert f"{BASE_URL}/api/v1/uploads" in text("curl")
 
 
-@pytest.mark.parametrize("key", ["shell", "buildkite", "curl"])
+@pytest.mark.parametrize("key", ["shell", "buildkite", "teamcity", "curl"])
 @pytest.mark.parametrize("producer", snippets.PRODUCERS, ids=lambda producer: producer.key)
 def test_a_shell_snippet_is_read_by_a_shell(key: str, producer: Snippet) -> None:
     told = text(key, files=producer.files)

@@ -44,6 +44,15 @@ def test_the_same_repository_again_gets_the_new_rules(shop: Shop) -> None:
     assert (kept.takes_pulls, kept.owner_id) == (False, "65")
 
 
+def test_new_rules_leave_the_owner_that_was_kept(shop: Shop) -> None:
+    browser = shop.browser()
+    browser.post(HERE, {**TYPED, "owner_id": "65"})
+
+    browser.post(HERE, TYPED)
+
+    assert Trust.objects.get().owner_id == "65"
+
+
 @pytest.mark.parametrize(
     "typed", ["https://github.com/acme/shop", "https://github.com/acme/shop.git", " acme/shop/ "]
 )
