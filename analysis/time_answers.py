@@ -60,6 +60,18 @@ class NamedTest:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkedTest:
+    """A Test of a plan; rows with the same `base` are one test in several environments."""
+
+    test_id: int
+    base: str
+    layer: Layer
+    title: str
+    seconds: float
+    per_run_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Growth:
     """What one run brought to a layer: tests that are new since, and tests that became slower or faster."""
 

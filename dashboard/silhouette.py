@@ -12,7 +12,7 @@ from analysis import shape as shapes
 from analysis.answers import LayerAmount
 from analysis.shape import Shape, Target
 from dashboard.format import THIN, count, duration, percent
-from projects.vocabulary import Layer
+from projects.vocabulary import Layer, TargetKind
 
 WIDTH = 1000  # units of the SVG; it is stretched to its box
 LEAST_BAR = 6  # a layer that exists is seen, however small
@@ -182,6 +182,18 @@ def _amount(amount: float, *, by: str) -> str:
 def _sentence(shares: Mapping[Layer, float], *, by: str) -> str:
     said = ", ".join(f"{layer.word} {percent(shares[layer])}" for layer in TOP_DOWN)
     return f"The shape by {by}: {said}."
+
+
+def foundation(shape: Shape, target: Target | None) -> str:
+    """Say how broad the static foundation is; a trophy without one is told so, other shapes need none."""
+    n = shape.n_static
+    if n:
+        checks = f"{count(n)} static check{'' if n == 1 else 's'} lie{'s' if n == 1 else ''} underneath"
+        beside = f", {count(100 * n / shape.total)} for every 100 tests" if shape.total else ""
+        return f"{checks}{beside}."
+    if target is not None and target.kind is TargetKind.TROPHY:
+        return "No static checks lie underneath: send what linters and type checkers find, too."
+    return ""
 
 
 def _load_note(shape: Shape, *, by: str) -> str:

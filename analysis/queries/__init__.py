@@ -12,6 +12,7 @@ from analysis.queries.of_failures import boundary_weeks, failures
 from analysis.queries.of_flakes import flake_costs, flake_totals, flake_weeks, flakes
 from analysis.queries.of_misfits import misfits
 from analysis.queries.of_owners import owned_tests, owners
+from analysis.queries.of_plans import marked
 from analysis.queries.of_renames import renames
 from analysis.queries.of_runs import results_of_run, run, run_counts, runs, verdicts
 from analysis.queries.of_shifts import machine, slower
@@ -51,6 +52,7 @@ __all__ = [
     "last_runs",
     "layer_amounts",
     "machine",
+    "marked",
     "misfits",
     "new_by_layer",
     "owned_tests",
@@ -63,9 +65,9 @@ __all__ = [
     "results_of_run",
     "results_of_test",
     "run",
+    "run_counts",
     "runs",
     "seen",
-    "run_counts",
     "slow",
     "slow_and_totals",
     "slow_totals",

@@ -17,7 +17,7 @@ from analysis.answers import Page, SlowRow, StripCell
 from analysis.window import Window
 from dashboard import format as formats
 from dashboard import strips, time_words, verdicts
-from projects.vocabulary import Boundary, Cause, FlakeStatus, Outcome
+from projects.vocabulary import Boundary, Cause, FlakeStatus, Layer, Outcome
 
 register = template.Library()
 
@@ -146,6 +146,13 @@ def kept(window: Window) -> str:
 def kept_with(window: Window, **changes: object) -> str:
     """Return branch and dates with filters, for links to other pages."""
     return window.without_filters.query(by="count", **changes)
+
+
+@register.simple_tag
+def plan_with(window: Window, test_id: int, layer: Layer) -> str:
+    """Return the query string of a plan in which one test sits in that layer, for links to the shape page."""
+    query = kept(window)
+    return f"{query}{'&' if query else '?'}as-{layer.word}={test_id}#plan"
 
 
 @dataclass(frozen=True, slots=True)

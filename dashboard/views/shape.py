@@ -1,32 +1,61 @@
-"""The shape in full: against every target, with advice, and what a plan would change."""
+"""The shape in full: against every target, over time, with advice, and what a plan would change."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qsl
 
-from django.http import HttpResponse
+from django.http import HttpResponseBase
+from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
 from analysis import queries, shape, wishes
+from analysis.answers import LayerAmount
 from dashboard import charts, page, plans, silhouette, verdicts
 from dashboard.page import ProjectRequest, project_page
 from dashboard.silhouette import amounts_by_count, amounts_by_time
 
+CANDIDATES = 25  # tests offered for a plan at once; the search finds the others
+
 
 @require_safe
 @project_page()
-def suite_shape(request: ProjectRequest) -> HttpResponse:
-    """Show the shape by count and by time, its targets, advice and a plan."""
-    project = request.project
-    window = request.window = replace(request.window, layers=(), outcomes=(), buckets=(), statuses=(), q="")
+def suite_shape(request: ProjectRequest) -> HttpResponseBase:
+    """Show the shape by count and by time, its targets, its past, advice and a plan."""
+    project, listed = request.project, replace(request.window, page=1, size=CANDIDATES)
+    window = request.window = replace(request.window.without_filters, by=listed.by)
+    wanted = plans.asked(request.GET.dict(), ticked=request.GET.getlist("mark"))
+    beside = dict(parse_qsl(replace(listed, size=request.window.size).query().removeprefix("?")))
+    if "mark" in request.GET:  # one spelling of a plan, short enough to share
+        return redirect(f"{request.path}{plans.joined(beside, plans.spelt(wanted))}#plan")
     amounts = queries.layer_amounts(project, window)
     if not any(amount.n_tests for amount in amounts):
         return page.render_nothing(request, "Shape", place="overview")
     target = wishes.target(project.target_kind, project.target_bands)
-    plan = plans.read(request.GET.dict(), amounts)
-    outlook = None if plan.is_empty else plans.outlook(plan, amounts)
-    now = amounts_by_count(amounts)
+    plan = plans.read(wanted, amounts, queries.marked(project, window, list(wanted.marks)), beside=beside)
     context = {
+        **_now(request, amounts, target),
+        **_plan(request, plan, amounts, target),
+        "beside": beside,
+        "plan_url": request.build_absolute_uri(f"{request.path}{plans.joined(beside, plan.query)}#plan"),
+        "by_links": [
+            (by, f"{plans.joined({**beside, 'by': by}, plan.query)}#trend") for by in ("count", "time")
+        ],
+        "listed": listed,
+        "candidates": queries.slow(project, listed),
+    }
+    return page.render(request, "shape.html", context, place="overview", offers=())
+
+
+def _now(
+    request: ProjectRequest, amounts: Sequence[LayerAmount], target: shape.Target | None
+) -> dict[str, Any]:
+    """Return what the suite is like, against targets and over twelve weeks."""
+    project, window = request.project, request.window
+    now, urls = amounts_by_count(amounts), page.urls(project)
+    return {
         "sentence": shape.sentence(project.name, now=now, before=None),
         "time_sentence": verdicts.time_sentence(amounts),
         "by_count": silhouette.draw(now, target, by="count"),
@@ -35,11 +64,27 @@ def suite_shape(request: ProjectRequest) -> HttpResponse:
         "by_time_table": charts.shape_table(amounts, None, by="time"),
         "target": target,
         "fits": verdicts.target_fits(amounts, target),
+        "foundation": silhouette.foundation(now, target),
         "undecided": verdicts.undecided_sentence(amounts),
-        "plan": plan,
-        "planned": silhouette.draw(outlook.by_count, target, by="count") if outlook else None,
-        "planned_time": silhouette.draw(outlook.by_time, None, by="time") if outlook else None,
-        "plan_sentence": plans.sentence(outlook, amounts, target) if outlook else "",
-        "settings_url": page.urls(project)["settings-targets"],
+        "trend": charts.trend(queries.trend(project, window), by=window.by, url=urls["tests"]),
+        "stack": tuple(reversed(charts.STACK)),
+        "misfits": queries.misfits(project, window, limit=0),
+        "settings_url": urls["settings-targets"],
     }
-    return page.render(request, "shape.html", context, place="overview", offers=())
+
+
+def _plan(
+    request: ProjectRequest, plan: plans.Plan, amounts: Sequence[LayerAmount], target: shape.Target | None
+) -> dict[str, Any]:
+    """Return the plan, and what it leads to if it changes anything."""
+    if plan.is_empty:
+        return {"plan": plan, "planned": None}
+    outlook = plans.outlook(plan, amounts)
+    budgets = queries.budgets(request.project, request.window, wants_moves=False)
+    return {
+        "plan": plan,
+        "planned": silhouette.draw(outlook.by_count, target, by="count"),
+        "planned_time": silhouette.draw(outlook.by_time, None, by="time"),
+        "plan_sentence": plans.sentence(outlook, amounts, target),
+        "plan_budgets": plans.budget_changes(plan, budgets, amounts),
+    }

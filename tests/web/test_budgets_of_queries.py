@@ -27,7 +27,7 @@ PAGES = (
     "?branch=*",
     "?branch=change",
     "shape",
-    "shape?unit-e2e=1",
+    "shape?as-unit=5.6&e2e-to-unit=1&q=case",
     "tests",
     "tests?sort=-p95&layer=unit&q=a",
     "tests/{test}",

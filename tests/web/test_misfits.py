@@ -53,6 +53,13 @@ def test_both_signals_are_shown_and_the_most_time_comes_first(shop: Shop) -> Non
     assert shown.index("refunds</a>") < shown.index("pays</a>")
 
 
+def test_a_misfit_leads_to_the_plan_in_which_it_is_what_it_looks_like(shop: Shop) -> None:
+    shown = listed(page(shop))
+
+    plan = f"/p/{shop.project.slug}/shape?as-e2e={a_test_named(shop, 'pays').id}#plan"
+    assert f'href="{plan}"' in shown
+
+
 def test_a_misfit_goes_off_the_list_with_a_reason_and_comes_back(shop: Shop) -> None:
     assert dismiss(shop, "pays", reason="It renders a PDF.") == 302
     shown = listed(page(shop))
