@@ -326,6 +326,10 @@ class FlakeRow:
     owner: str = ""
     muted_until: date | None = None
     beside: tuple[NamedTest, ...] = ()  # the tests that flake together with it
+    waited_s: float = 0.0
+    developer_s: float = 0.0
+    few_runs: bool = False
+    only_here: str = ""  # what sets its environment apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,15 +389,17 @@ class OwnedTests:
 
 @dataclass(frozen=True, slots=True)
 class FlakeCost:
-    """What one unreliable Test cost a window."""
+    """What unreliable tests cost a window: machines' time, waiting for a green run, and the time of people."""
 
     n_runs_broken: int
     seconds_lost: float
+    waited_s: float = 0.0
+    developer_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class FlakeTotals:
-    """What unreliable tests did to a window."""
+    """What unreliable tests did to a window, and what they had cost the one before."""
 
     n_tests: int
     n_runs_broken: int
@@ -402,6 +408,10 @@ class FlakeTotals:
     n_fixed: int
     n_suspected: int
     n_broken: int
+    n_relapsed: int = 0
+    waited_s: float = 0.0
+    developer_s: float = 0.0
+    before: FlakeCost | None = None
 
 
 @dataclass(frozen=True, slots=True)

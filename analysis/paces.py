@@ -78,7 +78,9 @@ def rebuild(project_id: int, *, n_tests: int, since: date, rows: int) -> None:
     for first in range(1, n_tests + 1, size):
         with transaction.atomic():
             locks.hold(project_id)
-            slowdowns.follow(project_id)  # what is laid aside is in the results too, and must not be counted later
+            slowdowns.follow(
+                project_id
+            )  # what is laid aside is in the results too, and must not be counted later
             found = list(_replays(project_id, first, first + size - 1, since=since))
             _keep(project_id, found, is_cut=since > date.min)
 

@@ -97,11 +97,20 @@ def expect_fix(state: State, *, n_passes: int, constants: Constants) -> None:
         quiet(state, constants)
 
 
+def caution(state: State, constants: Constants) -> float:
+    """How many passes are added to the rate of a quiet flake: none where somebody named a repair.
+
+    Such a spell begins at even odds, which the odds of one that begins without a word never reach.
+    """
+    is_named = state.quiet_fixed >= (1.0 - constants.fix_hazard) ** -state.n_quiet
+    return 0.0 if is_named else constants.caution
+
+
 def quiet(state: State, constants: Constants) -> None:
     """One more pass of a flake: is it quiet though unfixed, or was it repaired some passes ago?"""
     keep = 1.0 - constants.fix_hazard
     state.quiet_fixed = (state.quiet_fixed + constants.fix_hazard * state.quiet_unfixed) / keep
-    passed = state.quiet_b + constants.caution + state.n_quiet
+    passed = state.quiet_b + caution(state, constants) + state.n_quiet
     state.quiet_unfixed *= passed / (state.quiet_a + passed)
     state.n_quiet += 1
     if state.p_fixed >= constants.fixed:

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from celery import shared_task
 from django.db import transaction
 from django.utils import timezone
 
-from analysis import bucket_weeks, environments, flaking, owning, refresh, renaming, slowdowns, spans, tallies, together
+from analysis import (
+    bucket_weeks,
+    environments,
+    flaking,
+    hints,
+    muting,
+    owning,
+    refresh,
+    renaming,
+    slowdowns,
+    spans,
+    tallies,
+    together,
+)
 from projects import care, locks, retention
 from projects.models import Project
 from projects.partitions import ensure_months
@@ -65,6 +78,13 @@ def follow_paces(**_: object) -> None:
         slowdowns.follow(project_id)
 
 
+def _look_again(project_id: int, *, now: datetime) -> None:
+    """Look for likely causes, and let the project's policy mute what it asks for."""
+    project = Project.objects.get(pk=project_id)
+    hints.keep(project, today=now.date())
+    muting.apply(project, now=now)
+
+
 @shared_task
 def upkeep(**_: object) -> None:
     """Make the next partitions, delete what is old, and look again at every verdict, median and layer."""
@@ -76,6 +96,7 @@ def upkeep(**_: object) -> None:
         environments.compare(project_id, today=now.date(), now=now)
         together.join(project_id, today=now.date())
         care.expire(project_id, now=now)
+        _look_again(project_id, now=now)
         tallies.forget(project_id, now=now)
         owning.own(project_id, afresh=True)
         with transaction.atomic():

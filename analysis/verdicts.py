@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from analysis.beta import beta_cdf, beta_quantile, passes_needed, quiet_chance, streak_chance
 from analysis.causes import fisher
+from analysis.rates import caution
 from analysis.states import DEFAULT, N_PROOFS, Constants, Failed, Proof, State
 from projects.vocabulary import FlakeRule, FlakeStatus
 
@@ -86,7 +87,7 @@ def verdict(
     is_stale = now_day - seen > STALE_DAYS
     a, b = state.alpha, state.beta
     if state.was_flagged:
-        a, b = state.quiet_a, state.quiet_b + constants.caution
+        a, b = state.quiet_a, state.quiet_b + caution(state, constants)
     return FlakeVerdict(
         status=FlakeStatus.STALE if is_stale else told,
         earned=told,

@@ -6,11 +6,12 @@ Whether the member may decide was settled at the door in access.py. A quarantine
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from projects.models import Flake, Project, Quarantine, Remark, Test
+from projects.models import Flake, MutingPolicy, Project, Quarantine, Remark, Test
 from projects.vocabulary import FlakeStatus
 
 DEFAULT_DAYS = 14  # long enough to repair a test that matters
@@ -55,7 +56,16 @@ def set_note(project: Project, test_id: int, *, note: str, owner: str, by: User,
 
 
 @transaction.atomic
-def mute(project: Project, test_id: int, *, reason: str, n_days: int, by: User, now: datetime) -> Quarantine:
+def mute(
+    project: Project,
+    test_id: int,
+    *,
+    reason: str,
+    n_days: int,
+    by: User | None,
+    now: datetime,
+    is_by_policy: bool = False,
+) -> Quarantine:
     """Mute a test in CI for some days; raise Unfit where it is muted already or the days are out of range."""
     if not 1 <= n_days <= LONGEST_DAYS:
         raise Unfit(f"A test may be muted for 1 to {LONGEST_DAYS} days.")
@@ -67,7 +77,13 @@ def mute(project: Project, test_id: int, *, reason: str, n_days: int, by: User, 
         raise Unfit("The test is muted already.")
     until_on = now.date() + timedelta(days=n_days)
     kept = Quarantine.objects.create(
-        project=project, test_id=test_id, reason=reason, created_at=now, by=by, until_on=until_on
+        project=project,
+        test_id=test_id,
+        reason=reason,
+        created_at=now,
+        by=by,
+        until_on=until_on,
+        is_by_policy=is_by_policy,
     )
     remark(project.pk, f"muted the test in CI until {until_on}: {reason}", by=by, now=now, test_id=test_id)
     return kept
@@ -81,6 +97,33 @@ def unmute(project: Project, test_id: int, *, by: User, now: datetime) -> bool:
     )
     if ended:
         remark(project.pk, "unmuted the test", by=by, now=now, test_id=test_id)
+    return ended == 1
+
+
+@transaction.atomic
+def set_policy(project: Project, *, by: User, now: datetime, **fields: Any) -> bool:
+    """Keep the policy by which the project mutes tests itself; False where it was so already."""
+    policy, _ = MutingPolicy.objects.select_for_update().get_or_create(project=project)
+    changed = {name: value for name, value in fields.items() if getattr(policy, name) != value}
+    if not changed:
+        return False
+    MutingPolicy.objects.filter(pk=policy.pk).update(**changed)
+    said = (
+        [f"switched muting by policy {'on' if changed.pop('is_on') else 'off'}"] if "is_on" in changed else []
+    )
+    said += [f"set {name.replace('_', ' ')} to {value:g}" for name, value in sorted(changed.items())]
+    remark(project.pk, "; ".join(said), by=by, now=now)
+    return True
+
+
+@transaction.atomic
+def end_by_policy(project: Project, test_id: int, *, why: str, now: datetime) -> bool:
+    """End the quarantine that the project's policy began; False where it has none."""
+    ended = Quarantine.objects.filter(
+        project=project, test_id=test_id, ended_at=None, is_by_policy=True
+    ).update(ended_at=now)
+    if ended:
+        remark(project.pk, f"ended the quarantine: {why}", by=None, now=now, test_id=test_id)
     return ended == 1
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from analysis.queries.of_buckets import bucket_weeks
 from analysis.queries.of_budgets import budget_stories
-from analysis.queries.of_care import care, quarantine, remarks_of_run
+from analysis.queries.of_care import care, quarantine, remarks_of_project, remarks_of_run
 from analysis.queries.of_causes import causes
 from analysis.queries.of_changes import changes
 from analysis.queries.of_comparisons import comparison, usual_pair
+from analysis.queries.of_costs import Costs, costs
 from analysis.queries.of_failures import boundary_weeks, failures
 from analysis.queries.of_flakes import flake_costs, flake_totals, flake_weeks, flakes
 from analysis.queries.of_misfits import misfits
@@ -33,6 +34,7 @@ from analysis.queries.of_time import budgets, slow, slow_and_totals, slow_totals
 from analysis.queries.of_uploads import arrivals, problem_groups, upload, uploads
 
 __all__ = [
+    "Costs",
     "arrivals",
     "boundary_weeks",
     "branches",
@@ -43,6 +45,7 @@ __all__ = [
     "causes",
     "changes",
     "comparison",
+    "costs",
     "failures",
     "flake_costs",
     "flake_totals",
@@ -60,6 +63,7 @@ __all__ = [
     "problem_groups",
     "projects",
     "quarantine",
+    "remarks_of_project",
     "remarks_of_run",
     "renames",
     "results_of_run",

@@ -15,8 +15,8 @@ from projects.vocabulary import FlakeStatus
 
 REMARKS = 20
 
-MUTED_COLUMNS = """t.id, t.suite, t.classname, t.name, t.file, t.variant, t.flake_status, q.reason, coalesce(a.username, ''),
-    q.created_at, q.until_on,
+MUTED_COLUMNS = """t.id, t.suite, t.classname, t.name, t.file, t.variant, t.flake_status, q.reason,
+    CASE WHEN q.is_by_policy THEN 'policy' ELSE coalesce(a.username, '') END, q.created_at, q.until_on,
     (SELECT count(DISTINCT x.run_number) FROM projects_failure x JOIN projects_run u ON u.project_id = x.project_id
         AND u.number = x.run_number AND u.started_at >= q.created_at
         WHERE x.project_id = t.project_id AND x.test_id = t.id AND x.is_final)"""
@@ -46,6 +46,11 @@ ORDER BY q.until_on, t.id
 REMARKS_OF_RUN = """
 SELECT r.at, coalesce(b.username, ''), r.sentence FROM projects_remark r LEFT JOIN auth_user b ON b.id = r.by_id
 WHERE r.project_id = %(project_id)s AND r.run_number = %(number)s ORDER BY r.at DESC, r.id LIMIT %(limit)s
+"""
+
+REMARKS_OF_PROJECT = """
+SELECT r.at, coalesce(b.username, ''), r.sentence FROM projects_remark r LEFT JOIN auth_user b ON b.id = r.by_id
+WHERE r.project_id = %(project_id)s AND r.test_id IS NULL AND r.run_number IS NULL ORDER BY r.at DESC, r.id LIMIT %(limit)s
 """
 
 
@@ -104,3 +109,8 @@ def remarks_of_run(project: Project, number: int) -> tuple[RemarkRow, ...]:
     """What did people decide about this run, newest first?"""
     values = {"project_id": project.pk, "number": number, "limit": REMARKS}
     return tuple(map(_remark, rows.fetch(REMARKS_OF_RUN, values)))
+
+
+def remarks_of_project(project: Project) -> tuple[RemarkRow, ...]:
+    """What did people decide about the project's policies, newest first?"""
+    return tuple(map(_remark, rows.fetch(REMARKS_OF_PROJECT, {"project_id": project.pk, "limit": REMARKS})))

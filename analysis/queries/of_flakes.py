@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-from analysis.answers import FlakeCost, FlakeRow, FlakeTotals, FlakeWeek, NamedTest, Page
+from analysis.answers import FlakeCost, FlakeRow, FlakeTotals, FlakeWeek, NamedTest, Page, TestRow
+from analysis.causes import RECIPES, CauseHint
 from analysis.queries import of_causes, rows
+from analysis.queries.of_costs import Costs, costs
 from analysis.window import Window
 from projects.models import Project, title_of
-from projects.vocabulary import Boundary, FlakeStatus
-
-RERUN_SHARE = 0.5  # of a broken run's test time is spent again: the failed jobs, not all of them
+from projects.vocabulary import Boundary, Cause, FlakeStatus
 
 SORTS = {
     "name": "lower(t.name)",
@@ -21,154 +22,169 @@ SORTS = {
     "since": "f.since_on",
     "runs": "coalesce(c.n_broken, 0)",
     "rate": "f.rate",
-    "cost": "coalesce(c.lost, 0)",
+    "cost": "coalesce(c.lost + c.developer, 0)",
+    "people": "coalesce(c.developer, 0)",
 }
 
-# A run is broken by flakes when each test that failed in it to the end is an unreliable one. Its cost, half of its test time
-# for running the failed jobs again, is shared by those tests; retries cost what they took.
-COSTS = """
-WITH failed AS (
-    SELECT f.test_id, f.run_number, f.is_final, f.seconds, t.flake_status IN (1, 2, 4, 5, 6) AS is_flaky
-    FROM projects_failure f
-    JOIN projects_run u ON u.project_id = f.project_id AND u.number = f.run_number
-    JOIN projects_test t ON t.project_id = f.project_id AND t.id = f.test_id
-    WHERE f.project_id = %(project_id)s AND f.day BETWEEN %(since)s AND %(until)s AND NOT f.in_incident AND NOT u.is_incident
-        AND {runs}
-), broken AS (
-    SELECT run_number, count(DISTINCT test_id) AS n FROM failed WHERE is_final GROUP BY run_number HAVING bool_and(is_flaky)
-), costs AS (
-    SELECT x.test_id, count(DISTINCT b.run_number) AS n_broken,
-        coalesce(sum(u.seconds * %(rerun_share)s / b.n) FILTER (WHERE x.is_final), 0)
-            + coalesce(sum(x.seconds) FILTER (WHERE NOT x.is_final), 0) AS lost
-    FROM failed x
-    LEFT JOIN broken b ON b.run_number = x.run_number AND x.is_final
-    LEFT JOIN projects_run u ON u.project_id = %(project_id)s AND u.number = b.run_number
-    WHERE x.is_flaky GROUP BY x.test_id
-)
-"""
-
+# What tests cost comes as arrays, since the totals are made of the same numbers. Sums are looked up for the shown alone.
 FLAKES = """
-{costs}, days AS ({days}), s AS ({summed}), found AS (
-    SELECT {test}, {sums}, f.status, f.sentence, f.since_on, coalesce(c.n_broken, 0) AS n_broken, f.n_flakes, f.rate,
-        f.rate_low, f.rate_high, coalesce(c.lost, 0) AS lost, f.proof_runs, q.until_on, f.owner AS carer, f.cluster,
-        row_number() OVER (PARTITION BY coalesce(f.cluster, -t.id) ORDER BY {order}, c.n_broken DESC, t.id) AS place,
-        row_number() OVER (ORDER BY {order}, coalesce(c.n_broken, 0) DESC, t.id) AS rank
+WITH c AS (
+    SELECT * FROM unnest(%(cost_ids)s::int[], %(n_broken)s::int[], %(lost)s::float8[], %(developer)s::float8[])
+        AS c (test_id, n_broken, lost, developer)
+), found AS (
+    SELECT {test}, f.status, f.sentence, f.since_on, f.n_flakes, f.rate, f.rate_low, f.rate_high, f.proof_runs, q.until_on,
+        f.owner AS carer, f.cluster, f.few_runs, f.only_here, f.cause, f.cause_evidence,
+        row_number() OVER (PARTITION BY coalesce(f.cluster, -t.id) ORDER BY {order}, c.n_broken DESC NULLS LAST, t.id) AS place,
+        row_number() OVER (ORDER BY {order}, c.n_broken DESC NULLS LAST, t.id) AS rank
     FROM projects_flake f
     JOIN projects_test t ON t.project_id = f.project_id AND t.id = f.test_id
-    LEFT JOIN s ON s.test_id = t.id
-    LEFT JOIN costs c ON c.test_id = t.id
+    LEFT JOIN c ON c.test_id = t.id
     LEFT JOIN projects_quarantine q ON q.project_id = f.project_id AND q.test_id = f.test_id AND q.ended_at IS NULL
         AND q.until_on >= %(today)s
     WHERE f.project_id = %(project_id)s AND {wanted} AND {filters}
-), shown AS (
+), shown AS MATERIALIZED (
     SELECT *, count(*) OVER () AS n_all FROM found WHERE NOT %(is_joined)s OR place = 1
     ORDER BY rank LIMIT %(size)s OFFSET %(offset)s
-)
-SELECT x.*, coalesce(g.boundary, 0), coalesce(g.title, '') FROM shown x
+), s AS ({sums_of_shown})
+SELECT {columns}, {sums}, x.status, x.sentence, x.since_on, x.n_flakes, x.rate, x.rate_low, x.rate_high, x.proof_runs, x.until_on,
+    x.carer, x.cluster, x.few_runs, x.only_here, x.cause, x.cause_evidence, x.n_all, coalesce(g.boundary, 0), coalesce(g.title, ''),
+    ARRAY(SELECT json_build_array(t.id, t.suite, t.classname, t.name, t.file)::text FROM projects_flake o
+        JOIN projects_test t ON t.project_id = o.project_id AND t.id = o.test_id
+        WHERE o.project_id = %(project_id)s AND o.cluster = x.cluster AND o.test_id <> x.id ORDER BY t.id)
+FROM shown x LEFT JOIN s ON s.test_id = x.id
 LEFT JOIN LATERAL (
-    SELECT g.boundary, g.title FROM projects_failure x2
-    JOIN projects_signature g ON g.project_id = x2.project_id AND g.digest = x2.signature
-    WHERE x2.project_id = %(project_id)s AND x2.test_id = x.id AND NOT x2.in_incident
-    GROUP BY g.digest, g.boundary, g.title ORDER BY count(*) DESC, max(x2.run_number) DESC LIMIT 1
+    SELECT g.boundary, g.title FROM (
+        SELECT signature, count(*) AS n, max(run_number) AS newest FROM (
+            SELECT x2.signature, x2.run_number FROM projects_failure x2
+            WHERE x2.project_id = %(project_id)s AND x2.test_id = x.id AND NOT x2.in_incident
+            ORDER BY x2.run_number DESC LIMIT %(n_failures)s
+        ) newest GROUP BY signature ORDER BY n DESC, newest DESC LIMIT 1
+    ) top JOIN projects_signature g ON g.project_id = %(project_id)s AND g.digest = top.signature
 ) g ON true
 ORDER BY x.rank
 """
 
 # Without a status asked for, the list is of those that the overview counts: who flaked in the window.
-WANTED = """EXISTS (SELECT FROM projects_flakeproof p
-    JOIN projects_run u ON u.project_id = p.project_id AND u.number = p.run_number
-    WHERE p.test_id = t.id AND {flaked} AND {runs})"""
-
-MEMBERS = """
-SELECT f.cluster, t.id, t.suite, t.classname, t.name, t.file FROM projects_flake f
-JOIN projects_test t ON t.project_id = f.project_id AND t.id = f.test_id
-WHERE f.project_id = %(project_id)s AND f.cluster = ANY(%(clusters)s) ORDER BY f.cluster, t.id
-"""
+# A proof knows the day and the branch of its run; only another branch has to be looked up.
+PROVEN = {
+    "default": "p.on_default AND p.day BETWEEN %(since)s AND %(until)s",
+    "all": "p.day BETWEEN %(since)s AND %(until)s",
+    "branch": "EXISTS (SELECT FROM projects_run u WHERE u.project_id = p.project_id AND u.number = p.run_number"
+    f" AND {rows.RUNS['branch']})",
+}
+WANTED = "EXISTS (SELECT FROM projects_flakeproof p WHERE p.test_id = t.id AND {flaked} AND {proven})"
 
 TOTALS = """
-{costs}
 SELECT (SELECT count(*) FROM projects_test t WHERE t.project_id = %(project_id)s AND t.flake_status IN (2, 4, 5, 6)
             AND {wanted}),
-    (SELECT count(*) FROM broken), coalesce((SELECT sum(lost) FROM costs), 0),
-    (SELECT count(DISTINCT test_id) FROM projects_flake
-        WHERE project_id = %(project_id)s AND status = 2 AND since_on BETWEEN %(since)s AND %(until)s),
+    (SELECT count(*) FROM projects_flake f
+        WHERE f.project_id = %(project_id)s AND f.status IN (2, 6) AND f.since_on BETWEEN %(since)s AND %(until)s
+            AND NOT EXISTS (SELECT FROM projects_flakeevent e WHERE e.project_id = f.project_id AND e.test_id = f.test_id
+                AND e.before = 4 AND e.after = 2 AND e.at >= %(since)s AND e.at < %(after)s)),
     (SELECT count(DISTINCT test_id) FROM projects_flakeevent
         WHERE project_id = %(project_id)s AND after = 4 AND at >= %(since)s AND at < %(after)s),
     (SELECT count(*) FROM projects_flake WHERE project_id = %(project_id)s AND status = 1),
-    (SELECT count(*) FROM projects_flake WHERE project_id = %(project_id)s AND status = 3)
+    (SELECT count(*) FROM projects_flake WHERE project_id = %(project_id)s AND status = 3),
+    (SELECT count(DISTINCT test_id) FROM projects_flakeevent
+        WHERE project_id = %(project_id)s AND before = 4 AND after = 2 AND at >= %(since)s AND at < %(after)s)
 """
 
 PROVEN_WEEKS = """
 SELECT p.test_id, array_agg(DISTINCT date_trunc('week', p.day)::date), min(f.since_on),
     max(f.last_on) FILTER (WHERE f.status = 4)
 FROM projects_flakeproof p JOIN projects_flake f ON f.project_id = p.project_id AND f.test_id = p.test_id
-WHERE p.project_id = %(project_id)s AND p.day BETWEEN %(first)s AND %(last)s AND NOT p.in_incident AND f.status IN (2, 4, 5)
+WHERE p.project_id = %(project_id)s AND p.day BETWEEN %(first)s AND %(last)s AND NOT p.in_incident AND f.status IN (2, 4, 5, 6)
 GROUP BY p.test_id
 """
 
 
 def flakes(
-    project: Project, window: Window, *, is_joined: bool = False, is_dressed: bool = True
+    project: Project,
+    window: Window,
+    *,
+    is_joined: bool = False,
+    is_dressed: bool = True,
+    spent: Costs | None = None,
 ) -> Page[FlakeRow]:
     """Which tests lie, and what did they cost in the window? The dearest first; tests that flake together as one if joined.
 
-    Undressed rows lack what only a page shows: percentiles, strips and likely causes.
+    Undressed rows lack what only a page shows: percentiles, strips and likely causes. `spent` are the costs, where known.
     """
-    condition, more = rows.filters(replace(window, statuses=(), outcomes=()))
-    statement = FLAKES.format(
-        costs=_costs(window),
-        days=rows.DAYS[rows.kind_of(window)],
-        summed=rows.SUMMED,
+    spent = spent or costs(project, window)
+    found = rows.fetch(_statement(window), _list_values(project, window, spent, is_joined=is_joined))
+    plain = [rows.test_row(row) for row in found]
+    tests = rows.dressed(project, window, plain) if is_dressed else tuple(plain)
+    hints = _hints(project, window, found) if is_dressed else {}
+    page = tuple(
+        replace(
+            _flake_row(row, test, spent.of_tests.get(test.id, NOTHING)),
+            cause=hints.get(test.id),
+            beside=tuple(map(_named, row[BESIDE])),
+        )
+        for row, test in zip(found, tests, strict=True)
+    )
+    return Page(page, found[0][N_ALL] if found else 0, window.page, window.size)
+
+
+CAUSE, N_ALL, BESIDE = 30, 32, 35  # places of columns in FLAKES
+NOTHING = FlakeCost(0, 0.0)
+
+
+def _statement(window: Window) -> str:
+    condition, _ = rows.filters(replace(window, statuses=(), outcomes=()))
+    return FLAKES.format(
+        sums_of_shown=rows.sums(window, only="SELECT id FROM shown"),
         test=rows.TEST_COLUMNS,
+        columns=rows.TEST_COLUMNS.replace("t.", "x."),
         sums=rows.SUM_COLUMNS,
         wanted="f.status = ANY(%(wanted)s)" if window.statuses else _flaked(window),
         filters=condition,
         order=rows.order(window.sort, SORTS, default="-cost"),
     )
-    values = _values(
-        project, window, size=window.size, offset=(window.page - 1) * window.size, is_joined=is_joined, **more
+
+
+def _list_values(project: Project, window: Window, spent: Costs, *, is_joined: bool) -> dict[str, Any]:
+    _, more = rows.filters(replace(window, statuses=(), outcomes=()))
+    return _values(
+        project,
+        window,
+        size=window.size,
+        offset=(window.page - 1) * window.size,
+        is_joined=is_joined,
+        n_failures=of_causes.FAILURES_READ,
+        cost_ids=list(spent.of_tests),
+        n_broken=[one.n_runs_broken for one in spent.of_tests.values()],
+        lost=[one.seconds_lost for one in spent.of_tests.values()],
+        developer=[one.developer_s for one in spent.of_tests.values()],
+        **more,
     )
-    found = rows.fetch(statement, values)
-    plain = [rows.test_row(row) for row in found]
-    tests = rows.dressed(project, window, plain) if is_dressed else tuple(plain)
-    hints = of_causes.causes(project, [row.id for row in plain], until=window.until) if is_dressed else {}
-    members = _members(project, [row[29] for row in found if row[29] is not None])
-    page = tuple(
-        replace(
-            _flake_row(row, test),
-            cause=hints.get(test.id),
-            beside=tuple(one for one in members.get(row[29], ()) if one.id != test.id),
-        )
-        for row, test in zip(found, tests, strict=True)
+
+
+def _hints(project: Project, window: Window, found: Sequence[Sequence[Any]]) -> dict[int, CauseHint]:
+    """Return the likely causes as the night before found them, and those of tests that are flaky since."""
+    kept = {
+        row[0]: CauseHint(Cause(row[CAUSE]), row[CAUSE + 1], RECIPES[Cause(row[CAUSE])], "")
+        for row in found
+        if row[CAUSE] is not None
+    }
+    return kept | of_causes.causes(
+        project, [row[0] for row in found if row[0] not in kept], until=window.until
     )
-    return Page(page, found[0][32] if found else 0, window.page, window.size)
 
 
 def _flaked(window: Window) -> str:
-    return WANTED.format(flaked=rows.FLAKED, runs=rows.RUNS[rows.kind_of(window)])
+    return WANTED.format(flaked=rows.FLAKED, proven=PROVEN[rows.kind_of(window)])
 
 
-def _members(project: Project, clusters: Sequence[int]) -> dict[int, list[NamedTest]]:
-    """Return the tests that flake together, by cluster."""
-    members: dict[int, list[NamedTest]] = {}
-    if clusters:
-        for cluster, test_id, suite, classname, name, file in rows.fetch(
-            MEMBERS, {"project_id": project.pk, "clusters": list(clusters)}
-        ):
-            title = title_of(suite=suite, classname=classname, name=name, file=file)
-            members.setdefault(cluster, []).append(NamedTest(test_id, title))
-    return members
-
-
-def _costs(window: Window) -> str:
-    return COSTS.format(runs=rows.RUNS[rows.kind_of(window)])
+def _named(told: str) -> NamedTest:
+    test_id, suite, classname, name, file = json.loads(told)
+    return NamedTest(test_id, title_of(suite=suite, classname=classname, name=name, file=file))
 
 
 def _values(project: Project, window: Window, **more: Any) -> dict[str, Any]:
     return rows.values_of(
         project,
         window,
-        rerun_share=RERUN_SHARE,
         after=window.until + timedelta(days=1),
         wanted=[int(status) for status in window.statuses],
         today=window.today,
@@ -176,44 +192,56 @@ def _values(project: Project, window: Window, **more: Any) -> dict[str, Any]:
     )
 
 
-def _flake_row(row: Sequence[Any], test: Any) -> FlakeRow:
-    status, sentence, since_on, n_broken, n_flakes, rate, low, high, lost, runs, muted_until, carer = row[
-        17:29
-    ]
+def _flake_row(row: Sequence[Any], test: TestRow, spent: FlakeCost) -> FlakeRow:
+    status, sentence, since_on, n_flakes, rate, low, high, runs, muted_until, carer = row[17:27]
+    few_runs, only_here = row[28:30]
     boundary, reason = row[33:35]
     return FlakeRow(
         test=test,
         status=FlakeStatus(status),
         sentence=sentence,
         since_on=since_on,
-        n_runs_broken=n_broken,
+        n_runs_broken=spent.n_runs_broken,
         n_flakes=n_flakes,
         rate=rate,
         rate_low=low,
         rate_high=high,
-        seconds_lost=float(lost),
+        seconds_lost=spent.seconds_lost,
+        waited_s=spent.waited_s,
+        developer_s=spent.developer_s,
         proof_runs=tuple(runs),
         boundary=Boundary(boundary),
         reason=reason,
         owner=carer or test.owner,
         muted_until=muted_until,
+        few_runs=few_runs,
+        only_here=only_here,
     )
 
 
 def flake_costs(project: Project, window: Window) -> dict[int, FlakeCost]:
     """What did each test that lies cost in the window?"""
-    statement = f"{_costs(window)} SELECT test_id, n_broken, lost FROM costs"
-    found = rows.fetch(statement, _values(project, window))
-    return {test_id: FlakeCost(n_broken, float(lost)) for test_id, n_broken, lost in found}
+    return costs(project, window).of_tests
 
 
-def flake_totals(project: Project, window: Window) -> FlakeTotals:
-    """How many tests lie, how many runs did they break, and what did that cost?"""
-    found = rows.fetch(TOTALS.format(costs=_costs(window), wanted=_flaked(window)), _values(project, window))[
-        0
-    ]
-    n_tests, n_broken, lost, n_new, n_fixed, n_suspected, n_failing = found
-    return FlakeTotals(n_tests, n_broken, float(lost), n_new, n_fixed, n_suspected, n_failing)
+def flake_totals(project: Project, window: Window, *, spent: Costs | None = None) -> FlakeTotals:
+    """How many tests lie, how many runs did they break, and what did that cost, beside the window before?"""
+    spent = spent or costs(project, window, with_before=True)
+    found = rows.fetch(TOTALS.format(wanted=_flaked(window)), _values(project, window))[0]
+    n_tests, n_new, n_fixed, n_suspected, n_failing, n_relapsed = found
+    return FlakeTotals(
+        n_tests=n_tests,
+        n_runs_broken=spent.total.n_runs_broken,
+        seconds_lost=spent.total.seconds_lost,
+        n_new=n_new,
+        n_fixed=n_fixed,
+        n_suspected=n_suspected,
+        n_broken=n_failing,
+        n_relapsed=n_relapsed,
+        waited_s=spent.total.waited_s,
+        developer_s=spent.total.developer_s,
+        before=spent.total_before,
+    )
 
 
 def flake_weeks(project: Project, window: Window, n_weeks: int = 12) -> tuple[FlakeWeek, ...]:

@@ -13,10 +13,10 @@ from django.utils import timezone
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
-from analysis.answers import Page, SlowRow, StripCell
+from analysis.answers import FlakeRow, Page, SlowRow, StripCell
 from analysis.window import Window
+from dashboard import flake_costs, strips, time_words, verdicts
 from dashboard import format as formats
-from dashboard import strips, time_words, verdicts
 from projects.vocabulary import Boundary, Cause, FlakeStatus, Layer, Outcome
 
 register = template.Library()
@@ -45,6 +45,12 @@ def day(value: date | None) -> str:
 def day_ago(value: date | None) -> str:
     """Write a day as seen from today."""
     return formats.NONE if value is None else formats.day_ago(value, timezone.now().date())
+
+
+@register.filter
+def flake_why(row: FlakeRow) -> str:
+    """Say why a test has its status."""
+    return flake_costs.why(row)
 
 
 @register.filter

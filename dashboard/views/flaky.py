@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from analysis import queries
 from analysis.answers import FlakeRow, FlakeWeek
-from dashboard import charts, export, page, stories, verdicts
+from dashboard import charts, export, flake_costs, page, stories, verdicts
 from dashboard.export import Column
 from dashboard.page import ProjectRequest, project_page
 from projects.models import Project
@@ -23,8 +23,9 @@ def flaky(request: ProjectRequest) -> HttpResponseBase:
     project, window = request.project, request.window
     if file := export.asked(request, "flaky tests", columns(project), queries.flakes):
         return file
-    totals = queries.flake_totals(project, window)
-    rows = queries.flakes(project, window, is_joined=True)
+    spent = queries.costs(project, window, with_before=True)
+    totals = queries.flake_totals(project, window, spent=spent)
+    rows = queries.flakes(project, window, is_joined=True, spent=spent)
     n_runs = 0
     if page.is_bare(rows, window):
         n_runs = queries.totals(project, window).n_runs
@@ -36,6 +37,8 @@ def flaky(request: ProjectRequest) -> HttpResponseBase:
         "rows": rows,
         "sentence": stories.flaky_sentence(totals, window=window, n_runs=n_runs),
         "others": stories.flake_others(totals, window),
+        "tiles": flake_costs.tiles(totals, window),
+        "turns": flake_costs.turns(totals),
         "chart": charts.flake_weeks(weeks, url=page.urls(project)["flaky"]) if _has_any(weeks) else None,
         "empty": verdicts.past_the_end(rows, window) or verdicts.no_match(window, noun="flaky tests"),
     }
@@ -62,7 +65,11 @@ def columns(project: Project) -> list[Column[FlakeRow]]:
         Column("fail_rate", lambda row: row.rate),
         Column("fail_rate_low", lambda row: row.rate_low),
         Column("fail_rate_high", lambda row: row.rate_high),
+        Column("few_runs", lambda row: row.few_runs),
+        Column("only_here", lambda row: row.only_here),
         Column("lost_s", lambda row: row.seconds_lost),
+        Column("waited_s", lambda row: row.waited_s),
+        Column("developer_s", lambda row: row.developer_s),
         Column("boundary", lambda row: row.boundary),
         Column("reason", lambda row: row.reason),
         Column("cause", lambda row: row.cause.cause if row.cause else None),

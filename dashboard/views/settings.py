@@ -48,6 +48,7 @@ SECTIONS = (
     ("settings-rules", "Rules"),
     ("settings-targets", "Target"),
     ("settings-limits", "Limits and budgets"),
+    ("settings-muting", "Flaky tests"),
     ("settings-owners", "Owners"),
     ("settings-tokens", "Tokens"),
     ("settings-trust", "Trusted jobs"),

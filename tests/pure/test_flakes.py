@@ -13,6 +13,7 @@ from analysis.flakes import (
     State,
     Update,
     advance,
+    declare_fixed,
     forgive,
     mark,
     never_failed,
@@ -166,6 +167,18 @@ def test_a_flake_is_fixed_after_enough_quiet_passes_and_not_before() -> None:
     assert told_after[-1].after is FlakeStatus.FIXED
     assert 20 < state.n_quiet < 600
     assert verdict(state, now_day=300.0, last_seen_day=299.0).p_unfixed_but_quiet < 0.1
+
+
+def test_a_repair_that_somebody_named_is_believed_sooner() -> None:
+    named, _ = play("R....R....R....R.")
+    unnamed = State.unpack(named.pack())
+    declare_fixed(named, n_passes=0, run=20, at=105.0)
+
+    for state in (named, unnamed):
+        advance(state, n_pass=state.n_pass + 200, n_main_pass=state.n_main_pass + 200, at=110.0)
+
+    assert named.is_fixed
+    assert not unnamed.is_fixed
 
 
 def test_passes_counted_later_equal_passes_seen_one_by_one() -> None:
