@@ -224,6 +224,9 @@ class _Producer:
         return piece
 
 
+MOST_KNOWN = 10_000  # classes and files remembered, some 2 KB each; reports bring those of one kind together
+
+
 class _Reader:
     """Reads identities and remembers the strings it has met; lives as long as a batch."""
 
@@ -242,6 +245,8 @@ class _Reader:
         key = (framework, suite, classname, file)
         base = self._bases.get(key)
         if base is None:
+            if len(self._bases) >= MOST_KNOWN:
+                self._forget()
             base = self._bases[key] = self._base(framework, suite, classname, file, title)
         said = evidence.said(name, title, suite, is_hollow=base.is_hollow)
         is_quiet = said is None and not markers and not properties and not variant
@@ -254,6 +259,12 @@ class _Reader:
             one = Evidence(EvidenceKind.SENT, sent, SENT_WEIGHT, "sent with the upload")
             told = self._told[sent, id(verdict)] = _told(one, verdict)
         return told
+
+    def _forget(self) -> None:
+        # All of it, since what is remembered is told apart by where the pieces lie in memory.
+        self._bases.clear()
+        self._alike.clear()
+        self._producers.clear()
 
     def facts(self, identity: Identity) -> Facts:
         """Return every vote on one test, by the convention that casts it."""

@@ -118,7 +118,7 @@ _RANKS = {
 _HOLLOW = _spellings(conventions.HOLLOW)
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=10_000)
 def directory(name: str) -> tuple[Segment, bool]:
     """Read a directory or package; the second is true when it says nothing, whatever is above: most do not."""
     one = segment(name)

@@ -23,6 +23,7 @@ from projects.models import LayerRule, Project, Run
 from projects.vocabulary import Layer, RuleField, RuleSyntax, TimingBucket
 
 BATCH = 5_000  # tests judged at once
+MOST_WAITING = 50_000  # held at once: all of most uploads, and some 10 MB of the largest
 WORTH_HISTORY = 0.01  # of the tests in another layer, from which the weeks before are judged again
 DAYS_OF_TIMINGS = 45  # the last ten passes of a weekly test lie within
 
@@ -36,7 +37,8 @@ JOIN unnest(%(layers)s::smallint[], %(fast)s::float8[], %(slow)s::float8[], %(sl
 WHERE i.outcome = 1 AND i.seconds > 0 AND i.bucket <> CASE
     WHEN i.seconds < l.fast_s THEN 1
     WHEN i.seconds < l.slow_s OR (i.seconds = l.slow_s AND NOT l.limit_is_slow) THEN 2 ELSE 3 END
-ORDER BY 1
+    AND i.test_id > %(after)s
+ORDER BY 1 LIMIT %(most)s
 """
 
 # The newest passes of a test stand last, those of the default branch after all others. Cut down here, a test is one short
@@ -105,11 +107,15 @@ def want_reclassify(project_id: int, *, now: datetime, sums_are_stale: bool = Fa
 def refresh_buckets(project: Project, day: date) -> None:
     """Judge anew the staged tests whose bucket is young, or that this upload puts in doubt."""
     limits = wishes.limits(project.timing_limits)
-    with connection.cursor() as cursor:
-        cursor.execute(WAITING_BUCKETS, {"project_id": project.pk, **_limit_columns(limits)})
-        waiting = cursor.fetchall()
-    for start in range(0, len(waiting), BATCH):
-        judge_buckets(project, waiting[start : start + BATCH], until=day, limits=limits)
+    values: dict[str, Any] = {**_limit_columns(limits), "after": 0, "most": MOST_WAITING}
+    waiting = [(0, 0, 0)] * MOST_WAITING
+    while len(waiting) == MOST_WAITING:
+        with connection.cursor() as cursor:
+            cursor.execute(WAITING_BUCKETS, values)
+            waiting = cursor.fetchall()
+        for start in range(0, len(waiting), BATCH):
+            judge_buckets(project, waiting[start : start + BATCH], until=day, limits=limits)
+        values["after"] = waiting[-1][0] if waiting else 0
 
 
 def judge_buckets(

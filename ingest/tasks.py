@@ -6,12 +6,10 @@ again.
 
 from __future__ import annotations
 
-import io
 import logging
 import uuid
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any, BinaryIO
+from typing import Any
 
 from celery import shared_task
 from django.conf import settings
@@ -22,10 +20,11 @@ from django.utils import timezone
 from analysis.owning import with_unowned_tests
 from analysis.tallies import with_unjudged_runs
 from analysis.tasks import reclassify_project, settle_runs
+from ingest import stored
 from ingest.cases import Limits, Problem
 from ingest.record import NothingToRecord, Superseded, keep_problems, record
 from ingest.staging import Outdated
-from projects.models import Project, Run, Upload, UploadFile
+from projects.models import Project, Run, Upload
 from projects.partitions import note_new_results
 from projects.vocabulary import ProblemLevel, UploadState
 
@@ -56,7 +55,7 @@ def process_upload(*, project_id: int, upload_id: str, **_: object) -> None:
     if upload is None or not upload.claim(now=now, stale_before=stale_before(now)):
         return
     try:
-        run = record(upload, files=_files(upload), limits=limits(), now=timezone.now())
+        run = record(upload, files=stored.files(upload), limits=limits(), now=timezone.now())
     except (Superseded, Project.DoesNotExist):  # the project is being deleted
         return
     except NothingToRecord as nothing:
@@ -91,13 +90,6 @@ def limits() -> Limits:
 def stale_before(now: datetime) -> datetime:
     """Return the time before which a claim counts as abandoned: no task lives that long."""
     return now - timedelta(seconds=1.2 * settings.TASK_SECONDS)
-
-
-def _files(upload: Upload) -> Iterator[tuple[str, str, BinaryIO]]:
-    files = UploadFile.objects.filter(project_id=upload.project_id, upload_id=upload.id).order_by("position")
-    for position in files.values_list("position", flat=True):  # one body at a time in memory
-        file = files.get(position=position)
-        yield file.name, file.encoding, io.BytesIO(file.content)
 
 
 def _reject(upload: Upload, problems: list[Problem]) -> None:

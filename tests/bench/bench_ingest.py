@@ -26,7 +26,8 @@ from django.utils import timezone
 from ingest.accept import Delivery, accept
 from ingest.bodies_in import SentFile
 from ingest.record import record
-from ingest.tasks import _files, limits
+from ingest.stored import files
+from ingest.tasks import limits
 from ingest.wishes import fields
 from projects import access
 from projects.models import Project, Result
@@ -248,7 +249,7 @@ def product(project: Project, body: bytes, *, run: int) -> None:
     )
     upload = accept(project, None, Delivery(asked, (SentFile("r.xml", "", body),)), now=now).upload
     assert upload.claim(now=now, stale_before=now)
-    record(upload, files=_files(upload), limits=limits(), now=now)
+    record(upload, files=files(upload), limits=limits(), now=now)
 
 
 def test_ingest_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
