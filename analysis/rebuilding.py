@@ -46,13 +46,19 @@ class Month:
 
 def rebuild(project_id: int) -> None:
     """Make every sum, pace and shift again whose results are kept."""
+    rebuild_sums(project_id)
+    since = rollups.results_since(project_id)
+    paces.rebuild(project_id, n_tests=_last_test(project_id), since=since, rows=ROWS)
+
+
+def rebuild_sums(project_id: int) -> None:
+    """Make every sum again whose results are kept."""
     n_tests = _last_test(project_id)
     for month in _months(project_id):
         _sum_tests(project_id, month, n_tests)
         _sum_layers(project_id, month)
         _sum_runs(project_id, month)
     spans.forget(project_id)
-    paces.rebuild(project_id, n_tests=n_tests, since=rollups.results_since(project_id), rows=ROWS)
 
 
 def _last_test(project_id: int) -> int:

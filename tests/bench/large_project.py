@@ -1,6 +1,7 @@
 """A large project by SQL: tests, runs, results, failures, flakes and every sum of them, as uploads would have left them.
 
-Each run executes a tenth of the tests, as the jobs of a large suite do. Half of the runs are of the default branch.
+Each run executes a tenth of the tests, as the jobs of a large suite do, unless told otherwise. Half of the runs are of the
+default branch.
 Sums are made by `analysis.rebuilding.rebuild`, the product's own.
 """
 
@@ -97,8 +98,11 @@ SELECT project_id, md5('upload ' || number)::uuid, 3, started_at, started_at + i
 """
 
 
-def fill(project: Project, *, n_tests: int, n_runs: int, last: date) -> int:
-    """Give the project so many tests and runs up to the day; return how many results that makes."""
+def fill(project: Project, *, n_tests: int, n_runs: int, last: date, parts: int = PARTS) -> int:
+    """Give the project so many tests and runs up to the day; return how many results that makes.
+
+    A run executes every test of one of the parts.
+    """
     first = last - timedelta(days=DAYS)
     values: dict[str, Any] = {
         "project_id": project.pk,
@@ -106,7 +110,7 @@ def fill(project: Project, *, n_tests: int, n_runs: int, last: date) -> int:
         "n_runs": n_runs,
         "first": first,
         "last": last,
-        "parts": PARTS,
+        "parts": parts,
     }
     partitions.ensure_months({first + timedelta(days=n) for n in range(DAYS + 1)})
     with connection.cursor() as cursor:
