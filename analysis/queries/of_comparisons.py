@@ -56,7 +56,7 @@ WITH earlier AS ({earlier}), later AS ({later}), paired AS (
 )
 SELECT p.kind, p.n, p.n_common, t.id, t.suite, t.classname, t.name, t.file, t.layer, p.was, p.is_now, p.before_s, p.now_s
 FROM placed p JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = p.test_id
-WHERE p.place <= CASE WHEN p.kind IS NULL THEN 1 ELSE %(limit)s END ORDER BY p.kind, p.place
+WHERE p.place <= CASE WHEN p.kind IS NULL THEN 1 ELSE coalesce(%(limit)s, p.place) END ORDER BY p.kind, p.place
 """
 LAYERS = """
 SELECT run_number, layer, n_tests, seconds FROM projects_runlayer
@@ -70,15 +70,15 @@ def usual_pair(project: Project, *, later: int | None = None) -> tuple[int, int]
     return (found[0][0], found[0][1]) if found and found[0][0] is not None else None
 
 
-def comparison(project: Project, earlier: int, later: int) -> Comparison | None:
-    """What differs between these two runs? None where the project lacks one of them."""
+def comparison(project: Project, earlier: int, later: int, *, is_whole: bool = False) -> Comparison | None:
+    """What differs between these two runs, in every test if whole? None where the project lacks one of them."""
     values: dict[str, Any] = {
         "project_id": project.pk,
         "earlier": earlier,
         "later": later,
         "ratio": SLOWER_RATIO,
         "least": SLOWER_SECONDS,
-        "limit": SHOWN,
+        "limit": None if is_whole else SHOWN,
     }
     runs = {row[0]: run_row(row) for row in rows.fetch(TWO_RUNS.format(columns=RUN_COLUMNS), values)}
     if earlier not in runs or later not in runs:

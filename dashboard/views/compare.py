@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from analysis import queries
+from analysis.answers import Page
 from analysis.compared import ComparedTest, Comparison, Difference, LayerChange
-from dashboard import page
+from analysis.window import Window
+from dashboard import export, page
+from dashboard.export import Column
 from dashboard.format import Delta, Tone, count, delta_text, duration, plural
 from dashboard.page import ProjectRequest
 from projects.vocabulary import Layer
@@ -36,6 +39,14 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Differing:
+    """One test of a file, with how it differs."""
+
+    kind: Difference
+    test: ComparedTest
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """The tests that differ in one way."""
 
@@ -54,16 +65,33 @@ class LayerLine:
     cells: tuple[str, str, str, str, str, str]
 
 
+COLUMNS: list[Column[Differing]] = [
+    Column("difference", lambda row: row.kind.value),
+    Column("id", lambda row: row.test.id),
+    Column("test", lambda row: row.test.title),
+    Column("home", lambda row: row.test.home),
+    Column("layer", lambda row: row.test.layer),
+    Column("earlier", lambda row: row.test.earlier),
+    Column("later", lambda row: row.test.later),
+    Column("earlier_s", lambda row: row.test.earlier_s),
+    Column("later_s", lambda row: row.test.later_s),
+]
+
+
 @require_safe
 @page.project_page()
-def compare(request: ProjectRequest) -> HttpResponse:
+def compare(request: ProjectRequest) -> HttpResponseBase:
     """Compare run `a` with run `b`; without them the newest run with the one before it."""
     numbers = _numbers(request)
     if numbers is None:
         return page.render(request, "compare.html", {"comparison": None}, place="runs")
-    comparison = queries.comparison(request.project, *numbers)
+    is_file = bool(export.wanted(request))
+    comparison = queries.comparison(request.project, *numbers, is_whole=is_file)
     if comparison is None:
         raise Http404(f"The project has no run #{numbers[0]}, or no run #{numbers[1]}.")
+    name = f"runs {numbers[0]} and {numbers[1]}"
+    if file := export.asked(request, name, COLUMNS, lambda _, asked: _differing(comparison, asked)):
+        return file
     context = {
         "comparison": comparison,
         "sentence": sentence(comparison),
@@ -71,6 +99,13 @@ def compare(request: ProjectRequest) -> HttpResponse:
         "layers": [_layer_line(change) for change in reversed(comparison.layers)],
     }
     return page.render(request, "compare.html", context, place="runs")
+
+
+def _differing(comparison: Comparison, window: Window) -> Page[Differing]:
+    """Return a page of every test that differs, in the order of the sections."""
+    found = [Differing(kind, test) for kind in Difference for test in comparison.differences[kind].tests]
+    start = (window.page - 1) * window.size
+    return Page(tuple(found[start : start + window.size]), len(found), window.page, window.size)
 
 
 def _numbers(request: ProjectRequest) -> tuple[int, int] | None:

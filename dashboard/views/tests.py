@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from django.http import Http404, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from analysis import queries, wishes
-from analysis.answers import TestRow
+from analysis.answers import ResultRow, TestRow
 from dashboard import care, charts, export, page, parts, stories, verdicts
 from dashboard.export import Column
 from dashboard.forms import CareForm, FixedForm, MuteForm
 from dashboard.page import ProjectRequest, project_page
 from projects.models import Project
 
+RESULT_COLUMNS: list[Column[ResultRow]] = [
+    Column("run", lambda row: row.run_number),
+    Column("at", lambda row: row.at),
+    Column("branch", lambda row: row.branch),
+    Column("commit", lambda row: row.commit),
+    Column("outcome", lambda row: row.outcome),
+    Column("is_flaky", lambda row: row.is_flaky),
+    Column("seconds", lambda row: row.seconds),
+    Column("attempts", lambda row: row.n_attempts),
+]
 OFFERS = ("q", "layer", "outcome", "bucket", "status")
 
 
@@ -66,7 +76,7 @@ def columns(project: Project) -> list[Column[TestRow]]:
 
 @require_safe
 @project_page()
-def test(request: ProjectRequest, test_id: int) -> HttpResponse:
+def test(request: ProjectRequest, test_id: int) -> HttpResponseBase:
     """Show the story of one test."""
     project = request.project
     window = request.window = replace(request.window, q="", layers=(), buckets=(), statuses=())
@@ -75,6 +85,13 @@ def test(request: ProjectRequest, test_id: int) -> HttpResponse:
         raise Http404("No such test.")
     if answer.goes_on_as is not None:
         return redirect("test", project.slug, answer.goes_on_as)
+    if file := export.asked(
+        request,
+        f"results of test {test_id}",
+        RESULT_COLUMNS,
+        lambda of, asked: queries.results_of_test(of, asked, test_id),
+    ):
+        return file
     cared = queries.care(project, test_id, today=window.today)
     limits = wishes.limits(project.timing_limits).get(answer.row.layer)
     run_url = reverse("run", args=[project.slug, 0])
