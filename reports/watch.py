@@ -40,9 +40,9 @@ LOOK_ANYWAY = timedelta(hours=1)  # silence has no upload that would announce it
 PAUSES_OF = timedelta(days=28)
 LAST_UPLOADS = 20
 
-# What came since each project's last look, and when its last upload came at all; the index by time answers both.
+# What came, or was refused, since each project's last look, and when its last upload came at all; indexes answer each.
 LOOKS = """
-SELECT p.id, w.looked_at, came.first_at, last.at
+SELECT p.id, w.looked_at, least(came.first_at, refused.first_at), greatest(last.at, refused.last_at)
 FROM projects_project p LEFT JOIN projects_watch w ON w.project_id = p.id
 CROSS JOIN LATERAL (
     SELECT min(received_at) AS first_at FROM projects_upload u
@@ -51,7 +51,11 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT max(received_at) AS at FROM projects_upload u WHERE u.project_id = p.id
 ) last
-WHERE last.at IS NOT NULL
+CROSS JOIN LATERAL (
+    SELECT min(greatest(first_at, w.looked_at)) AS first_at, max(last_at) AS last_at FROM projects_refusedhour r
+    WHERE r.project_id = p.id AND r.last_at > coalesce(w.looked_at, '-infinity') AND r.code <> 'busy'
+) refused
+WHERE p.deleted_at IS NULL AND (last.at IS NOT NULL OR refused.last_at IS NOT NULL)
 ORDER BY p.id
 """
 

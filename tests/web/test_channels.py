@@ -238,6 +238,21 @@ def test_a_project_is_looked_at_when_its_uploads_have_paused() -> None:
     assert watch.due(now=now + events.QUIET + watch.LOOK_ANYWAY) == [shop.project.pk]
 
 
+def test_a_project_is_looked_at_when_the_requests_that_were_refused_have_paused() -> None:
+    shop = a_shop("Web")
+    headers = {"authorization": f"Bearer {shop.token}"}
+    record(shop, report(passed()))
+    look(shop)
+
+    Client().post("/api/v1/uploads?layer=lint", b"<a/>", content_type="application/xml", headers=headers)
+    now = timezone.now()
+    early, late = watch.due(now=now), watch.due(now=now + events.QUIET)
+    look(shop, now=now + events.QUIET)
+
+    assert (early, late) == ([], [shop.project.pk])
+    assert watch.due(now=now + 2 * events.QUIET) == []
+
+
 def test_a_project_without_uploads_is_not_looked_at() -> None:
     a_shop("Web")
 

@@ -13,9 +13,17 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from analysis import owning
-from projects import care, code_owners, subscribing
-from projects.models import Flake, LetterAddress, LetterDelivery, LetterVersion, Membership, OwnerReader
-from projects.vocabulary import Role
+from projects import care, changes, code_owners, subscribing
+from projects.models import (
+    Event,
+    Flake,
+    LetterAddress,
+    LetterDelivery,
+    LetterVersion,
+    Membership,
+    OwnerReader,
+)
+from projects.vocabulary import EventKind, Role
 from reports import delivery, forgetting, weekly
 from reports.schedule import Days
 from tests.factories import Shop, a_shop, a_test_named, passed, record, report, retried
@@ -266,6 +274,25 @@ def test_versions_cost_no_further_questions(django_assert_max_num_queries: Djang
         issue = weekly.issue(shop.project, WEEK)
 
     assert len(issue.versions) == 5
+
+
+def test_old_events_go_after_the_projects_own_period_in_bounded_batches() -> None:
+    long, short = a_shop("Long"), a_shop("Short")
+    changes.set_fields(short.project, keep_told_days=30)
+    for shop in (long, short):
+        for days in (0, 31, 32, 33, 401):
+            at = MONDAY - timedelta(days=days)
+            Event.objects.create(project=shop.project, kind=EventKind.FLAKY, at=at, key="k", title=f"{days}")
+
+    forgetting.forget_old(now=MONDAY, batch=1, most_batches=2)
+    after_one_night = Event.objects.count()
+    forgetting.forget_old(now=MONDAY, batch=2)
+
+    titles: dict[str, list[str]] = {"Long": [], "Short": []}
+    for event in Event.objects.select_related("project").order_by("-at"):
+        titles[event.project.name].append(event.title)
+    assert after_one_night == 8
+    assert titles == {"Long": ["0", "31", "32", "33"], "Short": ["0"]}
 
 
 def test_old_letters_go_with_versions_and_deliveries_in_batches() -> None:
