@@ -33,12 +33,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a picture, named at its left."""
+    """One line of a picture, named at its left; `by_time` is a second one below it."""
 
     layer: Layer
     parts: tuple[Part, ...]
     note: str
     words: str
+    by_time: tuple[Part, ...] = ()
+    time_words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def layer_times(totals: SlowTotals) -> Lines:
 
 
 def layer_buckets(totals: SlowTotals, limits: Mapping[Layer, Limits]) -> Lines:
-    """Cut the tests of each layer into fast, acceptable, slow and untimed."""
+    """Cut the tests of each layer, and their time, into fast, acceptable, slow and untimed."""
     found = [
         _bucket_line(layer, totals.buckets[layer], limits)
         for layer in reversed(Layer)
@@ -81,7 +83,7 @@ def layer_buckets(totals: SlowTotals, limits: Mapping[Layer, Limits]) -> Lines:
     rows = tuple(
         (
             line.layer.word,
-            *(count(totals.buckets[line.layer].get(bucket, (0, 0.0))[0]) for bucket in BUCKETS),
+            *(_cell(totals.buckets[line.layer].get(bucket)) for bucket in BUCKETS),
             line.note,
         )
         for line in lines
@@ -89,22 +91,36 @@ def layer_buckets(totals: SlowTotals, limits: Mapping[Layer, Limits]) -> Lines:
     columns = ("Layer", *(bucket.word for bucket in BUCKETS), "Limits")
     n_slow = sum(totals.buckets[line.layer].get(TimingBucket.SLOW, (0, 0.0))[0] for line in lines)
     return Lines(
-        lines, f"{count(n_slow)} tests are slow for their layer.", Table("Tests by timing", columns, rows)
+        lines,
+        f"{count(n_slow)} tests are slow for their layer.",
+        Table("Tests and their time by timing", columns, rows),
     )
+
+
+def _cell(found: tuple[int, float] | None) -> str:
+    """Write the tests of a bucket and what they took: "12 (3 m)"."""
+    return f"{count(found[0])} ({duration(found[1])})" if found and found[0] else count(0)
 
 
 def _bucket_line(
     layer: Layer, buckets: Mapping[TimingBucket, tuple[int, float]], limits: Mapping[Layer, Limits]
 ) -> Line:
-    whole = sum(n for n, _ in buckets.values())
+    by_count = _cut(layer, {bucket: (n, count(n)) for bucket, (n, _) in buckets.items()})
+    by_time = _cut(layer, {bucket: (seconds, duration(seconds)) for bucket, (_, seconds) in buckets.items()})
+    said = ", ".join(f"{part.words} {part.bucket.word}" for part in by_count)
+    time_said = ", ".join(f"{part.words} {part.bucket.word}" for part in by_time)
+    return Line(layer, by_count, limit_words(limits.get(layer)), said, by_time, time_said)
+
+
+def _cut(layer: Layer, amounts: Mapping[TimingBucket, tuple[float, str]]) -> tuple[Part, ...]:
+    whole = sum(amount for amount, _ in amounts.values())
     parts, x = [], 0.0
     for bucket in BUCKETS:
-        n = buckets.get(bucket, (0, 0.0))[0]
-        if n:
-            parts.append(_part(layer, bucket, x, n / whole, count(n)))
-            x += n / whole * WIDTH
-    said = ", ".join(f"{part.words} {part.bucket.word}" for part in parts)
-    return Line(layer, tuple(parts), limit_words(limits.get(layer)), said)
+        amount, words = amounts.get(bucket, (0.0, ""))
+        if amount:
+            parts.append(_part(layer, bucket, x, amount / whole, words))
+            x += amount / whole * WIDTH
+    return tuple(parts)
 
 
 def _part(layer: Layer, bucket: TimingBucket, x: float, share: float, words: str) -> Part:

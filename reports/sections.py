@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from analysis.answers import BudgetAnswer, FlakeCost, FlakeRow, LayerAmount, Muted, SlowRow
+from analysis.answers import BudgetAnswer, FlakeCost, FlakeRow, LayerAmount, Muted, ShiftRow
+from analysis.budgets import WARN_SHARE
 from analysis.shape import Shape
 from analysis.targets import CORE
 from projects.vocabulary import Layer
@@ -20,7 +21,6 @@ from reports.week import AskedBefore, Fate, Week
 MOST_LINES = 10  # a letter is read in twenty seconds; the page behind the link has the rest
 STUBBORN_WEEKS = 3  # asked this often in vain, a test is no longer one of many
 SOON = timedelta(weeks=4)  # a forecast further off than this changes before it comes true
-WARN_SHARE = 0.8  # of a budget; from here on there is something to do before it is crossed
 WORSE_RATIO = 1.5  # with the next two, the smallest growth of a cost worth a word
 WORSE_RUNS = 2
 WORSE_SECONDS = 600.0
@@ -213,13 +213,15 @@ def _fixed(rows: Sequence[FlakeRow], *, week: Week) -> Section:
     return _section("Fixed", lines, url=week.links.flaky)
 
 
-def _slower(rows: Sequence[SlowRow], *, week: Week) -> Section:
-    lines = [_line(row.test.id, row.test.title, _growth(row), week=week) for row in rows]
+def _slower(shifts: Sequence[ShiftRow], *, week: Week) -> Section:
+    lines = [_line(shift.test_id, shift.title, _growth(shift), week=week) for shift in shifts]
     return _section("Slower", lines, url=week.links.slow)
 
 
-def _growth(row: SlowRow) -> str:
-    return f"p95 {words.duration(row.p95_before_s)} → {words.duration(row.test.p95_s)}"
+def _growth(shift: ShiftRow) -> str:
+    change = f"{words.duration(shift.before_s)} → {words.duration(shift.since_s)}"
+    commit = f", at {shift.commit[:7]}" if shift.commit else ""
+    return f"{change} since run #{shift.run_number}{commit}"
 
 
 # --- budget and balance

@@ -11,10 +11,10 @@ from datetime import date
 from enum import Enum
 from typing import TypeVar
 
-from analysis.answers import BudgetAnswer, FlakeCost, FlakeRow, LayerAmount, Muted, SlowRow, Totals
+from analysis.answers import BudgetAnswer, FlakeCost, FlakeRow, LayerAmount, Muted, ShiftRow, Totals
 from analysis.shape import Judgement
 
-Row = TypeVar("Row", FlakeRow, SlowRow)
+Row = TypeVar("Row", FlakeRow, ShiftRow)
 
 
 class Fate(Enum):
@@ -89,7 +89,7 @@ class Week:
     target: str
     flaky: tuple[FlakeRow, ...]
     fixed: tuple[FlakeRow, ...]
-    slower: tuple[SlowRow, ...]
+    slower: tuple[ShiftRow, ...]
     budgets: tuple[BudgetAnswer, ...]
     asked: tuple[AskedBefore, ...]
     links: Links
@@ -128,10 +128,14 @@ def seen_by(week: Week, own: Own) -> Week:
     )
 
 
+def _test_id(row: FlakeRow | ShiftRow) -> int:
+    return row.test_id if isinstance(row, ShiftRow) else row.test.id
+
+
 def _only(rows: Iterable[Row], mine: frozenset[int]) -> tuple[Row, ...]:
-    return tuple(row for row in rows if row.test.id in mine)
+    return tuple(row for row in rows if _test_id(row) in mine)
 
 
 def _first(rows: Iterable[Row], mine: frozenset[int]) -> tuple[Row, ...]:
     """Return the rows with the reader's own first; those of either kind stay in their order."""
-    return tuple(sorted(rows, key=lambda row: row.test.id not in mine))
+    return tuple(sorted(rows, key=lambda row: _test_id(row) not in mine))

@@ -16,7 +16,7 @@ from django.db.models import Max
 from django.urls import reverse
 
 from analysis import queries, shape, wishes
-from analysis.answers import FlakeRow, LayerAmount, Muted, SlowRow
+from analysis.answers import FlakeRow, LayerAmount, Muted
 from analysis.shape import Shape
 from analysis.window import Window
 from projects import models
@@ -32,8 +32,6 @@ MOST_FLAKY = (
     200  # read of the list; a letter shows ten and counts the rest, but an owner's own may be further down
 )
 MOST_SLOW = 60
-SLOWER_RATIO = 1.5  # with the next line, the smallest change worth a line in a letter
-SLOWER_SECONDS = 0.1
 MUTED_FOR = timedelta(days=7)  # who is told a week ahead can still mend the test
 
 
@@ -171,7 +169,7 @@ def _material(project: models.Project, days: Days) -> Material:
     seen = {test_id: (last_on, status) for test_id, last_on, status in tests} if ids else {}
     week = _week(project, days, window=window)
     material = Material(days, week, asked, seen, owners={})
-    told = {row.test.id for row in (*week.flaky, *week.fixed)} | {row.test.id for row in week.slower}
+    told = {row.test.id for row in (*week.flaky, *week.fixed)} | {shift.test_id for shift in week.slower}
     every = sorted(ids | told | {muted.test_id for muted in week.ending})
     return replace(
         material,
@@ -199,7 +197,7 @@ def _week(project: models.Project, days: Days, *, window: Window) -> Week:
         target=target.kind.word if target else "",
         flaky=flaky,
         fixed=fixed,
-        slower=_slower(project, window),
+        slower=queries.slower(project, window, limit=MOST_SLOW),
         budgets=queries.budgets(project, window),
         asked=(),
         links=links(project),
@@ -241,21 +239,6 @@ def _ending(project: models.Project, days: Days) -> tuple[Muted, ...]:
     sent_on = days.until + timedelta(days=1)
     muted = queries.quarantine(project, today=sent_on)
     return tuple(one for one in muted if one.until_on <= sent_on + MUTED_FOR)
-
-
-def _slower(project: models.Project, window: Window) -> tuple[SlowRow, ...]:
-    """Return the tests that take clearly longer than the week before, the largest growth a run first."""
-    rows = queries.slow(project, replace(window, size=MOST_SLOW)).rows
-    return tuple(sorted(filter(_is_slower, rows), key=lambda row: (-_growth(row), row.test.id)))
-
-
-def _is_slower(row: SlowRow) -> bool:
-    before, now = row.p95_before_s, row.test.p95_s
-    return bool(before and now and now >= SLOWER_RATIO * before and now - before >= SLOWER_SECONDS)
-
-
-def _growth(row: SlowRow) -> float:
-    return (row.test.p95_s or 0) - (row.p95_before_s or 0)
 
 
 # --- versions for owners

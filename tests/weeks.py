@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from analysis import shape, targets
-from analysis.answers import BudgetAnswer, FlakeRow, LayerAmount, SlowRow, TestRow, Totals
+from analysis.answers import BudgetAnswer, FlakeRow, LayerAmount, ShiftRow, TestRow, Totals
 from projects.vocabulary import Boundary, FlakeStatus, Layer, TimingBucket
 from reports.week import Links, Week
 
@@ -107,9 +107,22 @@ def a_flake(
     )
 
 
-def a_slower_test(number: int) -> SlowRow:
+def a_slower_test(number: int) -> ShiftRow:
     """Return a test that went from 2.1 to 9.8 seconds."""
-    return SlowRow(a_test(number, p95_s=9.8), p95_before_s=2.1, seconds_per_run=9.8, share=0.03, note="")
+    return ShiftRow(
+        test_id=number,
+        title=f"checkout › pays_{number}",
+        home="tests/e2e/checkout.spec.ts",
+        layer=Layer.E2E,
+        before_s=2.1,
+        since_s=9.8,
+        run_number=40,
+        run_before=39,
+        commit="9f3c1ab5d2",
+        commit_before="0d4e77a1c8",
+        day=SINCE,
+        added_s=600.0,
+    )
 
 
 def a_budget(*, run_s: float, n_to_move: int = 0, crosses_on: date | None = None) -> BudgetAnswer:
