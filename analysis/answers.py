@@ -196,6 +196,9 @@ class ReasonRow:
     sample_kind: str
     sample_message: str
     sample_text: str
+    n_runs: int = 0  # outside of incidents
+    rate: float | None = None  # of the window's results; None without any
+    cause: CauseHint | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -615,6 +618,7 @@ class FailureVerdict:
     in_incident: bool
     muted_because: str = ""
     muted_until: date | None = None
+    only_here: str = ""  # what sets its environment apart
 
     @property
     def blame(self) -> Blame:
@@ -636,6 +640,8 @@ class FailureVerdict:
             Blame.LIKELY_FLAKY: f"Likely flaky, P = {p}: run it again.",
             Blame.LIKELY_YOURS: f"Likely yours: P(flaky) = {p}.",
         }[self.blame]
+        if self.only_here and self.status is FlakeStatus.ENVIRONMENT_SPECIFIC:
+            words = f"{words} It {self.only_here}."
         if self.in_incident:
             words = f"{words} Many tests failed at once in this run."
         return f"{words} Muted until {self.muted_until}: {self.muted_because}" if self.muted_until else words

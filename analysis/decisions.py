@@ -73,19 +73,28 @@ def _since(project_id: int, test_id: int, commit: str) -> tuple[int, int]:
 
 
 @transaction.atomic
-def put_back(project: Project, run_number: int, *, by: User, now: datetime) -> int:
-    """Count the failures that an incident of the run left out; raise Unfit where it has none. Return how many tests."""
+def put_back(
+    project: Project, run_number: int, *, by: User, now: datetime, test_id: int | None = None
+) -> int:
+    """Count the failures that an incident of the run left out, or those of one test; raise Unfit where it has none.
+
+    Return how many tests that are.
+    """
     locks.hold(project.pk)
     run = Run.objects.select_for_update().filter(project=project, number=run_number).first()
     past = mass_failures.incidents_of_run(project.pk, run_number) if run else []
     held = [one for one in past if one.kind is not Kind.CODE_BREAK]
     if run is None or not run.is_incident or not held:
         raise Unfit("No incident of this run leaves anything out.")
-    n_tests = flaking.count_again(
-        project, run, held, why=f"put back by {by.get_username()}", at=mass_failures.days(now)
+    why = f"put back by {by.get_username()}"
+    n_tests = flaking.count_again(project, run, held, why=why, at=mass_failures.days(now), only=test_id)
+    if test_id is not None and not n_tests:
+        raise Unfit("The incident leaves out no failure of this test.")
+    whose = (
+        f"the failures of {n_tests} {'test' if n_tests == 1 else 'tests'}"
+        if test_id is None
+        else "a test's failure"
     )
-    sentence = (
-        f"put back the failures of {n_tests} {'test' if n_tests == 1 else 'tests'} that the incident left out"
-    )
-    remark(project.pk, sentence, by=by, now=now, run_number=run_number)
+    sentence = f"put back {whose} that the incident left out"
+    remark(project.pk, sentence, by=by, now=now, run_number=run_number, test_id=test_id)
     return n_tests

@@ -275,16 +275,26 @@ def _follow(project: Project, past: Incident, states: dict[int, State]) -> dict[
     return replay(past, _withheld(project.pk, past), states=states)
 
 
-def count_again(project: Project, run: Run, held: Sequence[Incident], *, why: str, at: float) -> int:
-    """Count what incidents of a run left out as failures of its commit; return how many tests that are."""
+def count_again(
+    project: Project, run: Run, held: Sequence[Incident], *, why: str, at: float, only: int | None = None
+) -> int:
+    """Count what incidents of a run left out as failures of its commit, or `only` one test's; return how many tests that are."""
     known = [
         replace(past, kind=Kind.CODE_BREAK, why=f"{past.why}; {why}", decided_by=run.number) for past in held
     ]
-    groups = _with_passes(project.pk, run, _withheld(project.pk, known[0]), known[0].seen.environment)
+    withheld = _withheld(project.pk, known[0])
+    if only is not None:
+        withheld = {test_id: group for test_id, group in withheld.items() if test_id == only}
+    groups = _with_passes(project.pk, run, withheld, known[0].seen.environment)
     states = _states(project.pk, groups)
     told = replay(known[0], groups, states=states)
     keep_states(project.pk, states, told, at=at)
     _keep_numbers(project.pk, run.number, told)
+    if only is not None:
+        with connection.cursor() as cursor:
+            values: dict[str, Any] = {"project_id": project.pk, "run_number": run.number, "ids": list(groups)}
+            cursor.execute(MARK_FAILURES, {**values, "in_incident": False})
+        return len(groups)
     for past in known:
         mass_failures.keep(project.pk, past)
         _show_incident(project.pk, past)

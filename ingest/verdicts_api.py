@@ -30,8 +30,8 @@ class MutedOut(Schema):
     until_on: date
 
 
-class FailureOut(Schema):
-    """A test that failed in the run, and what its failure most likely is."""
+class TestOut(Schema):
+    """A test by its number, its page and the words of its report."""
 
     test: int
     url: str
@@ -40,6 +40,11 @@ class FailureOut(Schema):
     classname: str
     name: str
     file: str
+
+
+class FailureOut(TestOut):
+    """A test that failed in the run, and what its failure most likely is."""
+
     layer: str
     outcome: str
     verdict: str
@@ -51,16 +56,9 @@ class FailureOut(Schema):
     sentence: str
 
 
-class MutedTestOut(Schema):
+class MutedTestOut(TestOut):
     """A test that is muted now: why, by whom, since when and until when; and that it goes on failing."""
 
-    test: int
-    url: str
-    title: str
-    suite: str
-    classname: str
-    name: str
-    file: str
     variant: str
     status: str
     reason: str
@@ -113,15 +111,22 @@ def get_quarantine(request: HttpRequest) -> Any:
     return Status(200, QuarantineOut(tests=[_muted(project, one) for one in muted]))
 
 
+def _test(project: Project, one: FailureVerdict | Muted) -> dict[str, Any]:
+    """Spell a test as TestOut does."""
+    return {
+        "test": one.test_id,
+        "url": settings.BASE_URL + reverse("test", args=[project.slug, one.test_id]),
+        "title": one.title,
+        "suite": one.suite,
+        "classname": one.classname,
+        "name": one.name,
+        "file": one.file,
+    }
+
+
 def _muted(project: Project, one: Muted) -> MutedTestOut:
     return MutedTestOut(
-        test=one.test_id,
-        url=settings.BASE_URL + reverse("test", args=[project.slug, one.test_id]),
-        title=one.title,
-        suite=one.suite,
-        classname=one.classname,
-        name=one.name,
-        file=one.file,
+        **_test(project, one),
         variant=one.variant,
         status=one.status.word,
         reason=one.reason,
@@ -147,13 +152,7 @@ def _out(project: Project, found: RunVerdicts) -> VerdictsOut:
 
 def _failure(project: Project, failure: FailureVerdict) -> FailureOut:
     return FailureOut(
-        test=failure.test_id,
-        url=settings.BASE_URL + reverse("test", args=[project.slug, failure.test_id]),
-        title=failure.title,
-        suite=failure.suite,
-        classname=failure.classname,
-        name=failure.name,
-        file=failure.file,
+        **_test(project, failure),
         layer=failure.layer.word,
         outcome=failure.outcome.word,
         verdict=failure.blame.word,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from analysis.queries.of_buckets import bucket_weeks
 from analysis.queries.of_budgets import budget_stories
 from analysis.queries.of_care import care, quarantine, remarks_of_project, remarks_of_run
-from analysis.queries.of_causes import causes
+from analysis.queries.of_causes import causes, causes_of_test
 from analysis.queries.of_changes import changes
 from analysis.queries.of_comparisons import comparison, usual_pair
 from analysis.queries.of_costs import Costs, costs
@@ -43,6 +43,7 @@ __all__ = [
     "budgets",
     "care",
     "causes",
+    "causes_of_test",
     "changes",
     "comparison",
     "costs",

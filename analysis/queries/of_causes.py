@@ -89,8 +89,31 @@ RUNNERS = {
 
 def causes(project: Project, test_ids: Sequence[int], *, until: date) -> dict[int, CauseHint]:
     """Why does each of these tests likely fail now and then? Tests that never failed have no answer."""
+    failed = _failed(project, test_ids, until=until)
+    return {test_id: cause(_history(found)) for test_id, found in failed.items()}
+
+
+def causes_of_test(
+    project: Project, test_id: int, *, until: date
+) -> tuple[CauseHint | None, dict[str, CauseHint]]:
+    """Why does a test likely fail, all in all, and for each reason that it fails for? Two flakes may be two bugs."""
+    found = _failed(project, [test_id], until=until).get(test_id, [])
+    if not found:
+        return None, {}
+    alike: dict[str, list[Sequence[Any]]] = defaultdict(list)
+    for row in found:
+        alike[bytes(row[6]).hex()].append(row)
+    exposure = next(row[11] for row in found if row[11] is not None)
+    return cause(_history(found)), {
+        signature: cause(_history([[*part[0][:11], exposure, *part[0][12:]], *part[1:]]))
+        for signature, part in alike.items()
+    }
+
+
+def _failed(project: Project, test_ids: Sequence[int], *, until: date) -> dict[int, list[Sequence[Any]]]:
+    failed: dict[int, list[Sequence[Any]]] = defaultdict(list)
     if not test_ids:
-        return {}
+        return failed
     values = {
         "project_id": project.pk,
         "ids": list(test_ids),
@@ -98,10 +121,9 @@ def causes(project: Project, test_ids: Sequence[int], *, until: date) -> dict[in
         "until": until,
         "n_failures": FAILURES_READ,
     }
-    failed: dict[int, list[Sequence[Any]]] = defaultdict(list)
     for row in rows.fetch(FAILED, values):
         failed[row[0]].append(row)
-    return {test_id: cause(_history(found)) for test_id, found in failed.items()}
+    return failed
 
 
 def _seen(row: Sequence[Any]) -> FailureSeen:

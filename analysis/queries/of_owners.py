@@ -21,7 +21,7 @@ LEFT JOIN projects_flake f ON f.project_id = t.project_id AND f.test_id = t.id
 WHERE t.project_id = %(project_id)s AND t.id = ANY(%(ids)s) AND {OWNER} <> ''
 """
 COUNTS = f"""
-SELECT {OWNER}, count(*), count(*) FILTER (WHERE t.flake_status IN (2, 3)) FROM projects_test t
+SELECT {OWNER}, count(*), count(*) FILTER (WHERE t.flake_status IN (2, 3, 6)) FROM projects_test t
 LEFT JOIN projects_flake f ON f.project_id = t.project_id AND f.test_id = t.id
 WHERE t.project_id = %(project_id)s AND {OWNER} <> '' AND t.last_main_on BETWEEN %(since)s AND %(until)s
 GROUP BY 1 ORDER BY 2 DESC, 1

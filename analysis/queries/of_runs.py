@@ -135,7 +135,7 @@ GROUP BY layer
 # Tests whose last word in the run was bad, with since when the default branch has failed in them without a pass between.
 VERDICTS_OF_RUN = """
 SELECT f.test_id, t.suite, t.classname, t.name, t.file, t.layer, r.outcome, f.p_flaky, t.flake_status, f.in_incident, s.since,
-    q.reason, q.until_on
+    q.reason, q.until_on, coalesce(k.only_here, '')
 FROM (
     SELECT DISTINCT ON (test_id) test_id, p_flaky, in_incident FROM projects_failure
     WHERE project_id = %(project_id)s AND run_number = %(number)s ORDER BY test_id, attempt DESC
@@ -153,6 +153,7 @@ LEFT JOIN LATERAL (
             WHERE p.project_id = %(project_id)s AND p.test_id = f.test_id AND p.outcome = 1 AND w.is_default_branch
                 AND p.run_number < %(number)s AND p.ran_on >= %(oldest)s), 0)
 ) s ON true
+LEFT JOIN projects_flake k ON k.project_id = %(project_id)s AND k.test_id = f.test_id
 LEFT JOIN projects_quarantine q ON q.project_id = %(project_id)s AND q.test_id = f.test_id AND q.ended_at IS NULL
     AND q.until_on >= %(today)s
 ORDER BY f.p_flaky NULLS FIRST, f.test_id LIMIT %(limit)s
@@ -343,7 +344,7 @@ def verdicts(project: Project, run_key: str, *, today: date) -> RunVerdicts | No
 
 def _verdict(row: Sequence[Any]) -> FailureVerdict:
     test_id, suite, classname, name, file, layer, outcome, p_flaky, status, in_incident, since = row[:11]
-    reason, until_on = row[11:]
+    reason, until_on, only_here = row[11:]
     return FailureVerdict(
         test_id=test_id,
         title=title_of(suite=suite, classname=classname, name=name, file=file),
@@ -359,4 +360,5 @@ def _verdict(row: Sequence[Any]) -> FailureVerdict:
         in_incident=in_incident,
         muted_because=reason or "",
         muted_until=until_on,
+        only_here=only_here,
     )

@@ -86,7 +86,8 @@ ALL_SECONDS = {
 
 REASONS_OF = """
 SELECT encode(f.signature, 'hex'), g.title, g.boundary, g.matched, count(*), min(f.day), max(f.day),
-    p.run_number, coalesce(p.kind, ''), coalesce(p.message, ''), coalesce(p.text, '')
+    p.run_number, coalesce(p.kind, ''), coalesce(p.message, ''), coalesce(p.text, ''),
+    count(DISTINCT f.run_number) FILTER (WHERE NOT f.in_incident)
 FROM projects_failure f
 JOIN projects_signature g ON g.project_id = f.project_id AND g.digest = f.signature
 LEFT JOIN LATERAL (
@@ -210,7 +211,9 @@ def test(project: Project, window: Window, test_id: int) -> TestAnswer | None:
             EvidenceRow(words, Layer(layer), weight) for words, layer, weight, *_ in json.loads(evidence)
         ),
         flake=_flake(project, test_id, found[0][27:34]),
-        reasons=_reasons(project, window, test_id) if newest.n_total else (),
+        reasons=_reasons(project, window, test_id, n_results=row.n_results - row.n_skipped)
+        if newest.n_total
+        else (),
         history=tuple(reversed(newest.rows)),
         results=_results(project, window, test_id, newest),
         share_of_time=row.seconds / all_seconds if all_seconds else None,
@@ -260,7 +263,7 @@ def _proof(proof: FlakeProof) -> ProofRow:
     )
 
 
-def _reasons(project: Project, window: Window, test_id: int) -> tuple[ReasonRow, ...]:
+def _reasons(project: Project, window: Window, test_id: int, *, n_results: int) -> tuple[ReasonRow, ...]:
     branch = "AND f.on_default" if rows.kind_of(window) == "default" else ""
     values = rows.values_of(project, window, test_id=test_id, limit=REASONS)
     return tuple(
@@ -276,8 +279,10 @@ def _reasons(project: Project, window: Window, test_id: int) -> tuple[ReasonRow,
             sample_kind=kind,
             sample_message=message,
             sample_text=text,
+            n_runs=n_runs,
+            rate=n_runs / n_results if n_results else None,
         )
-        for signature, title, boundary, matched, n, first_on, last_on, sample_run, kind, message, text in rows.fetch(
+        for signature, title, boundary, matched, n, first_on, last_on, sample_run, kind, message, text, n_runs in rows.fetch(
             REASONS_OF.format(branch=branch), values
         )
     )

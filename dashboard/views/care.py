@@ -104,9 +104,11 @@ def fixed(request: ProjectRequest, test_id: int) -> HttpResponse:
 @require_POST
 @page.project_page(needs=Role.EDITOR)
 def put_back(request: ProjectRequest, number: int) -> HttpResponse:
-    """Count what an incident of the run left out."""
+    """Count what an incident of the run left out: all of it, or one test's failure."""
+    asked = request.POST.get("test", "")
+    test_id = int(asked) if asked.isdecimal() else None
     try:
-        n = decisions.put_back(request.project, number, by=request.user, now=timezone.now())
+        n = decisions.put_back(request.project, number, by=request.user, now=timezone.now(), test_id=test_id)
         messages.success(request, f"Put back: the failures of {n} {'test' if n == 1 else 'tests'} count now.")
     except Unfit as refusal:
         messages.error(request, str(refusal))

@@ -93,6 +93,7 @@ def test(request: ProjectRequest, test_id: int) -> HttpResponseBase:
     ):
         return file
     cared = queries.care(project, test_id, today=window.today)
+    cause, causes = queries.causes_of_test(project, test_id, until=window.until)
     limits = wishes.limits(project.timing_limits).get(answer.row.layer)
     run_url = reverse("run", args=[project.slug, 0])
     context = {
@@ -107,7 +108,8 @@ def test(request: ProjectRequest, test_id: int) -> HttpResponseBase:
         "care_form": CareForm(initial={"note": cared.note, "owner": cared.owner}, prefix=None),
         "mute_form": MuteForm(),
         "fixed_form": FixedForm(initial={"commit": cared.fixed_commit}),
-        "cause": queries.causes(project, [test_id], until=window.until).get(test_id),
+        "cause": cause,
+        "reasons": [replace(reason, cause=causes.get(reason.signature)) for reason in answer.reasons],
         "limits": parts.limit_words(limits),
         "chart": charts.durations(
             answer.history,

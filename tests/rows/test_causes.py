@@ -101,3 +101,21 @@ def test_the_pages_tell_the_cause_with_its_recipe() -> None:
 
     assert "Likely cause: not enough evidence" in on_test
     assert "not enough evidence" in on_flaky
+
+
+def test_two_flakes_in_one_test_are_two_entries_with_their_own_cause_and_rate() -> None:
+    shop = a_shop()
+    record(shop, report(passed("a"), passed("fine")), run="good", commit="g")
+    fails(shop, 4, message="Timed out waiting for #pay")
+    for n in range(3):
+        case = failed("a", message="connect ECONNREFUSED 10.0.0.7:5432")
+        record(shop, report(case, passed("fine")), run=f"more-{n}", commit=f"m{n}")
+
+    response = shop.browser().get(f"/p/{shop.project.slug}/tests/{a_test_named(shop, 'a').id}")
+
+    reasons = response.context["reasons"]
+    assert [(reason.n_runs, reason.cause.cause) for reason in reasons] == [
+        (4, Cause.TIMING),
+        (3, Cause.EXTERNAL_SERVICE),
+    ]
+    assert [reason.rate for reason in reasons] == [4 / 8, 3 / 8]

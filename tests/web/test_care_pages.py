@@ -240,6 +240,24 @@ def test_what_an_incident_left_out_is_listed_and_can_be_put_back() -> None:
     assert not Flake.objects.filter(project=shop.project, status=FlakeStatus.FLAKY).exists()
 
 
+def test_one_test_of_an_incident_can_be_put_back_alone() -> None:
+    shop = a_shop("Web")
+    number = an_outage(shop)
+    test_id = a_test_named(shop, "t7").id
+
+    text = post(shop, f"runs/{number}/put-back", test=test_id)
+
+    assert "Put back: the failures of 1 test count now." in text
+    assert "Left out by the incident (19)" in text
+    assert Run.objects.get(project=shop.project, number=number).is_incident
+    kept = Failure.objects.filter(project=shop.project, in_incident=False)
+    assert list(kept.values_list("test_id", flat=True)) == [test_id]
+    page = shop.browser().get(f"/p/{shop.project.slug}/tests/{test_id}").content.decode()
+    assert "put back a test&#x27;s failure that the incident left out" in page
+    again = post(shop, f"runs/{number}/put-back", test=test_id)
+    assert "The incident leaves out no failure of this test." in again
+
+
 def test_putting_back_twice_or_as_a_viewer_changes_nothing() -> None:
     shop = a_shop("Web")
     number = an_outage(shop)
