@@ -20,20 +20,24 @@ from projects.models import Project, Run
 # A project that grew by so much is one that the planner's statistics do not know: it would loop over all its tests for each.
 WORTH_ANALYZING, GROWTH = 500, 0.2
 
+# What look-ups need; autovacuum comes by for the rest.
+ANALYZE = "ANALYZE projects_test (project_id, id, fingerprint)"
+
 # The staged results take the ids of the tests just made from the statement that makes them: a look-up in a table that grew
 # in this very transaction is one whose size the planner cannot know.
 NEW_TESTS = """
-WITH fresh AS (
-    SELECT DISTINCT ON (fingerprint) * FROM newcomer WHERE test_id IS NULL ORDER BY fingerprint, seq
+WITH fresh AS MATERIALIZED (
+    SELECT seq, row_number() OVER (ORDER BY seq) AS place
+    FROM (SELECT min(seq) AS seq FROM newcomer WHERE test_id IS NULL GROUP BY fingerprint) f
 ), made AS (
     INSERT INTO projects_test (project_id, id, fingerprint, base, suite, classname, name, file, line, variant, framework,
         owner, markers, properties, sent_layer, layer, confidence, evidence, tags, bucket, first_seen_on,
         last_seen_on, first_main_on, last_main_on, first_run, flake_status, traits, misfit_dismissed)
-    SELECT %(project_id)s, %(n_tests)s + row_number() OVER (ORDER BY seq), fingerprint, base, suite, classname, name, file,
+    SELECT %(project_id)s, %(n_tests)s + place, fingerprint, base, suite, classname, name, file,
         line, variant, framework, owner, markers, properties, sent_layer, layer, confidence, evidence, tags, 0, %(day)s,
         %(day)s, CASE WHEN %(on_default)s THEN %(day)s::date END, CASE WHEN %(on_default)s THEN %(day)s::date END,
         %(run_number)s, 0, traits, ''
-    FROM fresh
+    FROM newcomer JOIN fresh USING (seq)
     ON CONFLICT (project_id, fingerprint) DO NOTHING
     RETURNING id, fingerprint, layer
 ), named AS (
@@ -159,6 +163,7 @@ def _keep_tests(
         cursor.execute(NAME_TESTS, values)
         if cursor.rowcount and _is_named_twice(cursor):
             raise Outdated
+        stage.name_new(cursor)
     if moved or is_stale:
         cursor.execute(WEIGH_AGAIN, values)
     if moved:
@@ -172,10 +177,12 @@ def _is_named_twice(cursor: CursorWrapper) -> bool:
 
 
 def _make_tests(cursor: CursorWrapper, project: Project, run: Run, values: dict[str, Any]) -> None:
+    cursor.execute("SET LOCAL enable_nestloop = off")  # the planner knows the size of neither side
     cursor.execute(NEW_TESTS, values)
     n_made, n_given = cursor.fetchone()
+    cursor.execute("SET LOCAL enable_nestloop = on")
     if n_made >= max(WORTH_ANALYZING, GROWTH * project.n_tests):
-        cursor.execute("ANALYZE projects_test")
+        cursor.execute(ANALYZE)
     # Ids are given out for every new identity staged, also for one that another upload made a moment ago.
     Project.objects.filter(pk=project.pk).update(n_tests=F("n_tests") + n_given)
     run.n_new += n_made

@@ -113,6 +113,7 @@ class Stage:
         self.n_changed = 0  # cases of tests whose words changed
         self._staged = array("i")  # the known tests of the upload, as long as they are few
         self._learned: list[tuple[dict[Hashable, int], Hashable, int]] = []
+        self._unnamed: dict[int, tuple[dict[Hashable, int], Hashable]] = {}
         self._traits: dict[tuple[str, str, str], int] = {}
         self._frameworks: dict[str, int] = {}
         self._judged: dict[int, tuple[layers.Verdict, bytes]] = {}
@@ -155,6 +156,8 @@ class Stage:
             if found is None:
                 newcomers.append(self._newcomer(seq, case, None))
                 self.n_new += 1
+                if case.memo is not None and len(self._unnamed) < MOST_ENTRIES:
+                    self._unnamed[seq] = case.memo
             elif found[1] != self._traits_of(case):
                 newcomers.append(self._newcomer(seq, case, found[0]))
                 self.n_changed += 1
@@ -190,6 +193,14 @@ class Stage:
             if len(self._staged) < MOST_STAGED:
                 self._staged.extend(found.ids)
             found.clear()
+
+    def name_new(self, cursor: CursorWrapper) -> None:
+        """Learn the numbers that the new tests got."""
+        if self._unnamed:
+            cursor.execute("SELECT seq, test_id FROM incoming WHERE fingerprint IS NOT NULL")
+            named = ((self._unnamed.get(seq), test_id) for seq, test_id in cursor.fetchall())
+            self._learned += [(*memo, test_id) for memo, test_id in named if memo is not None]
+            self._unnamed.clear()
 
     def remember(self) -> None:
         """Have the memory keep what this upload taught, once that is committed."""

@@ -30,14 +30,13 @@ def taught(shop: Shop, *cases: str, n: int = 2) -> None:
         record(shop, report(*cases), run=f"t{number}", started_at="2026-03-01T10:00:00Z")
 
 
-def test_cases_are_remembered_once_their_tests_are_known() -> None:
+@pytest.mark.parametrize("n", [1, 3])
+def test_timed_passes_are_remembered(n: int) -> None:
     shop = a_shop()
 
-    taught(shop, passed("a"), failed("b"), skipped("c"), passed("d", seconds=None), n=1)
-    at_first = remembered(shop)
-    taught(shop, passed("a"), failed("b"), skipped("c"), passed("d", seconds=None), n=3)
+    taught(shop, passed("a"), failed("b"), skipped("c"), passed("d", seconds=None), n=n)
 
-    assert (at_first, remembered(shop)) == (0, 1)
+    assert remembered(shop) == 1
 
 
 def test_results_of_remembered_tests_are_counted_like_all_others() -> None:
