@@ -47,13 +47,13 @@ ORDER BY t.last_main_on DESC, t.id
 """
 # The window before is summed for those tests alone that can have become slower by so much.
 NOW = """now AS MATERIALIZED (SELECT test_id, seconds, n_results - n_skipped AS n FROM ({sums}) sums),
-able AS MATERIALIZED (SELECT * FROM now s WHERE n >= 3 AND seconds >= %(least)s * n AND {is_young}),
+able AS MATERIALIZED (SELECT * FROM now s WHERE n >= 3 AND seconds >= %(least)s::float8 * n AND {is_young}),
 before AS (SELECT test_id, seconds, n_results - n_skipped AS n FROM ({sums_before}) sums)"""
 SLOWER = """
 SELECT {test}, 0, 0, 0, 0, 0, count(*) OVER () FROM (
     SELECT s.test_id, s.seconds - b.seconds / b.n * s.n AS added FROM able s JOIN before b USING (test_id)
     WHERE b.n >= 3 AND b.seconds > 0 AND s.seconds / s.n >= %(ratio)s * b.seconds / b.n
-        AND s.seconds / s.n - b.seconds / b.n >= %(least)s
+        AND s.seconds / s.n - b.seconds / b.n >= %(least)s::float8
     {told}
 ) slower
 JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = slower.test_id

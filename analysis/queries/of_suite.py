@@ -80,9 +80,8 @@ times AS (
 ), flaked AS (
     SELECT p.project_id, w.is_now, count(DISTINCT p.test_id) AS n
     FROM w JOIN projects_flakeproof p ON p.day BETWEEN w.since AND w.until
-    JOIN projects_run u ON u.project_id = p.project_id AND u.number = p.run_number
     JOIN projects_test t ON t.project_id = p.project_id AND t.id = p.test_id
-    WHERE p.project_id = ANY(%(ids)s) AND {runs} AND {flaked}
+    WHERE p.project_id = ANY(%(ids)s) AND {proven} AND {flaked}
     GROUP BY p.project_id, w.is_now
 )
 SELECT p.id, w.is_now, l.layer, coalesce(amounts.n, 0), coalesce(sums.n_passed, 0), coalesce(sums.n_bad, 0),
@@ -93,6 +92,14 @@ LEFT JOIN sums ON (sums.project_id, sums.is_now, sums.layer) = (p.id, w.is_now, 
 LEFT JOIN times ON (times.project_id, times.is_now) = (p.id, w.is_now)
 LEFT JOIN flaked ON (flaked.project_id, flaked.is_now) = (p.id, w.is_now)
 """
+
+# Which proofs are of the branch: a proof knows of the default branch itself.
+PROVEN = {
+    "default": "p.on_default",
+    "all": "true",
+    "branch": "EXISTS (SELECT FROM projects_run u WHERE u.project_id = p.project_id AND u.number = p.run_number"
+    " AND u.branch = %(branch)s)",
+}
 
 # Each test has a bit for every week in which it is alive; the bits of a test's environments are put together.
 TREND = """
@@ -173,6 +180,7 @@ def _suites_statement(kind: str, *, both: bool) -> str:
         "windows": f"{NOW}, {BEFORE}" if both else NOW,
         "runs": rows.RUNS_OF_KIND[kind],
         "flaked": rows.FLAKED,
+        "proven": PROVEN[kind],
         "days": "",
     }
     if kind == "branch":

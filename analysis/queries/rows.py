@@ -62,13 +62,15 @@ SUMMED = """
         sum(n_skipped) AS n_skipped, sum(n_flaky) AS n_flaky, sum(seconds) AS seconds
     FROM days GROUP BY test_id"""
 
-# The longest span within the window whose days are still those that it was made of, and what it leaves of the window.
+# The longest span within the window whose days are still those that it was made of, and what it leaves of the window. The time
+# of a run lies in its day, or near it; it has an index.
 SPAN = """
     SELECT number, since, until FROM (
         SELECT *, until - since AS length FROM projects_span WHERE project_id = %(project_id)s AND on_default = {on_default}
             AND since >= %(since)s AND until <= %(until)s ORDER BY length DESC, number DESC
     ) p WHERE p.n_uploads = (SELECT coalesce(sum(u.n_uploads), 0) FROM projects_run u
-        WHERE u.project_id = %(project_id)s AND {runs} AND u.day BETWEEN p.since AND p.until)
+        WHERE u.project_id = %(project_id)s AND u.is_default_branch IN (true, {on_default}) AND u.day BETWEEN p.since AND p.until
+            AND u.started_at BETWEEN p.since - interval '1 day' AND p.until + interval '2 days')
     ORDER BY p.length DESC, p.number DESC LIMIT 1"""
 IN_SPAN = "project_id = %(project_id)s AND span_number = (SELECT number FROM span)"
 BEFORE_SPAN = """project_id = %(project_id)s AND on_default IN (true, {on_default})
@@ -174,7 +176,7 @@ def near(window: Window, column: str) -> str:
 
 
 def _of_span(kind: str) -> dict[str, str]:
-    return {"on_default": "true" if kind == "default" else "false", "runs": RUNS_OF_KIND[kind]}
+    return {"on_default": "true" if kind == "default" else "false"}
 
 
 def days_of_both(kind: str) -> str:
