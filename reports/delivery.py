@@ -13,12 +13,13 @@ import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from django.contrib.auth.models import User
 from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from projects.models import LetterAddress, LetterDelivery, Membership, Reader
+from projects.models import Letter, LetterAddress, LetterDelivery, Membership, Reader
 from reports import envelopes, refusals, schedule
 from reports.envelopes import Recipient
 
@@ -63,25 +64,42 @@ def claim(letter_id: int, *, now: datetime) -> list[LetterDelivery]:
     return taken
 
 
-def send(deliveries: Sequence[LetterDelivery], *, now: datetime, seconds: float = SECONDS) -> None:
+def send(deliveries: Sequence[LetterDelivery], *, now: datetime, seconds: float = SECONDS) -> bool:
     """Hand claimed deliveries of one letter to the mail server; keep refusals, leave the rest for the next try.
 
-    What there is no time for is given back as it was. A connection that broke after a letter was handed over leaves
-    open whether it was taken: it is sent again under the same Message-ID.
+    False when the server is in trouble, or slow: more would fare no better now. What there is no time for is given back as
+    it was. A connection that broke after a letter was handed over leaves open whether it was taken: it is sent again
+    under the same Message-ID.
     """
-    began = time.monotonic()
+    began, went_well = time.monotonic(), True
     connection = mail.get_connection()
     for place, (delivery, recipient) in enumerate(_addressed(deliveries)):
         if recipient is None:
             _end(delivery, refused="The reader left or stopped the letter before it was sent.")
         elif time.monotonic() - began > seconds:
             _give_back(deliveries[place:])
+            went_well = False
             break
         elif trouble := _send(delivery, recipient, connection, now=now):
             for rest in deliveries[place + 1 :]:
                 _note(rest, trouble, is_permanent=False)
+            went_well = False
             break
     _hang_up(connection)
+    return went_well
+
+
+def send_sample(letter: Letter, member: Membership, *, now: datetime) -> None:
+    """Send a member a letter out of turn; raise where another try may help, mark an address that is refused for good."""
+    try:
+        envelopes.message(letter, envelopes.recipient(member)).send()
+    except refusals.MAIL_TROUBLE as problem:
+        if not refusals.is_permanent(problem):
+            raise
+        said = refusals.words_of(problem)
+        logger.warning("a letter out of turn to user %s: %s", member.user_id, said)
+        if refusals.is_about_the_address(problem):
+            _mark_reader(member.user, said, now=now)
 
 
 def _addressed(deliveries: Sequence[LetterDelivery]) -> Iterable[tuple[LetterDelivery, Recipient | None]]:
@@ -148,13 +166,16 @@ def _note(delivery: LetterDelivery, said: str, *, is_permanent: bool) -> None:
 
 def _mark(delivery: LetterDelivery, said: str) -> None:
     """Remember that an address was refused for good, until somebody confirms it or gives another."""
-    refused = {"refused": said[:500], "refused_at": delivery.claimed_at}
     if delivery.user is not None:
-        Reader.objects.update_or_create(
-            user=delivery.user, defaults={**refused, "refused_address": delivery.user.email}
-        )
+        _mark_reader(delivery.user, said, now=delivery.claimed_at)
     elif delivery.address is not None:
+        refused = {"refused": said[:500], "refused_at": delivery.claimed_at}
         LetterAddress.objects.filter(pk=delivery.address.pk).update(**refused)
+
+
+def _mark_reader(user: User, said: str, *, now: datetime | None) -> None:
+    refused = {"refused_address": user.email, "refused": said[:500], "refused_at": now}
+    Reader.objects.update_or_create(user=user, defaults=refused)
 
 
 def _end(delivery: LetterDelivery, *, refused: str) -> None:

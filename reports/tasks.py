@@ -13,7 +13,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from projects.models import Membership, Project
-from reports import channels, delivery, envelopes, forgetting, schedule, watch, weekly
+from reports import channels, delivery, envelopes, forgetting, refusals, schedule, watch, weekly
 
 
 @shared_task
@@ -44,18 +44,17 @@ def deliver_letter(*, letter_id: int, **_: Any) -> None:
     """Claim deliveries of one letter and send them, and ring again while there are more."""
     now = timezone.now()
     claimed = delivery.claim(letter_id, now=now)
-    delivery.send(claimed, now=now)
-    if len(claimed) == delivery.AT_ONCE:
+    if delivery.send(claimed, now=now) and len(claimed) == delivery.AT_ONCE:
         deliver_letter.delay_on_commit(letter_id=letter_id)
 
 
-@shared_task
+@shared_task(autoretry_for=refusals.MAIL_TROUBLE, retry_backoff=True, retry_jitter=True, max_retries=5)
 def send_sample(*, membership_id: int, **_: Any) -> None:
     """Send one member the letter as it would be today."""
     now = timezone.now()
     member = Membership.objects.select_related("project", "user").get(pk=membership_id)
     composed = weekly.build_for(member, schedule.days_to(now, zone=member.project.time_zone))
-    envelopes.message(envelopes.sample(member.project, composed, now=now), envelopes.recipient(member)).send()
+    delivery.send_sample(envelopes.sample(member.project, composed, now=now), member, now=now)
 
 
 @shared_task

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
+from smtplib import SMTPRecipientsRefused
 
 import pytest
 from django.contrib.auth.models import User
@@ -14,7 +15,7 @@ from pytest_django import Settings
 from projects.access import create_project
 from projects.models import Letter, LetterDelivery, Membership, Project, Reader
 from projects.vocabulary import Role
-from reports import delivery, envelopes, look, readers, weekly
+from reports import delivery, envelopes, look, readers, tasks, weekly
 from reports.letter import compose
 from reports.schedule import Days
 from tests.mail import Mailbox, mail_server
@@ -319,6 +320,22 @@ def test_a_refused_text_says_nothing_about_the_address(project: Project, mailbox
 
     assert not Reader.objects.exists()
     assert len(a_kept_letter(project)) == 1
+
+
+def test_a_letter_out_of_turn_marks_an_address_that_is_refused_for_good(
+    project: Project, mailbox: Mailbox
+) -> None:
+    member = Membership.objects.get(project=project)
+    mailbox.to_recipient = "451 4.3.2 Please try again later"
+    with pytest.raises(SMTPRecipientsRefused):
+        tasks.send_sample(membership_id=member.pk)
+    marked_early = Reader.objects.exists()
+    mailbox.to_recipient = "550 5.1.1 no such user"
+
+    tasks.send_sample(membership_id=member.pk)
+
+    assert not marked_early
+    assert Reader.objects.get().refused == "550 5.1.1 no such user"
 
 
 def a_kept_letter(

@@ -156,10 +156,12 @@ def test_what_there_is_no_time_for_is_given_back(settings: Settings) -> None:
 
     with mail_server() as mailbox:
         talks_to(settings, mailbox.port)
-        delivery.send(delivery.claim(rows[0].letter_id, now=MONDAY), now=MONDAY, seconds=-1)
+        claimed = delivery.claim(rows[0].letter_id, now=MONDAY)
+        went_well = delivery.send(claimed, now=MONDAY, seconds=-1)
         given_back = delivery.waiting(now=MONDAY)
         attempt(rows)
 
+    assert not went_well
     assert given_back == [rows[0].letter_id]
     assert states(rows) == [SENT, SENT]
 
