@@ -1,7 +1,7 @@
 """Whether a run had what runs like it usually have: its shards, its jobs, its suites, its tests.
 
 Pure: tallies in, what is missing out. A tally counts a run's tests by suite and home (file or class). What is usual is
-asked of the runs before it that share a job and a suite with it, so that a job that runs at night is compared with nights.
+asked of the runs before it that share a job and a file with it, so that a job that runs at night is compared with nights.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ USUAL_SHARE = (
 )
 NEW_USUAL = 3  # runs in a row without it, and it is no longer usual: it was removed
 MISSING_SHARE = 0.01  # of the usual tests
-FEW_SUITES = 50  # with more, a suite is a file or a class, and one goes with an everyday change
+FEW_SUITES = 50  # with more, a suite is no part of the whole any more, and one goes with an everyday change
+NO_SUITE = 0  # of tests whose suite is but their file or class: one of these goes with an everyday change too
 
 Key = TypeVar("Key")
 Home = tuple[int, int]  # suite and file, as numbers
@@ -73,8 +74,11 @@ def missing(here: Tally, before: Iterable[Tally]) -> Missing | None:
 
 
 def is_alike(one: Tally, other: Tally) -> bool:
-    """True for runs that share a job and a suite."""
-    return not one.jobs.keys().isdisjoint(other.jobs) and not one.suites.keys().isdisjoint(other.suites)
+    """True for runs that share a job, and a suite or a file."""
+    if one.jobs.keys().isdisjoint(other.jobs):
+        return False
+    suites = one.suites.keys() & other.suites.keys() - {NO_SUITE}
+    return bool(suites) or not one.homes.keys().isdisjoint(other.homes)
 
 
 def usual(counts: Sequence[int]) -> int:
@@ -107,6 +111,7 @@ def _job(here: Tally, alike: Sequence[Tally]) -> Missing | None:
 def _suite(here: Tally, alike: Sequence[Tally]) -> Missing | None:
     """Find a usual suite without a test; suites that are new here may be old ones under other names."""
     wanted = _usual_of([tally.suites for tally in alike])
+    wanted.pop(NO_SUITE, None)
     total = sum(wanted.values())
     known = {suite for tally in alike for suite in tally.suites}
     n_new = sum(n for suite, n in here.suites.items() if suite not in known)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 LEAST_ALIKE = 0.85
@@ -58,10 +58,19 @@ def renames(*, vanished: Iterable[Known], appeared: Iterable[Known]) -> list[Ren
             is_near = not moved or _is_near(best[0], one)
             found[one.test] = tuple(other.test for other in best), likeness(best[0].name, one.name), is_near
     claims = Counter(other for candidates, _, _ in found.values() for other in candidates)
-    return [
+    told = [
         Rename(test, candidates, is_near and len(candidates) == 1 and claims[candidates[0]] == 1, alike)
         for test, (candidates, alike, is_near) in found.items()
     ]
+    names = {one.test: one.name for one in (*old, *new)}
+    return [one for one in told if one.is_sure or not _is_of_one(one, names)]
+
+
+def _is_of_one(rename: Rename, names: Mapping[int, str]) -> bool:
+    """True where only the parameters changed of one test function: nobody wants to be asked which is which."""
+    new = names[rename.new]
+    others = [names[old] for old in rename.candidates]
+    return new not in others and all(new.partition("[")[0] == old.partition("[")[0] for old in others)
 
 
 def likeness(one: str, other: str) -> float:

@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Greatest
 
-from analysis import moving, refresh
+from analysis import counting, moving, refresh
 from analysis import renames as pure
 from analysis.completeness import Tally
 from projects import locks
@@ -29,6 +29,7 @@ MOST = 5_000  # tests that vanish or appear; with more, the suite was replaced
 LEAST_SHARE = 0.99  # of the tests of the run before: a smaller one may not be all there yet
 MOST_CANDIDATES = 3  # put to a person; more say that the name is everybody's
 MOST_TURNS = 4  # of a name that changes to and fro: then both are in use, and these are two tests
+MOST_PROPOSED = 20  # of a run; with more, its tests were written anew
 NEVER = date(1970, 1, 1)  # when a row was seen that only keeps a name
 IDENTITY = (
     *("fingerprint", "base", "suite", "classname", "name", "file", "line", "variant", "framework", "owner"),
@@ -97,12 +98,18 @@ def follow(run: Run, *, here: Tally, before: Tally | None, now: datetime) -> int
     locks.hold(run.project_id)
     if not Run.objects.filter(pk=run.pk, n_uploads=run.n_uploads).exists():
         return 0  # another upload came meanwhile, after which the run is judged again
-    n_applied = 0
-    for rename in found:
-        if rename.is_sure:
-            n_applied += _try(run, rename, now=now)
-        elif len(rename.candidates) <= MOST_CANDIDATES:
-            _propose(run, rename, now=now)
+    proposed = [one for one in found if not one.is_sure and len(one.candidates) <= MOST_CANDIDATES]
+    for rename in proposed if len(proposed) <= MOST_PROPOSED else ():
+        _propose(run, rename, now=now)
+    return _follow_all(run, [rename for rename in found if rename.is_sure], now=now)
+
+
+def _follow_all(run: Run, sure: Sequence[pure.Rename], *, now: datetime) -> int:
+    old = [rename.candidates[0] for rename in sure]
+    homes = counting.homes_of(run.project_id, old)
+    runs_of = counting.tallied_runs_of(run.project_id, old)
+    n_applied = sum(_try(run, rename, now=now) for rename in sure)
+    counting.rehome(run.project_id, homes, runs_of=runs_of)
     return n_applied
 
 
@@ -176,6 +183,14 @@ def _propose(run: Run, rename: pure.Rename, *, now: datetime) -> None:
         for old_id in rename.candidates
         if not _is_known(run.project_id, old_id, rename.new)
     )
+
+
+def _apply_one(project_id: int, old_id: int, new_id: int, **told: Any) -> None:
+    """Apply one rename, and count the test where it is now in the runs that had it before."""
+    homes = counting.homes_of(project_id, [old_id])
+    runs_of = counting.tallied_runs_of(project_id, [old_id])
+    _apply(project_id, old_id, new_id, **told)
+    counting.rehome(project_id, homes, runs_of=runs_of)
 
 
 def _apply(
@@ -322,7 +337,7 @@ def _part(rename: Rename, runs: list[int], *, now: datetime) -> None:
 def _turn_back(rename: Rename, run: int, *, now: datetime) -> None:
     """The default branch has the old name again, and not the new one: the test goes by it again."""
     Rename.objects.filter(pk=rename.pk).update(state=RenameState.ENDED, decided_at=now)
-    _apply(
+    _apply_one(
         rename.project_id,
         rename.test_id,
         rename.other_id,
@@ -347,7 +362,7 @@ def accept(project: Project, rename_id: uuid.UUID, *, by: User, now: datetime) -
     if Rename.objects.filter(taken, project=project, state=RenameState.APPLIED).exists():
         raise Unfit("One of the two goes by another name already. Undo that first.")
     Rename.objects.filter(project=project, other_id=rename.other_id, state=RenameState.PROPOSED).delete()
-    _apply(
+    _apply_one(
         project.pk,
         rename.test_id,
         rename.other_id,
@@ -381,8 +396,10 @@ def undo(project: Project, rename_id: uuid.UUID, *, by: User, now: datetime) -> 
         raise Unfit("The test was renamed again since. Undo that first.")
     old = Test.objects.select_for_update().get(project=project, id=rename.test_id)
     new = Test.objects.select_for_update().get(project=project, id=rename.other_id)
+    homes = counting.homes_of(project.pk, [old.id])
     _swap(old, new)
     moving.move(project.pk, source=old.id, target=new.id, runs=_runs_since(rename))
+    counting.rehome(project.pk, homes, runs_of=counting.tallied_runs_of(project.pk, [old.id]))
     _see(project.pk, new.id)
     _shrink(project.pk, old.id)
     _decide(rename, RenameState.UNDONE, by=by, now=now)

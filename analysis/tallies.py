@@ -1,4 +1,4 @@
-"""Drive the judgement of completeness from the rows: count what a run had, compare it, keep what it lacks.
+"""Drive the judgement of completeness from the rows: compare what a run had with runs like it, keep what it lacks.
 
 Runs after an upload is recorded, in a transaction of its own a run. What is left undone stands in Run: it was judged with
 fewer uploads than it has. Runs of the default branch are compared with their like, and all others with one another.
@@ -6,46 +6,36 @@ fewer uploads than it has. Runs of the default branch are compared with their li
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Protocol
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Protocol
 
 from django.db import connection, transaction
 from django.db.models import F, Max, Q
 
+from analysis import counting
 from analysis.answers import known_lack
 from analysis.completeness import Lack, Missing, Tally, is_alike, missing
 from analysis.rollups import results_since
-from projects.models import Run, RunTally, Upload
-from projects.vocabulary import Layer, UploadState
+from projects.models import Run, RunTally
 
 LOCK_SPACE = 7_244  # the class of the advisory locks that keep one judgement a project
 BATCH = 200  # runs judged before the list is asked again
-LOOKED_AT = 60  # runs before one, among which those like it are looked for
 LATER = 20  # runs after one that came late: what is usual for them may have changed
 GROWN = 1.25  # a run is counted again when it has grown by so much, so that many uploads cost a few countings
 QUIET = timedelta(minutes=2)  # without a new upload, after which a run is counted whatever its growth
 KEPT_DAYS = 100  # of tallies
-COPIED = 5  # runs whose tally a run without news may take over
 
-# Static checks list what they found, and that is fewer each time somebody mends something; load tests are scripts.
-COUNTED = """
-SELECT hashtext(t.suite), hashtext(coalesce(nullif(t.file, ''), t.classname)), count(*),
-    count(*) FILTER (WHERE t.first_main_on = r.ran_on)
-FROM projects_result r JOIN projects_test t ON t.project_id = r.project_id AND t.id = r.test_id
-WHERE r.project_id = %(project_id)s AND r.run_number = %(number)s AND r.ran_on = %(day)s AND t.layer <> ALL(%(apart)s)
-GROUP BY 1, 2
-"""
 NAME_OF = """
 SELECT suite, coalesce(nullif(file, ''), classname) FROM projects_test
-WHERE project_id = %(project_id)s AND hashtext(suite) = %(suite)s
+WHERE project_id = %(project_id)s AND (%(suite)s = 0 OR hashtext(suite) = %(suite)s)
     AND (%(home)s = 0 OR hashtext(coalesce(nullif(file, ''), classname)) = %(home)s)
 ORDER BY id LIMIT 1
 """
 
 
 class Whole(Protocol):
-    """What to do with the newest run of the default branch, found whole, with new tests, and one like it before."""
+    """What to do with the newest run of the default branch, found whole, with new tests, and one of its jobs before."""
 
     def __call__(self, run: Run, *, here: Tally, before: Tally | None, now: datetime) -> object: ...
 
@@ -59,7 +49,7 @@ def settle(project_id: int, *, now: datetime, is_patient: bool = True, on_whole:
     for number in _unjudged(project_id):
         with transaction.atomic():
             _lock(project_id)
-            run = Run.objects.filter(project_id=project_id, number=number).first()
+            run = Run.objects.select_related("project").filter(project_id=project_id, number=number).first()
             if run is not None and run.n_judged != run.n_uploads:
                 _judge(run, now=now, is_patient=is_patient, on_whole=on_whole)
 
@@ -104,11 +94,14 @@ def _judge(run: Run, *, now: datetime, is_patient: bool, on_whole: Whole | None)
     if known := _known(run):
         RunTally.objects.filter(project_id=run.project_id, run_number=run.number).delete()
         _keep(run, known)
-    elif run.day < results_since(run.project_id):
+    elif run.day < (run.project.results_since or date.min):
         _keep(run, run.incomplete_sentence)
     elif not is_patient or not _still_grows(run, now=now):
-        has_new = _tally(run)
-        _compare(run, now=now, on_whole=on_whole if has_new else None)
+        counted = counting.tally(run)
+        if counted.is_as_before and not counted.has_new:
+            _keep(run, "")
+        else:
+            _compare(run, now=now, on_whole=on_whole if counted.has_new else None)
 
 
 def _known(run: Run) -> str:
@@ -123,87 +116,16 @@ def _keep(run: Run, sentence: str) -> None:
     )
 
 
-def _uploads(run: Run) -> Any:
-    # Bounded by time, since uploads have no index on their run.
-    return Upload.objects.filter(
-        project_id=run.project_id,
-        run_number=run.number,
-        state=UploadState.DONE,
-        received_at__gte=run.started_at - timedelta(days=1),
-    )
-
-
 def _still_grows(run: Run, *, now: datetime) -> bool:
     """True for a run that was counted, has hardly grown since, and got an upload a moment ago."""
-    before = RunTally.objects.filter(project_id=run.project_id, run_number=run.number).first()
-    if before is None or run.n_tests >= GROWN * before.n_tests:
+    if not run.n_judged:
         return False
-    last = _uploads(run).aggregate(last=Max("finished_at"))["last"]
+    counted = RunTally.objects.filter(project_id=run.project_id, run_number=run.number)
+    before = counted.values_list("n_tests", flat=True).first()
+    if before is None or run.n_tests >= GROWN * before:
+        return False
+    last = counting.uploads_of(run).aggregate(last=Max("finished_at"))["last"]
     return last is not None and last > now - QUIET
-
-
-# --- Counting
-
-
-def _tally(run: Run) -> bool:
-    """Count what the run had and keep it; True where tests are among it that were first seen on its day.
-
-    Outside of the default branch, and without new tests, the count of a run like it is taken over.
-    """
-    jobs, shards = _jobs(run)
-    known = None if run.is_default_branch or run.n_new else _same(run, jobs)
-    counted, n_new = ((known.suites, known.homes, known.counts), 0) if known else _count(run)
-    RunTally.objects.update_or_create(
-        project_id=run.project_id,
-        run_number=run.number,
-        defaults={
-            "on_default": run.is_default_branch,
-            "started_at": run.started_at,
-            "n_tests": run.n_tests,
-            "jobs": jobs,
-            "shards": shards,
-            **dict(zip(("suites", "homes", "counts"), counted, strict=True)),
-        },
-    )
-    return run.is_default_branch and n_new > 0
-
-
-def _jobs(run: Run) -> tuple[dict[str, int], dict[str, int]]:
-    """Return the tests of each job and environment, and the shards of each job that does not say how many it has."""
-    jobs: dict[str, int] = {}
-    shards: dict[str, set[str]] = {}
-    uploads = _uploads(run).order_by("received_at", "id")
-    for job, environment, shard, total, n in uploads.values_list(
-        "job", "environment", "shard", "shard_total", "n_tests"
-    ):
-        name = " · ".join(filter(None, [job, environment]))
-        jobs[name] = jobs.get(name, 0) + n
-        if shard and not total:
-            shards.setdefault(name, set()).add(shard)
-    return jobs, {name: len(found) for name, found in shards.items()}
-
-
-def _same(run: Run, jobs: Mapping[str, int]) -> RunTally | None:
-    """Return the tally of a recent run with as many tests in the same jobs: without new tests these are the same ones."""
-    recent = RunTally.objects.filter(project_id=run.project_id, on_default=False).exclude(
-        run_number=run.number
-    )
-    found = recent.order_by("-started_at", "-run_number")[:COPIED]
-    return next((one for one in found if one.n_tests == run.n_tests and one.jobs == jobs), None)
-
-
-def _count(run: Run) -> tuple[tuple[list[int], ...], int]:
-    """Count the tests of each suite and home, and those that were first seen on the run's day."""
-    values: dict[str, Any] = {
-        "project_id": run.project_id,
-        "number": run.number,
-        "day": run.day,
-        "apart": [int(Layer.STATIC), int(Layer.LOAD)],
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(COUNTED, values)
-        rows = sorted(cursor.fetchall())
-    return tuple([row[place] for row in rows] for place in range(3)), sum(row[3] for row in rows)
 
 
 # --- Comparing
@@ -214,13 +136,14 @@ def _compare(run: Run, *, now: datetime, on_whole: Whole | None) -> None:
     tallies = _around(run)
     place = next(at for at, tally in enumerate(tallies) if tally.run == run.number)
     found = {
-        tallies[at].run: missing(tallies[at], reversed(tallies[max(0, at - LOOKED_AT) : at]))
+        tallies[at].run: missing(tallies[at], reversed(tallies[max(0, at - counting.LOOKED_AT) : at]))
         for at in range(place, len(tallies))
     }
     here = found.pop(run.number)
     if here is None and on_whole is not None and place == len(tallies) - 1:
         own = tallies[place]
-        before = next((one for one in reversed(tallies[:place]) if is_alike(own, one)), None)
+        alike = (one for one in reversed(tallies[:place]) if is_alike(own, one))
+        before = next((one for one in alike if one.jobs.keys() <= own.jobs.keys()), None)
         on_whole(run, here=own, before=before, now=now)
     # The row comes last: whoever follows a rename waits for the project's lock, and who holds that may want the row.
     _keep(run, _sentence(run.project_id, here))
@@ -237,7 +160,7 @@ def _around(run: Run) -> list[Tally]:
     """Return the tallies of the runs before and after this one, and its own, the oldest first."""
     kind = RunTally.objects.filter(project_id=run.project_id, on_default=run.is_default_branch)
     is_later = Q(started_at__gt=run.started_at) | Q(started_at=run.started_at, run_number__gt=run.number)
-    before = list(kind.exclude(is_later).order_by("-started_at", "-run_number")[: LOOKED_AT + 1])
+    before = list(kind.exclude(is_later).order_by("-started_at", "-run_number")[: counting.LOOKED_AT + 1])
     after = list(kind.filter(is_later).order_by("started_at", "run_number")[:LATER])
     return list(map(_read, [*reversed(before), *after]))
 

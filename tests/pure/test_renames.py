@@ -72,6 +72,12 @@ def test_two_candidates_are_for_a_person_to_choose() -> None:
     assert found(old, [known(3, "adds", suite="c")]) == [(3, (1, 2), False)]
 
 
+def test_nobody_is_asked_which_parameters_were_which() -> None:
+    old = [known(1, "adds[1-a]"), known(2, "adds[1-b]")]
+
+    assert found(old, [known(3, "adds[1]")]) == []
+
+
 def test_the_place_that_is_most_alike_breaks_a_tie() -> None:
     old = [known(1, "adds", suite="a", home="CartTest"), known(2, "adds", suite="b", home="PayTest")]
     new = known(3, "adds", suite="c", home="ShopCartTest")

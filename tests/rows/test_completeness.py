@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from analysis import queries, tallies
+from analysis.tasks import settle_runs
 from analysis.window import Window
 from projects.models import Run, RunTally
 from tests.factories import Shop, a_shop, failed, passed, record, report, run_of
@@ -150,6 +151,49 @@ def test_a_renamed_suite_lacks_nothing() -> None:
     usual_runs(shop, a_report(names(10)), a_report(names(4), suite="api"))
 
     assert not run(shop, 1, a_report(names(10)), a_report(names(4), suite="http")).is_incomplete
+
+
+def test_tests_that_moved_to_another_file_are_not_missed_there() -> None:
+    shop = a_shop()
+    here, there = names(10), names(6, word="x")
+    usual_runs(shop, a_report(here), a_report(there, suite="api"))
+    moved = (a_report(here[:6]), a_report([*there, *here[6:]], suite="api"))
+
+    runs = [a_settled_run(shop, day, *moved) for day in (5, 4, 3)]
+    part = a_settled_run(shop, 2, moved[0])
+
+    assert [one.is_incomplete for one in runs] == [False, False, False]
+    assert part.incomplete_sentence == "The suite api is missing, which usually has 10 tests."
+    settled = list(RunTally.objects.order_by("run_number").values())
+    call_command("rebuild", shop.project.slug)
+    assert list(RunTally.objects.order_by("run_number").values()) == settled
+
+
+def a_settled_run(shop: Shop, day: int, *reports: bytes) -> Run:
+    """Record a run and let the worker do all that follows, renames included."""
+    started = (NOW - timedelta(days=day)).isoformat()
+    upload = record(shop, *reports, started_at=started)
+    settle_runs(project_id=shop.project.pk)
+    return run_of(upload)
+
+
+def test_a_file_that_is_its_own_suite_goes_with_an_everyday_change() -> None:
+    shop = a_shop()
+    files = [f"src/{word}.test.ts" for word in ("cart", "pay", "user")]
+    reports = [
+        report(
+            *(passed(f"t{n}", classname=file, file=file) for n in range(1 if file == files[0] else 100)),
+            suite=file,
+        )
+        for file in files
+    ]
+    usual_runs(shop, *reports)
+
+    without_one_test = run(shop, 2, *reports[1:])
+    without_many = run(shop, 1, *reports[:2])
+
+    assert not without_one_test.is_incomplete
+    assert without_many.incomplete_sentence.endswith("missing (49.8 %), most of them from src/user.test.ts.")
 
 
 def test_one_run_of_a_part_does_not_make_parts_usual() -> None:

@@ -112,6 +112,18 @@ def test_a_moved_test_keeps_its_history() -> None:
     assert outcomes(shop, old.id) == 3
 
 
+def test_a_run_with_fewer_jobs_than_the_one_before_it_is_compared_with_an_older_one() -> None:
+    shop = a_shop()
+    for day in (9, 8, 7):
+        run(shop, day, OLD, *OTHERS, job="unit")
+    old = a_test_named(shop, OLD)
+    run(shop, 7, "drives a browser", "clicks", job="e2e")
+
+    run(shop, 6, NEW, *OTHERS, job="unit")
+
+    assert Test.objects.get(project=shop.project, id=old.id).name == NEW
+
+
 def test_sums_equal_a_rebuild_after_a_rename() -> None:
     shop = a_shop()
     old = renamed(shop)
@@ -126,8 +138,9 @@ def test_sums_equal_a_rebuild_after_a_rename() -> None:
 
 def test_failures_verdict_care_and_quarantine_follow() -> None:
     shop = a_shop()
-    for day in (9, 8, 7):
-        run_cases(shop, day, retried(OLD), *(passed(name) for name in OTHERS))
+    for day in range(16, 6, -1):
+        case = passed(OLD) if day % 2 else retried(OLD)
+        run_cases(shop, day, case, *(passed(name) for name in OTHERS), commit=f"c{day}")
     old = a_test_named(shop, OLD)
     care.set_note(shop.project, old.id, note="mind the clock", owner="ada", by=shop.owner, now=NOW)
     care.mute(shop.project, old.id, reason="known", n_days=9, by=shop.owner, now=timezone.now())
@@ -141,7 +154,10 @@ def test_failures_verdict_care_and_quarantine_follow() -> None:
     assert Quarantine.objects.get().test_id == old.id
     assert set(Failure.objects.values_list("test_id", flat=True)) == {old.id}
     assert set(FailureSample.objects.values_list("test_id", flat=True)) == {old.id}
-    assert Test.objects.get(project=shop.project, id=old.id).flake_status != FlakeStatus.HEALTHY
+    assert before.status == FlakeStatus.FLAKY
+    assert (
+        Test.objects.get(project=shop.project, id=old.id).flake_status == flake.status != FlakeStatus.HEALTHY
+    )
 
 
 def test_the_branch_that_renames_says_nothing_until_it_is_merged() -> None:
