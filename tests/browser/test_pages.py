@@ -104,8 +104,8 @@ def signed_in(context: BrowserContext, shop: Shop, *, url: str) -> Page:
 
 
 def complaint(message: ConsoleMessage) -> str:
-    """Return what a console message complains of; empty for what is no complaint."""
-    return message.text if message.type in ("error", "warning") else ""
+    """Return what a console message complains of, and where; empty for what is no complaint."""
+    return f"{message.text} {message.location['url']}" if message.type in ("error", "warning") else ""
 
 
 @pytest.fixture
@@ -122,6 +122,7 @@ def desk(browser: Browser, live_app: LiveApp) -> Iterator[Desk]:
     context.close()
 
 
+@pytest.mark.timeout(400)  # every page there is, and axe takes its time over each
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_no_page_complains_and_axe_finds_nothing(desk: Desk, theme: str) -> None:
     desk.page.context.add_cookies([{"name": "theme", "value": theme, "url": desk.url}])
@@ -383,6 +384,7 @@ def test_a_plan_changes_the_shape_as_it_is_typed(desk: Desk) -> None:
     expect(desk.page.locator("#plan-outlook [role=status]")).to_have_text(re.compile("This plan makes"))
 
 
+@pytest.mark.timeout(400)  # every page there is
 def test_no_page_is_wider_than_a_phone(desk: Desk) -> None:
     desk.page.set_viewport_size({"width": 390, "height": 800})
 
