@@ -7,7 +7,7 @@ XML.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 ROOT_NAMES = {
@@ -21,6 +21,7 @@ ROOT_NAMES = {
     "nunit": "nunit",
     "phpspec": "phpspec",
 }
+ROOT_FORMS = ((re.compile(r"^xcresult: |\.xctest$"), "xcodebuild"),)
 SUITE_NAMES = {
     "pytest": "pytest",
     "mypy": "mypy",
@@ -32,6 +33,10 @@ SUITE_NAMES = {
     "Cucumber": "cucumber",
     "JUnit Jupiter": "junit5",
     "JUnit Vintage": "junit5",
+    "JUnit Platform Suite": "junit5",
+    "MSTestSuite": "dotnet",
+    "Mocha Tests": "mocha",
+    "Tap-Junit-Suite": "tap",
     "CloudFormation Lint": "cfn-lint",
     "bats": "bats",
     "jest tests": "jest",
@@ -39,8 +44,43 @@ SUITE_NAMES = {
     "karma": "karma",
     "k6 thresholds": "k6",
 }
+# Files and assemblies that one kind of tool alone runs, as names of suites.
+SUITE_FORMS = (
+    (re.compile(r"\.dll(?:\.|$)"), "dotnet"),
+    (re.compile(r"\.bats$"), "bats"),
+    (re.compile(r"_test\.dart$"), "dart"),
+    (re.compile(r"^t/.+\.t$"), "tap"),
+    (re.compile(r"-\d{14}$"), "unittest"),  # unittest-xml-reporting puts the time behind the class
+)
+# Tools that name nothing of themselves write the attributes of a suite in an order of their own.
+SUITE_ORDERS = {
+    tuple(order.split()): producer
+    for order, producer in (
+        ("name tests skipped failures errors timestamp hostname time", "gradle"),
+        ("failures time errors skipped tests name", "surefire"),
+        ("hostname name tests failures timestamp time errors", "testng"),
+        ("name tests failures disabled skipped hostname time timestamp", "ctest"),
+        ("failures errors skipped tests time name", "cucumber"),
+        ("name tests errors failures skip", "go"),
+        ("name id timestamp tests failures errors time", "newman"),
+    )
+}
+# The same, where an order is common: only in a report of that suite alone, written by Python.
+PYTHON_TIME = re.compile(r"\.\d{6}$|^$")
+LONE_ORDERS = {
+    tuple(order.split()): producer
+    for order, producer in (
+        ("name tests errors failures skipped time timestamp hostname", "behave"),
+        ("name tests errors failures skipped time timestamp", "robot"),
+        ("errors failures skip tests name", "robot"),
+    )
+}
 PROPERTIES = {
+    "ant.library.dir": "ant",
+    "clr-version": "dotnet",
     "go.version": "go",
+    "random-seed": "catch2",
+    "specId": "webdriverio",
     "surefire.test.class.path": "surefire",
     "surefire.real.class.path": "surefire",
 }
@@ -56,7 +96,7 @@ SOURCE_FILE = re.compile(
 FILE_IN_CLASSNAME = re.compile(
     r"^[\w@.~/\\ -]+?\.(?:[cm]?[jt]sx?|py|rb|php|feature|robot|bats|exs|dart)(?=$|:\d|::)"
 )
-JVM = frozenset({"surefire", "gradle", "junit5", "testng"})
+JVM = frozenset({"surefire", "gradle", "junit5", "testng", "ant"})
 CONSTANT_CLASSES = frozenset({"", "test"})  # node:test writes "test" for every case
 
 MARKER_PROPERTIES = frozenset(
@@ -74,7 +114,12 @@ TAG = re.compile(r"(?:^|\s)@([A-Za-z][\w.:/-]*)")
 
 def of_root(attributes: Mapping[str, str]) -> str:
     """Return the producer that the root element names, else an empty string."""
-    return ROOT_NAMES.get(attributes.get("name", ""), "")
+    name = attributes.get("name", "")
+    return ROOT_NAMES.get(name, "") or _of_form(name, ROOT_FORMS)
+
+
+def _of_form(name: str, forms: Sequence[tuple[re.Pattern[str], str]]) -> str:
+    return next((producer for form, producer in forms if form.search(name)), "")
 
 
 def of_suite(attributes: Mapping[str, str], *, root: Mapping[str, str]) -> str:
@@ -84,15 +129,41 @@ def of_suite(attributes: Mapping[str, str], *, root: Mapping[str, str]) -> str:
         return found
     if any(key.endswith(SCHEMA) and "surefire" in value for key, value in attributes.items()):
         return "surefire"
+    return _of_attributes(attributes) or _of_script(attributes, root=root) or _of_order(attributes, root=root)
+
+
+def _of_attributes(attributes: Mapping[str, str]) -> str:
+    """Return the producer that alone writes such an attribute, or such a value of it."""
     if "doctest_version" in attributes:
         return "doctest"
     if attributes.get("package") == "org.eslint":
         return "eslint"
+    if attributes.get("package") == ".NET Core":
+        return "dotnet"
+    if attributes.get("hostname") == "tbd":
+        return "catch2"
+    if "device" in attributes and attributes.get("name") == "Test Suite":
+        return "maestro"
+    if "assertions" in attributes:
+        order = list(attributes)
+        return "minitest" if "failures" in order[: order.index("assertions")] else "phpunit"
+    return ""
+
+
+def _of_script(attributes: Mapping[str, str], *, root: Mapping[str, str]) -> str:
+    name, file = attributes.get("name", ""), attributes.get("file", "")
     if "id" in root and "name" in root and "hostname" in attributes and SCRIPT.search(name):
         return "playwright"
-    if SCRIPT.search(attributes.get("file", "")) and ".cy." in attributes["file"]:
-        return "cypress"
-    return ""
+    return "cypress" if ".cy." in file and SCRIPT.search(file) else ""
+
+
+def _of_order(attributes: Mapping[str, str], *, root: Mapping[str, str]) -> str:
+    if found := _of_form(attributes.get("name", ""), SUITE_FORMS):
+        return found
+    order = tuple(attributes)
+    if not root and order in LONE_ORDERS and PYTHON_TIME.search(attributes.get("timestamp", "")):
+        return LONE_ORDERS[order]
+    return SUITE_ORDERS.get(order, "")
 
 
 def of_property(name: str) -> str:
