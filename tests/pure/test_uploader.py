@@ -685,6 +685,39 @@ def test_what_can_be_no_token_is_refused_without_repeating_it(said: str) -> None
     assert "tc_" not in str(refusal.value)
 
 
+ID_TOKENS = {
+    "ACTIONS_ID_TOKEN_REQUEST_URL": "https://g.example/x?a=1",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "s3cret",
+}
+
+
+def ticket_of(said: str, environ: dict[str, str]) -> trophycase.Ticket:
+    """Return what lets a job in."""
+    voice = trophycase.Voice(environ={})
+    return trophycase.ticket(said, environ, url="https://t.example", voice=voice)
+
+
+def test_a_token_that_is_given_comes_before_what_the_ci_signs() -> None:
+    assert ticket_of("tc_mine", {**GITHUB, **ID_TOKENS}).token() == "tc_mine"
+    assert ticket_of("", {**GITHUB, "TROPHYCASE_ID_TOKEN": "eyJ.a.b"}).token() == "eyJ.a.b"
+
+
+def test_reports_of_a_signed_job_wait_for_jobs_of_the_same_run_and_attempt() -> None:
+    mine = ticket_of("", {**GITHUB, **ID_TOKENS}).name
+
+    assert ticket_of("", {**GITHUB, **ID_TOKENS, "GITHUB_JOB": "other"}).name == mine
+    assert ticket_of("", {**GITHUB, **ID_TOKENS, "GITHUB_RUN_ATTEMPT": "2"}).name != mine
+    assert ticket_of("", {**GITHUB, **ID_TOKENS, "GITHUB_RUN_ID": "100"}).name != mine
+
+
+def test_without_token_and_signature_github_jobs_are_told_of_both() -> None:
+    with pytest.raises(trophycase.Trouble) as trouble:
+        ticket_of("", GITHUB)
+
+    assert "TROPHYCASE_TOKEN is empty" in str(trouble.value)
+    assert "Settings, Trusted jobs" in str(trouble.value)
+
+
 def test_no_output_holds_the_token_or_commands_for_the_ci() -> None:
     voice = trophycase.Voice(environ={}, secrets=["tc_secret"])
 
