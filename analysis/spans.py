@@ -44,7 +44,8 @@ COPY projects_testspan (project_id, span_number, test_id, n_results, n_bad, n_sk
 KNOWN = """
 SELECT s.number, s.on_default, s.since, s.until, s.made_at, s.n_uploads = (
     SELECT coalesce(sum(u.n_uploads), 0) FROM projects_run u WHERE u.project_id = s.project_id
-        AND u.is_default_branch IN (true, s.on_default) AND u.day BETWEEN s.since AND s.until)
+        AND u.is_default_branch IN (true, s.on_default) AND u.day BETWEEN s.since AND s.until
+        AND u.started_at BETWEEN s.since - interval '1 day' AND s.until + interval '2 days')
 FROM projects_span s WHERE s.project_id = %(project_id)s ORDER BY s.number
 """
 
@@ -77,6 +78,7 @@ def wanted(today: date) -> tuple[Stretch, ...]:
         _before(today, DEFAULT_DAYS),
         _behind(today, DEFAULT_DAYS, until=yesterday - timedelta(days=1)),
         _behind(today, DEFAULT_DAYS, until=yesterday, on_default=False),
+        _before(today, DEFAULT_DAYS, on_default=False),
         *(_behind(today, n_days, until=yesterday) for n_days in OTHER_LENGTHS),
     ]
     tomorrow = today + timedelta(days=1)
@@ -84,6 +86,7 @@ def wanted(today: date) -> tuple[Stretch, ...]:
         _behind(tomorrow, DEFAULT_DAYS, until=yesterday),
         _before(tomorrow, DEFAULT_DAYS),
         _behind(tomorrow, DEFAULT_DAYS, until=yesterday, on_default=False),
+        _before(tomorrow, DEFAULT_DAYS, on_default=False),
         *(_behind(tomorrow, n_days, until=yesterday) for n_days in OTHER_LENGTHS),
     ]
     return tuple(found)
@@ -94,10 +97,10 @@ def _behind(day: date, n_days: int, *, until: date, on_default: bool = True) -> 
     return Stretch(on_default, day - timedelta(days=n_days - 1), until)
 
 
-def _before(day: date, n_days: int) -> Stretch:
+def _before(day: date, n_days: int, *, on_default: bool = True) -> Stretch:
     """Return the window before the one of n days that ends on the day; changes are told against it."""
     until = day - timedelta(days=n_days)
-    return Stretch(on_default=True, since=until - timedelta(days=n_days - 1), until=until)
+    return Stretch(on_default, since=until - timedelta(days=n_days - 1), until=until)
 
 
 def keep_up(project: Project, *, now: datetime) -> int:
