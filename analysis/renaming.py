@@ -1,7 +1,8 @@
-"""Drive renames from the rows: find them in whole runs of the default branch, let history follow, undo.
+"""Drive renames from the rows: find them in whole runs of the default branch, and let history follow.
 
 The old test takes over the new one's words and results, so that its address, history, verdict and care go on. The new one's
-row stays behind with the old words: uploads that still use the old name land there, and are moved on from there.
+row stays behind with the old words: uploads that still use the old name land there, and are moved on from there. What people
+decide about it is analysis.rename_decisions' affair.
 """
 
 from __future__ import annotations
@@ -14,15 +15,14 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.db.models import F, Q
-from django.db.models.functions import Greatest
+from django.db.models import F
 
 from analysis import counting, moving, refresh
 from analysis import renames as pure
 from analysis.completeness import Tally
 from projects import locks
-from projects.care import Unfit, remark
-from projects.models import Project, Rename, Run, Test, title_of
+from projects.care import remark
+from projects.models import Project, Rename, Run, Test
 from projects.vocabulary import Layer, RenameState
 
 MOST = 5_000  # tests that vanish or appear; with more, the suite was replaced
@@ -74,11 +74,6 @@ JOIN projects_result r ON r.project_id = n.project_id AND r.test_id = n.other_id
 JOIN projects_run u ON u.project_id = r.project_id AND u.number = r.run_number
 JOIN projects_run s ON s.project_id = n.project_id AND s.number = n.run_number
 WHERE n.project_id = %(project_id)s AND n.state = %(applied)s GROUP BY n.id, n.at ORDER BY n.at
-"""
-RUNS_SINCE = """
-SELECT r.run_number FROM projects_result r JOIN projects_run u ON u.project_id = r.project_id AND u.number = r.run_number
-WHERE r.project_id = %(project_id)s AND r.test_id = %(test_id)s AND r.run_number <> ALL(%(late)s)
-    AND (r.run_number = ANY(%(moved)s) OR u.started_at >= %(since)s)
 """
 SEEN = """
 SELECT min(r.ran_on), max(r.ran_on), min(r.ran_on) FILTER (WHERE u.is_default_branch),
@@ -185,7 +180,7 @@ def _propose(run: Run, rename: pure.Rename, *, now: datetime) -> None:
     )
 
 
-def _apply_one(project_id: int, old_id: int, new_id: int, **told: Any) -> None:
+def apply_one(project_id: int, old_id: int, new_id: int, **told: Any) -> None:
     """Apply one rename, and count the test where it is now in the runs that had it before."""
     homes = counting.homes_of(project_id, [old_id])
     runs_of = counting.tallied_runs_of(project_id, [old_id])
@@ -199,11 +194,11 @@ def _apply(
     """Give the old test the new one's words and results, and leave the old words with the new row."""
     old = Test.objects.select_for_update().get(project_id=project_id, id=old_id)
     new = Test.objects.select_for_update().get(project_id=project_id, id=new_id)
-    _swap(old, new)
+    swap(old, new)
     moved = moving.move(project_id, source=new_id, target=old_id)
     moving.move_care(project_id, source=new_id, target=old_id, now=now)
     Run.objects.filter(project_id=project_id, number=new.first_run, n_new__gt=0).update(n_new=F("n_new") - 1)
-    _see(project_id, old_id)
+    see(project_id, old_id)
     _retire(project_id, new_id)
     Rename.objects.create(
         project_id=project_id,
@@ -219,10 +214,10 @@ def _apply(
         decided_by=by,
         decided_at=now if by else None,
     )
-    _say_that_names_changed(project_id, old, new, now=now)
+    say_that_names_changed(project_id, old, new, now=now)
 
 
-def _swap(one: Test, other: Test) -> None:
+def swap(one: Test, other: Test) -> None:
     """Exchange the words of two tests, and all that was concluded from them."""
     first, second = ({name: getattr(test, name) for name in IDENTITY} for test in (one, other))
     # No two tests may have one fingerprint, not even for a moment.
@@ -235,16 +230,16 @@ def _words(test: Test) -> dict[str, str]:
     return {name: getattr(test, name) for name in WORDS}
 
 
-def _say_that_names_changed(project_id: int, one: Test, other: Test, *, now: datetime) -> None:
+def say_that_names_changed(project_id: int, one: Test, other: Test, *, now: datetime) -> None:
     """Have workers forget which words mean which test; and, where a layer changed, the sums by layer made again."""
     Project.objects.filter(pk=project_id).update(identities=uuid.uuid4())
     if one.layer != other.layer:
         refresh.want_reclassify(project_id, now=now, sums_are_stale=True)
 
 
-def _see(project_id: int, test_id: int) -> None:
+def see(project_id: int, test_id: int) -> None:
     """Widen the days on which a test was seen by those of its results; retention may have deleted earlier ones."""
-    first, last, first_main, last_main, run = _seen(project_id, test_id)
+    first, last, first_main, last_main, run = seen(project_id, test_id)
     test = Test.objects.get(project_id=project_id, id=test_id)
     if first is None:
         return
@@ -257,7 +252,7 @@ def _see(project_id: int, test_id: int) -> None:
     )
 
 
-def _seen(project_id: int, test_id: int) -> tuple[Any, ...]:
+def seen(project_id: int, test_id: int) -> tuple[Any, ...]:
     with connection.cursor() as cursor:
         cursor.execute(SEEN, {"project_id": project_id, "test_id": test_id})
         return tuple(cursor.fetchone())
@@ -318,7 +313,7 @@ def _take_late(rename: Rename, runs: list[int], *, now: datetime) -> None:
     )
     moving.move(project_id, source=other_id, target=rename.test_id)
     moving.move_care(project_id, source=other_id, target=rename.test_id, now=now)
-    _see(project_id, rename.test_id)
+    see(project_id, rename.test_id)
     _retire(project_id, other_id)
     Rename.objects.filter(pk=rename.pk).update(late_runs=[*rename.late_runs, *runs])
     if len(layers) > 1:
@@ -327,7 +322,7 @@ def _take_late(rename: Rename, runs: list[int], *, now: datetime) -> None:
 
 def _part(rename: Rename, runs: list[int], *, now: datetime) -> None:
     """The old name is in use beside the new one: a test of its own, and the history stays where it is."""
-    _see(rename.project_id, rename.other_id)
+    see(rename.project_id, rename.other_id)
     Rename.objects.filter(pk=rename.pk).update(state=RenameState.ENDED, decided_at=now)
     for test_id in (rename.test_id, rename.other_id):
         words = f"both names are in use, see run #{runs[-1]}: these are two tests from now on"
@@ -337,7 +332,7 @@ def _part(rename: Rename, runs: list[int], *, now: datetime) -> None:
 def _turn_back(rename: Rename, run: int, *, now: datetime) -> None:
     """The default branch has the old name again, and not the new one: the test goes by it again."""
     Rename.objects.filter(pk=rename.pk).update(state=RenameState.ENDED, decided_at=now)
-    _apply_one(
+    apply_one(
         rename.project_id,
         rename.test_id,
         rename.other_id,
@@ -346,101 +341,3 @@ def _turn_back(rename: Rename, run: int, *, now: datetime) -> None:
         by=None,
         now=now,
     )
-
-
-# --- What people decide
-
-
-@transaction.atomic
-def accept(project: Project, rename_id: uuid.UUID, *, by: User, now: datetime) -> Rename:
-    """Let history follow a rename that was only proposed; raise Unfit where that cannot be."""
-    locks.hold(project.pk)
-    rename = _asked(project, rename_id, RenameState.PROPOSED)
-    if moving.are_in_one_run(project.pk, source=rename.other_id, target=rename.test_id):
-        raise Unfit("A run has results of both, so they are two tests.")
-    taken = Q(test_id=rename.other_id) | Q(other_id=rename.other_id) | Q(other_id=rename.test_id)
-    if Rename.objects.filter(taken, project=project, state=RenameState.APPLIED).exists():
-        raise Unfit("One of the two goes by another name already. Undo that first.")
-    Rename.objects.filter(project=project, other_id=rename.other_id, state=RenameState.PROPOSED).delete()
-    _apply_one(
-        project.pk,
-        rename.test_id,
-        rename.other_id,
-        run=rename.run_number,
-        likeness=rename.likeness,
-        by=by,
-        now=now,
-    )
-    said = f"said that it is the test that was called {title_of(**rename.was)}"
-    remark(project.pk, said, by=by, now=now, test_id=rename.test_id)
-    return rename
-
-
-@transaction.atomic
-def refuse(project: Project, rename_id: uuid.UUID, *, by: User, now: datetime) -> Rename:
-    """Say that a proposed rename is none."""
-    rename = _asked(project, rename_id, RenameState.PROPOSED)
-    _decide(rename, RenameState.UNDONE, by=by, now=now)
-    return rename
-
-
-@transaction.atomic
-def undo(project: Project, rename_id: uuid.UUID, *, by: User, now: datetime) -> Rename:
-    """Make two tests of one again: each gets back its name and the results that came under it; raise Unfit if it cannot be."""
-    locks.hold(project.pk)
-    rename = _asked(project, rename_id, RenameState.APPLIED)
-    later = Rename.objects.filter(
-        project=project, test_id=rename.test_id, at__gt=rename.at, state=RenameState.APPLIED
-    )
-    if later.exists():
-        raise Unfit("The test was renamed again since. Undo that first.")
-    old = Test.objects.select_for_update().get(project=project, id=rename.test_id)
-    new = Test.objects.select_for_update().get(project=project, id=rename.other_id)
-    homes = counting.homes_of(project.pk, [old.id])
-    _swap(old, new)
-    moving.move(project.pk, source=old.id, target=new.id, runs=_runs_since(rename))
-    counting.rehome(project.pk, homes, runs_of=counting.tallied_runs_of(project.pk, [old.id]))
-    _see(project.pk, new.id)
-    _shrink(project.pk, old.id)
-    _decide(rename, RenameState.UNDONE, by=by, now=now)
-    _say_that_names_changed(project.pk, old, new, now=now)
-    for test_id, other in ((old.id, rename.became), (new.id, rename.was)):
-        remark(project.pk, f"said that it is not {title_of(**other)}", by=by, now=now, test_id=test_id)
-    return rename
-
-
-def _asked(project: Project, rename_id: uuid.UUID, state: RenameState) -> Rename:
-    rename = Rename.objects.select_for_update().filter(project=project, id=rename_id, state=state).first()
-    if rename is None:
-        raise Unfit("That was decided already.")
-    return rename
-
-
-def _decide(rename: Rename, state: RenameState, *, by: User, now: datetime) -> None:
-    Rename.objects.filter(pk=rename.pk).update(state=state, decided_by=by, decided_at=now)
-
-
-def _runs_since(rename: Rename) -> list[int]:
-    """Return the runs that had the test under its new name."""
-    since = Run.objects.values_list("started_at", flat=True).get(
-        project_id=rename.project_id, number=rename.run_number
-    )
-    values: dict[str, Any] = {
-        "project_id": rename.project_id,
-        "test_id": rename.test_id,
-        "late": rename.late_runs,
-        "moved": rename.moved_runs,
-        "since": since,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(RUNS_SINCE, values)
-        return [run for (run,) in cursor.fetchall()]
-
-
-def _shrink(project_id: int, test_id: int) -> None:
-    """Set back the last days of a test to those of the results that it kept."""
-    _, last, _, last_main, _ = _seen(project_id, test_id)
-    if last is not None:
-        Test.objects.filter(project_id=project_id, id=test_id).update(
-            last_seen_on=Greatest(F("first_seen_on"), last), last_main_on=last_main
-        )

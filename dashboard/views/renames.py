@@ -1,4 +1,7 @@
-"""Tests under other names: the list of them, and what an editor decides. What a decision does is analysis.renaming's affair."""
+"""Tests under other names: the list of them, and what an editor decides.
+
+What a decision does is analysis.rename_decisions' affair.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from analysis import queries, renaming
+from analysis import queries, rename_decisions
 from dashboard import page
 from dashboard.page import ProjectRequest
 from projects.care import Unfit
@@ -19,9 +22,9 @@ from projects.models import Rename
 from projects.vocabulary import Role
 
 DECISIONS = {
-    "undo": (renaming.undo, "Undone: these are two tests again, each with its own results."),
-    "accept": (renaming.accept, "Kept: the test goes on under its new name."),
-    "refuse": (renaming.refuse, "Kept: these are two tests."),
+    "undo": (rename_decisions.undo, "Undone: these are two tests again, each with its own results."),
+    "accept": (rename_decisions.accept, "Kept: the test goes on under its new name."),
+    "refuse": (rename_decisions.refuse, "Kept: these are two tests."),
 }
 
 

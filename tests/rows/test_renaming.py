@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from analysis import moving, renaming
+from analysis import moving, rename_decisions
 from analysis.tasks import settle_runs
 from projects import care
 from projects.care import Unfit
@@ -240,7 +240,7 @@ def test_two_old_tests_that_fit_are_for_a_person_to_choose() -> None:
 
     assert set(Rename.objects.values_list("state", flat=True)) == {RenameState.PROPOSED}
     chosen = Rename.objects.filter(was__classname="b.CartTest").get()
-    renaming.accept(shop.project, chosen.id, by=shop.owner, now=timezone.now())
+    rename_decisions.accept(shop.project, chosen.id, by=shop.owner, now=timezone.now())
     test = Test.objects.get(project=shop.project, id=chosen.test_id)
     assert test.classname == "c.CartTest"
     assert outcomes(shop, test.id) == 3
@@ -255,7 +255,7 @@ def test_undoing_makes_two_tests_again_and_later_runs_leave_it_so() -> None:
     run(shop, 8, OLD, *OTHERS, run="late")
     identities = Project.objects.get(pk=shop.project.pk).identities
 
-    renaming.undo(shop.project, Rename.objects.get().id, by=shop.owner, now=timezone.now())
+    rename_decisions.undo(shop.project, Rename.objects.get().id, by=shop.owner, now=timezone.now())
     run(shop, 4, NEW, *OTHERS)
 
     first, second = a_test_named(shop, OLD), a_test_named(shop, NEW)
@@ -275,10 +275,10 @@ def test_what_was_decided_is_not_decided_again() -> None:
     shop = a_shop()
     renamed(shop)
     rename = Rename.objects.get()
-    renaming.undo(shop.project, rename.id, by=shop.owner, now=timezone.now())
+    rename_decisions.undo(shop.project, rename.id, by=shop.owner, now=timezone.now())
 
     with pytest.raises(Unfit, match="decided already"):
-        renaming.undo(shop.project, rename.id, by=shop.owner, now=timezone.now())
+        rename_decisions.undo(shop.project, rename.id, by=shop.owner, now=timezone.now())
 
 
 def test_each_environment_is_renamed_for_itself() -> None:
