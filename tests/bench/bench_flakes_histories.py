@@ -120,8 +120,6 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
 
 # --- the generator of cases that recorded histories lack
 
-N_TESTS, N_SUITES = 2400, 240
-N_FLAKY, N_REGRESSIONS = 100, 24  # so many that one mistake is a hundredth, not a twentieth
 RATES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.3)
 
 
@@ -132,6 +130,11 @@ class Maker:
     name: str
     seed: int
     n_commits: int = 400
+    n_tests: int = 2400
+    n_suites: int = 240
+    n_flaky: int = 100  # so many that one mistake is a hundredth, not a twentieth
+    n_regressions: int = 24
+    rates: tuple[float, ...] = RATES
     source: random.Random = field(init=False)
     history: History = field(init=False)
     clusters: list[list[int]] = field(default_factory=list)
@@ -140,17 +143,19 @@ class Maker:
 
     def __post_init__(self) -> None:
         self.source = random.Random(f"{self.name} {self.seed}")
-        suites = [test * N_SUITES // N_TESTS for test in range(N_TESTS)]
+        suites = [test * self.n_suites // self.n_tests for test in range(self.n_tests)]
         self.history = History(self.name, suites, [], {})
-        for test in self.source.sample(range(N_TESTS), N_FLAKY):
-            self.history.flaky[test] = Flaw(self.source.choice(RATES), 0.0, float("inf"))
-        for _ in range(N_REGRESSIONS):
+        for test in self.source.sample(range(self.n_tests), self.n_flaky):
+            self.history.flaky[test] = Flaw(self.source.choice(self.rates), 0.0, float("inf"))
+        for _ in range(self.n_regressions):
             start = self.source.randrange(15, self.n_commits - 15)
-            suite = self.source.randrange(N_SUITES)
+            suite = self.source.randrange(self.n_suites)
             tests = [
-                test for test in range(N_TESTS) if suites[test] == suite and test not in self.history.flaky
+                test
+                for test in range(self.n_tests)
+                if suites[test] == suite and test not in self.history.flaky
             ]
-            n = self.source.choice([1, 2, 5])
+            n = min(len(tests), self.source.choice([1, 2, 5]))
             self.regressions.append(
                 (start, start + self.source.randrange(1, 8), self.source.sample(tests, n))
             )
@@ -161,7 +166,9 @@ class Maker:
 
     def cluster(self, n: int, rate: float) -> None:
         """Let n tests over several suites flake together."""
-        tests = self.source.sample([test for test in range(N_TESTS) if test not in self.history.flaky], n)
+        tests = self.source.sample(
+            [test for test in range(self.n_tests) if test not in self.history.flaky], n
+        )
         self.clusters.append(tests)
         for test in tests:
             self.history.flaky[test] = Flaw(rate, 0.0, float("inf"))
@@ -202,7 +209,7 @@ class Maker:
                 failing.update(dict.fromkeys(tests, "regression"))
         for since, until, environments, share in self.outages:
             if since <= at < until and environment in environments:
-                hit = (test for test in range(N_TESTS) if self.source.random() < share)
+                hit = (test for test in range(self.n_tests) if self.source.random() < share)
                 failing.update({test: "outage" for test in hit if failing.get(test) != "regression"})
         return {test: Tries(self._tries(test, cause), cause) for test, cause in sorted(failing.items())}
 

@@ -1,7 +1,7 @@
 """How well signatures merge and keep apart, and how well infrastructure is told from tests.
 
-Run `python -m tests.bench.bench_signatures FILE` with nodejs_ci_failures.jsonl.gz, 1,145 failures named by people
-with example messages.
+Measured on nodejs_ci_failures.jsonl.gz, 1,145 failures named by people with example messages; `python -m
+tests.bench.bench_signatures FILE` reads another file of its kind.
 """
 
 from __future__ import annotations
@@ -15,9 +15,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 from analysis.failures import are_alike, boundary, is_infrastructure, signature
+from tests.shared import NEEDS_SHARED, SHARED
 
 TEST = "JS_TEST_FAILURE"
+MOST_KEYS = 600  # of 3,369 messages under 1,145 names; masking alone leaves some 1,950
+MOST_TESTS_TAKEN_FOR_MACHINES = 0.06
+LEAST_OF_GIT = 0.85
 
 
 class Example(NamedTuple):
@@ -101,21 +107,35 @@ def _boundaries(examples: Sequence[Example]) -> Counter[str]:
     return Counter(boundary(kind="", message=example.message, text="").boundary.word for example in examples)
 
 
+@NEEDS_SHARED
+@pytest.mark.bench
+def test_failures_that_people_name_alike_merge_and_machines_are_told_from_tests() -> None:
+    assert SHARED is not None
+    found = show(SHARED / "bench" / "flakiness" / "nodejs_ci_failures.jsonl.gz")
+
+    assert found.n_keys <= MOST_KEYS
+    assert found.n_mixed == 0
+    assert found.infrastructure[TEST] <= MOST_TESTS_TAKEN_FOR_MACHINES
+    assert found.infrastructure["GIT_FAILURE"] >= LEAST_OF_GIT
+
+
+def show(path: Path) -> Figures:
+    """Print the figures of a file, and return them."""
+    examples = read(path)
+    found = figures(examples)
+    print(f"\n{found.n_messages} messages, {found.n_keys} signatures, {found.n_after_merge} after the merge")
+    print(f"{found.n_mixed} mix tests with infrastructure, {found.n_shared} span several names")
+    print("signatures per name:", {kind: round(mean, 2) for kind, mean in found.keys_by_name.items()})
+    print("speak of infrastructure:", {kind: f"{share:.1%}" for kind, share in found.infrastructure.items()})
+    print(f"{found.microseconds:.0f} us a signature")
+    print("boundaries:", dict(_boundaries(examples)))
+    return found
+
+
 def main(arguments: Sequence[str]) -> None:
     """Print the figures."""
     for path in arguments:
-        examples = read(Path(path))
-        found = figures(examples)
-        print(
-            f"{found.n_messages} messages, {found.n_keys} signatures, {found.n_after_merge} after the merge"
-        )
-        print(f"{found.n_mixed} mix tests with infrastructure, {found.n_shared} span several names")
-        print("signatures per name:", {kind: round(mean, 2) for kind, mean in found.keys_by_name.items()})
-        print(
-            "speak of infrastructure:", {kind: f"{share:.1%}" for kind, share in found.infrastructure.items()}
-        )
-        print(f"{found.microseconds:.0f} us a signature")
-        print("boundaries:", dict(_boundaries(examples)))
+        show(Path(path))
 
 
 if __name__ == "__main__":
