@@ -25,8 +25,8 @@ from analysis.incidents import (
     are_alike,
     follow,
     incident,
-    is_spread,
     share,
+    spread_signatures,
 )
 
 BREAK_PRIOR = 0.9  # inside a code break nearly every failure is the commit's
@@ -98,10 +98,11 @@ def judge(
     followed = _settle_together(followed)
     changed = [after for before, after in zip(open_incidents, followed, strict=True) if after != before]
     mass = _inherit(incident(seen, around=around), changed)
+    spread = spread_signatures(around.recent) if failing and mass is None else frozenset()
     updates = {
         test: told
         for test, tried in run.tried.items()
-        if (told := _update(run, test, tried, seen, mass, around, states, constants)) is not None
+        if (told := _update(run, test, tried, seen, mass, spread, states, constants)) is not None
     }
     return Judged(updates, seen, mass, changed)
 
@@ -216,13 +217,13 @@ def _update(
     tried: Tried,
     seen: FailingRun,
     mass: Incident | None,
-    around: Surroundings,
+    spread: Collection[bytes],
     states: MutableMapping[int, State],
     constants: Constants,
 ) -> Update | None:
     group = group_of(run, tried)
     if tried.first_failed:
-        group = _weighed(group, test, tried, seen, mass, around)
+        group = _weighed(group, test, tried, seen, mass, spread)
     state = states.get(test)
     if state is None:
         if not tried.first_failed:
@@ -238,12 +239,12 @@ def _newborn(n_pass: int, n_main_pass: int, constants: Constants) -> State:
 
 
 def _weighed(
-    group: Group, test: int, tried: Tried, seen: FailingRun, mass: Incident | None, around: Surroundings
+    group: Group, test: int, tried: Tried, seen: FailingRun, mass: Incident | None, spread: Collection[bytes]
 ) -> Group:
     if mass is not None:
         is_part = mass.kind is Kind.CODE_BREAK and test in seen.failures
         return group._replace(weight=mass.weight, break_prior=BREAK_PRIOR if is_part else 0.0)
-    if tried.is_infrastructure or is_spread(tried.signature, around.recent):
+    if tried.is_infrastructure or tried.signature in spread:
         return group._replace(weight=INFRASTRUCTURE_WEIGHT)
     return group
 

@@ -7,7 +7,7 @@ broke says so of all of them at once. Works on sets of test ids; engine.py draws
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from statistics import median
@@ -156,18 +156,19 @@ def follow(
     return before
 
 
-def is_spread(signature: bytes, recent: Sequence[FailingRun]) -> bool:
-    """True when a signature hit three tests on two branches within the last hours: no test's own failure."""
-    if not signature:
-        return False
-    hits = [
-        (test, run.branch)
-        for run in recent
-        for test, failure in run.failures.items()
-        if failure.signature == signature
-    ]
-    tests, branches = {test for test, _ in hits}, {branch for _, branch in hits}
-    return len(tests) >= N_SPREAD_TESTS and len(branches) >= N_SPREAD_BRANCHES
+def spread_signatures(recent: Iterable[FailingRun]) -> frozenset[bytes]:
+    """Return the signatures that hit three tests on two branches within the last hours: no test's own failures."""
+    tests: dict[bytes, set[int]] = {}
+    branches: dict[bytes, set[str]] = {}
+    for run in recent:
+        for test, failure in run.failures.items():
+            tests.setdefault(failure.signature, set()).add(test)
+            branches.setdefault(failure.signature, set()).add(run.branch)
+    return frozenset(
+        signature
+        for signature, hit in tests.items()
+        if signature and len(hit) >= N_SPREAD_TESTS and len(branches[signature]) >= N_SPREAD_BRANCHES
+    )
 
 
 def _follow_branch(before: Incident, run: FailingRun, *, still: float, others_pass: bool) -> Incident:

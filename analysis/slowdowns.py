@@ -31,18 +31,18 @@ LONG = f"{PASSED} AND seconds >= %(least_s)s"
 PACED = "test_id IN (SELECT test_id FROM projects_testpace WHERE project_id = %(project_id)s)"
 # A test whose pace begins now knows its passes from before this one.
 BEGIN = f"""
+WITH begun AS MATERIALIZED (SELECT test_id FROM incoming WHERE {LONG} AND NOT {PACED})
 INSERT INTO projects_testpace (project_id, test_id, bins, n_held)
 SELECT %(project_id)s, test_id, substr(earlier, greatest(1, length(earlier) - {2 * RING - 1})), 0
 FROM (
     SELECT test_id, coalesce(substr(d.timings, 1, length(d.timings) - 2), '') AS earlier
-    FROM incoming i LEFT JOIN (
+    FROM begun LEFT JOIN (
         SELECT test_id, string_agg(timings, ''::bytea ORDER BY day) AS timings FROM projects_testday
         WHERE project_id = %(project_id)s AND on_default AND day BETWEEN %(since)s AND %(day)s
-            AND test_id IN (SELECT test_id FROM incoming WHERE {LONG} AND NOT {PACED})
+            AND test_id IN (SELECT test_id FROM begun)
         GROUP BY test_id
     ) d USING (test_id)
-    WHERE {LONG} AND NOT {PACED}
-) begun ORDER BY test_id
+) known ORDER BY test_id
 ON CONFLICT (project_id, test_id) DO NOTHING
 """  # noqa: S608 - words of our own
 LAY_ASIDE = f"""

@@ -17,8 +17,8 @@ from analysis.incidents import (
     Surroundings,
     follow,
     incident,
-    is_spread,
     mass_limit,
+    spread_signatures,
 )
 from projects.vocabulary import FlakeStatus
 
@@ -141,9 +141,9 @@ def test_a_signature_on_two_branches_and_three_tests_is_nobodys_own() -> None:
     main = failing([1, 2], signature=b"refused")
     change = replace(failing([3], run=2, signature=b"refused"), branch="pull/7")
 
-    assert is_spread(b"refused", [main, change])
-    assert not is_spread(b"refused", [main])
-    assert not is_spread(b"", [main, change])
+    assert spread_signatures([main, change]) == {b"refused"}
+    assert spread_signatures([main]) == frozenset()
+    assert spread_signatures([failing([1, 2]), replace(failing([3], run=2), branch="pull/7")]) == frozenset()
 
 
 # --- the engine
