@@ -65,9 +65,10 @@ VERBS = (
     "rounds",
 )
 A_CLASS = 12  # tests in a class
-# What large suites show on an ordinary day. The same tests fail and are skipped day after day: were they drawn anew for each run,
-# every test would be a flake before long, and the engine would be measured instead of the path.
-BROKEN, WAVERING, SKIPPED = 0.012, 0.006, 0.03
+# One test in two hundred fails: of 141 real runs of nine open projects the median has one in 700, all together one in 110.
+# The same tests fail and are skipped day after day: were they drawn anew for each run, every test would be a flake before
+# long, and the engine would be measured instead of the path.
+BROKEN, WAVERING, SKIPPED = 0.003, 0.004, 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +258,7 @@ def product(project: Project, body: bytes, *, run: int) -> None:
 def test_ingest_is_measured(capsys: pytest.CaptureFixture[str], *, is_green: bool) -> None:
     bodies = [report(N_CASES, run=run, is_green=is_green) for run in range(1 + N_STEADY)]
     with capsys.disabled():
-        kind = "all passed" if is_green else "1.5 % fail, 3 % are skipped"
+        kind = "all passed" if is_green else "0.5 % fail, 3 % are skipped"
         print(f"\n{N_CASES:,} cases an upload, {len(bodies[0]) / 1e6:.0f} MB, {kind}")
         raw = _raw(bodies)
         _print_bulk(bodies, raw)
