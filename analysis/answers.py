@@ -655,6 +655,7 @@ class RunVerdicts:
     key: str
     n_failures: int
     n_waiting: int
+    is_truncated: bool
     why_incomplete: str
     failures: tuple[FailureVerdict, ...]
 

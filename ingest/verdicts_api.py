@@ -82,6 +82,7 @@ class VerdictsOut(Schema):
     url: str
     n_failures: int
     n_waiting: int
+    is_truncated: bool
     is_incomplete: bool
     why_incomplete: str
     failures: list[FailureOut]
@@ -144,6 +145,7 @@ def _out(project: Project, found: RunVerdicts) -> VerdictsOut:
         url=settings.BASE_URL + reverse("run", args=[project.slug, found.number]),
         n_failures=found.n_failures,
         n_waiting=found.n_waiting,
+        is_truncated=found.is_truncated,
         is_incomplete=found.is_incomplete,
         why_incomplete=found.why_incomplete,
         failures=[_failure(project, failure) for failure in found.failures],

@@ -1347,7 +1347,7 @@ def ruling(answer: Mapping[str, Any], *, p: float, n_own_bad: int = 0) -> Ruling
     failures = tuple(answer["failures"])
     forgiven = [failure for failure in failures if is_forgiven(failure, p=p)]
     n_failures = max(int(answer["n_failures"]), n_own_bad)
-    if answer["is_incomplete"]:
+    if answer.get("is_truncated", answer["is_incomplete"]):  # other shards and jobs answer for themselves
         why = "a report of the run broke off, so there may be more failures"
     elif not n_failures:
         why = "the reports show no failure: the command failed for another reason"

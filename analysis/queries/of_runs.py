@@ -336,6 +336,7 @@ def verdicts(project: Project, run_key: str, *, today: date) -> RunVerdicts | No
         key=run.key,
         n_failures=run.n_failed + run.n_error,
         n_waiting=waiting.count(),
+        is_truncated=run.is_truncated,
         why_incomplete=known_lack(run.n_shards, run.shard_total, is_truncated=run.is_truncated)
         or run.incomplete_sentence,
         failures=tuple(_verdict(row) for row in rows.fetch(VERDICTS_OF_RUN, values)),

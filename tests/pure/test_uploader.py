@@ -759,7 +759,8 @@ def verdicts(*ps: float | None, **more: Any) -> dict[str, Any]:
         (verdicts(), 0, False),
         (verdicts(0.95), 2, False),
         (verdicts(0.95, n_failures=700), 1, False),
-        (verdicts(0.95, is_incomplete=True), 1, False),
+        (verdicts(0.95, is_incomplete=True, is_truncated=True), 1, False),
+        (verdicts(0.95, is_incomplete=True, is_truncated=False), 1, True),
     ],
     ids=[
         "one known",
@@ -770,6 +771,7 @@ def verdicts(*ps: float | None, **more: Any) -> dict[str, Any]:
         "more failed here than the server knows",
         "more than the server lists",
         "a report broke off",
+        "other shards are still to come",
     ],
 )
 def test_only_a_whole_run_of_known_flakes_is_forgiven(
