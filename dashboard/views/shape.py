@@ -13,10 +13,12 @@ from django.views.decorators.http import require_safe
 
 from analysis import queries, shape, wishes
 from analysis.answers import LayerAmount
+from analysis.window import Window
 from dashboard import charts, page, plans, silhouette, verdicts
 from dashboard.page import ProjectRequest, project_page
 from dashboard.silhouette import amounts_by_count, amounts_by_time
 
+MISFITS = 5  # named here; the page Slow has them all
 CANDIDATES = 25  # tests offered for a plan at once; the search finds the others
 
 
@@ -27,7 +29,7 @@ def suite_shape(request: ProjectRequest) -> HttpResponseBase:
     project, listed = request.project, replace(request.window, page=1, size=CANDIDATES)
     window = request.window = replace(request.window.without_filters, by=listed.by)
     wanted = plans.asked(request.GET.dict(), ticked=request.GET.getlist("mark"))
-    beside = dict(parse_qsl(replace(listed, size=request.window.size).query().removeprefix("?")))
+    beside = _pairs(replace(listed, size=window.size))
     if "mark" in request.GET:  # one spelling of a plan, short enough to share
         return redirect(f"{request.path}{plans.joined(beside, plans.spelt(wanted))}#plan")
     amounts = queries.layer_amounts(project, window)
@@ -39,7 +41,9 @@ def suite_shape(request: ProjectRequest) -> HttpResponseBase:
         **_now(request, amounts, target),
         **_plan(request, plan, amounts, target),
         "beside": beside,
-        "plan_url": request.build_absolute_uri(f"{request.path}{plans.joined(beside, plan.query)}#plan"),
+        "plan_url": request.build_absolute_uri(
+            f"{request.path}{plans.joined(_pairs(window), plan.query)}#plan"
+        ),
         "by_links": [
             (by, f"{plans.joined({**beside, 'by': by}, plan.query)}#trend") for by in ("count", "time")
         ],
@@ -49,12 +53,18 @@ def suite_shape(request: ProjectRequest) -> HttpResponseBase:
     return page.render(request, "shape.html", context, place="overview", offers=())
 
 
+def _pairs(window: Window) -> dict[str, str]:
+    """Return the parameters that state a window."""
+    return dict(parse_qsl(window.query().removeprefix("?")))
+
+
 def _now(
     request: ProjectRequest, amounts: Sequence[LayerAmount], target: shape.Target | None
 ) -> dict[str, Any]:
     """Return what the suite is like, against targets and over twelve weeks."""
     project, window = request.project, request.window
     now, urls = amounts_by_count(amounts), page.urls(project)
+    fits = verdicts.target_fits(amounts, target)
     return {
         "sentence": shape.sentence(project.name, now=now, before=None),
         "time_sentence": verdicts.time_sentence(amounts),
@@ -63,14 +73,22 @@ def _now(
         "by_count_table": charts.shape_table(amounts, target, by="count"),
         "by_time_table": charts.shape_table(amounts, None, by="time"),
         "target": target,
-        "fits": verdicts.target_fits(amounts, target),
+        "fits": fits,
+        "advice": next((_advice(fit) for fit in fits if fit.is_chosen), ""),
         "foundation": silhouette.foundation(now, target),
         "undecided": verdicts.undecided_sentence(amounts),
         "trend": charts.trend(queries.trend(project, window), by=window.by, url=urls["tests"]),
         "stack": tuple(reversed(charts.STACK)),
-        "misfits": queries.misfits(project, window, limit=0),
+        "misfits": queries.misfits(project, window, limit=MISFITS),
         "settings_url": urls["settings-targets"],
     }
+
+
+def _advice(fit: verdicts.TargetFit) -> str:
+    """Say how the suite stands to its own target, and the least that meets it."""
+    if fit.fit >= 100:
+        return f"It meets the {fit.name} target."
+    return f"It fits the {fit.name} target by {fit.fit:.0f} of 100. {fit.advice}".strip()
 
 
 def _plan(
