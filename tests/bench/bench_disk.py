@@ -1,7 +1,8 @@
 """What a result takes on disk, with its indexes, the sums and everything else that is made of it.
 
-20,000 tests in 500 runs over ninety days, ten million results, made by SQL in the shape in which uploads leave them.
-TROPHYCASE_BENCH_SCALE makes fewer runs.
+20,000 tests in 500 runs, ten million results, made by SQL in the shape in which uploads leave them: over thirty days, half of
+the runs on the default branch. Fewer runs a day cost more, since each test then has a row of sums for fewer results; that is
+printed too. TROPHYCASE_BENCH_SCALE makes fewer tests.
 """
 
 from __future__ import annotations
@@ -31,20 +32,26 @@ GROUP BY 1 ORDER BY 2 DESC
 NO_RESULTS = ("projects_test", "projects_upload", "projects_uploadfile", "projects_problem")
 
 
-def test_bytes_a_result(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("days", "share"), [(30, 1.0), (90, 0.2)], ids=["often", "seldom"])
+def test_bytes_a_result(days: int, share: float, capsys: pytest.CaptureFixture[str]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE projects_result, projects_testday")  # no test empties these
     project = access.create_project(name="Large", owner=a_person())
-    n_results = fill(
-        project, n_tests=N_TESTS, n_runs=scaled(N_RUNS, least=10), last=timezone.now().date(), parts=1
-    )
+    n_tests = scaled(round(N_TESTS * share), least=200)
+    today = timezone.now().date()
+    n_results = fill(project, n_tests=n_tests, n_runs=N_RUNS, last=today, parts=1, days=days)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
         cursor.execute(SIZES)
         sizes = [row for row in cursor.fetchall() if row[0] not in NO_RESULTS]
     total = sum(rows + indexes for _, rows, indexes in sizes) / n_results
     with capsys.disabled():
-        print(f"\n{n_results:,} results of {N_TESTS:,} tests: {total:.1f} bytes each (goal {GOAL})")
+        print(
+            f"\n{n_results:,} results of {n_tests:,} tests in {N_RUNS} runs over {days} days: {total:.1f} bytes each"
+            f" (goal {GOAL})"
+        )
         for name, rows, indexes in sizes:
-            if (rows + indexes) / n_results >= 0.05:
+            if (rows + indexes) / n_results >= 0.5:
                 print(f"  {name:28} {rows / n_results:6.1f} and {indexes / n_results:5.1f} in indexes")
 
-    assert total < 2 * GOAL  # beyond any doubt; what is between the two is printed
+    assert total < 3 * GOAL  # beyond any doubt; what is between the two is printed

@@ -98,12 +98,14 @@ SELECT project_id, md5('upload ' || number)::uuid, 3, started_at, started_at + i
 """
 
 
-def fill(project: Project, *, n_tests: int, n_runs: int, last: date, parts: int = PARTS) -> int:
-    """Give the project so many tests and runs up to the day; return how many results that makes.
+def fill(
+    project: Project, *, n_tests: int, n_runs: int, last: date, parts: int = PARTS, days: int = DAYS
+) -> int:
+    """Give the project so many tests and runs in the days up to the last; return how many results that makes.
 
     A run executes every test of one of the parts.
     """
-    first = last - timedelta(days=DAYS)
+    first = last - timedelta(days=days)
     values: dict[str, Any] = {
         "project_id": project.pk,
         "n_tests": n_tests,
@@ -112,7 +114,7 @@ def fill(project: Project, *, n_tests: int, n_runs: int, last: date, parts: int 
         "last": last,
         "parts": parts,
     }
-    partitions.ensure_months({first + timedelta(days=n) for n in range(DAYS + 1)})
+    partitions.ensure_months({first + timedelta(days=n) for n in range(days + 1)})
     with connection.cursor() as cursor:
         cursor.execute(TESTS, values)
         cursor.execute(RUNS, values)
