@@ -17,6 +17,7 @@ from django.db.models import QuerySet
 from projects.models import Run, RunTally, Upload
 from projects.vocabulary import Layer, UploadState
 
+LOCK_SPACE = 7_244  # the class of the advisory locks under which a project's tallies change
 RECENT = 5  # runs whose tally, or judgement, a run like them takes over
 LOOKED_AT = 60  # runs before one, among which those like it are looked for
 
@@ -74,6 +75,12 @@ class Counted(NamedTuple):
 
     has_new: bool
     is_as_before: bool
+
+
+def hold(project_id: int) -> None:
+    """Wait for the turn to change the project's tallies; who wants the project's lock too, asks for it after this one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_SPACE, project_id])
 
 
 def uploads_of(run: Run) -> QuerySet[Upload]:

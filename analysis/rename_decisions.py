@@ -32,6 +32,7 @@ WHERE r.project_id = %(project_id)s AND r.test_id = %(test_id)s AND r.run_number
 @transaction.atomic
 def accept(project: Project, rename_id: uuid.UUID, *, by: User, now: datetime) -> Rename:
     """Let history follow a rename that was only proposed; raise Unfit where that cannot be."""
+    counting.hold(project.pk)
     locks.hold(project.pk)
     rename = _asked(project, rename_id, RenameState.PROPOSED)
     if moving.are_in_one_run(project.pk, source=rename.other_id, target=rename.test_id):
@@ -65,6 +66,7 @@ def refuse(project: Project, rename_id: uuid.UUID, *, by: User, now: datetime) -
 @transaction.atomic
 def undo(project: Project, rename_id: uuid.UUID, *, by: User, now: datetime) -> Rename:
     """Make two tests of one again: each gets back its name and the results that came under it; raise Unfit if it cannot be."""
+    counting.hold(project.pk)
     locks.hold(project.pk)
     rename = _asked(project, rename_id, RenameState.APPLIED)
     later = Rename.objects.filter(

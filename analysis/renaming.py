@@ -280,6 +280,7 @@ def gather(project_id: int, *, now: datetime) -> int:
     """Move on what uploads brought under old names; return how many tests that were."""
     if not Rename.objects.filter(project_id=project_id, state=RenameState.APPLIED).exists():
         return 0
+    counting.hold(project_id)
     locks.hold(project_id)
     with connection.cursor() as cursor:
         cursor.execute(LANDED, {"project_id": project_id, "applied": RenameState.APPLIED})

@@ -19,7 +19,6 @@ from analysis.completeness import Lack, Missing, Tally, is_alike, missing
 from analysis.rollups import results_since
 from projects.models import Run, RunTally
 
-LOCK_SPACE = 7_244  # the class of the advisory locks that keep one judgement a project
 BATCH = 200  # runs judged before the list is asked again
 LATER = 20  # runs after one that came late: what is usual for them may have changed
 GROWN = 1.25  # a run is counted again when it has grown by so much, so that many uploads cost a few countings
@@ -48,7 +47,7 @@ def settle(project_id: int, *, now: datetime, is_patient: bool = True, on_whole:
     """
     for number in _unjudged(project_id):
         with transaction.atomic():
-            _lock(project_id)
+            counting.hold(project_id)
             run = Run.objects.select_related("project").filter(project_id=project_id, number=number).first()
             if run is not None and run.n_judged != run.n_uploads:
                 _judge(run, now=now, is_patient=is_patient, on_whole=on_whole)
@@ -82,11 +81,6 @@ def _waiting(project_id: int) -> Q:
 def _unjudged(project_id: int) -> list[int]:
     found = Run.objects.filter(_waiting(project_id)).order_by("started_at", "number")
     return list(found.values_list("number", flat=True)[:BATCH])
-
-
-def _lock(project_id: int) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_SPACE, project_id])
 
 
 def _judge(run: Run, *, now: datetime, is_patient: bool, on_whole: Whole | None) -> None:
