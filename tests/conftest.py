@@ -6,6 +6,7 @@ and `REDIS_URL` switch to servers of the user's own.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -114,10 +115,15 @@ def live_app(
     Emptying waits for both to fall idle: it locks every table, and would deadlock with a transaction under way.
     """
     yield _live_app
-    queue = redis.Redis.from_url(services.redis_url)
-    wait_until(lambda: not queue.llen(settings.CELERY_TASK_DEFAULT_QUEUE), what="the queue to be worked off")
-    wait_until(_is_idle, what="server and worker to fall idle")
-    queue.close()
+    with redis.Redis.from_url(services.redis_url) as broker:
+        wait_until(lambda: not _has_work(broker) and _is_idle(), what="server and worker to fall idle")
+
+
+def _has_work(broker: redis.Redis) -> bool:
+    """True while a task waits, or is taken and not done: a task is acknowledged when it ends, retries wait for their time."""
+    taken = (json.loads(words)[0] for words in broker.hvals("unacked"))
+    is_taken = any(not task["headers"].get("eta") for task in taken)
+    return is_taken or bool(broker.llen(settings.CELERY_TASK_DEFAULT_QUEUE))
 
 
 def _is_idle() -> bool:
