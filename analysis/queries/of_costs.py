@@ -36,8 +36,8 @@ WITH failed AS (
     GROUP BY run_number HAVING min(p) > 0.01
 ), dear AS (
     SELECT b.run_number, b.p, b.mass,
-        CASE WHEN u.n_attempts > 1 THEN coalesce(tried.seconds, 0) ELSE coalesce(again.seconds, u.seconds * %(share)s) END
-            AS again_s,
+        coalesce(CASE WHEN u.n_attempts > 1 THEN u.seconds * tried.n_tests / greatest(u.n_tests, 1) ELSE again.seconds END,
+            u.seconds * %(share)s) AS again_s,
         least(%(longest_s)s, greatest(0, coalesce(extract(epoch FROM coalesce(tried.at, again.at) - u.started_at)::float8, 0)))
             AS waited_s
     FROM broken b JOIN projects_run u ON u.project_id = %(project_id)s AND u.number = b.run_number
@@ -48,7 +48,7 @@ WITH failed AS (
         ORDER BY w.started_at, w.number LIMIT 1
     ) again ON true
     LEFT JOIN LATERAL (
-        SELECT sum((SELECT sum(s.value::float8) FROM jsonb_each_text(a.layer_seconds) s)) AS seconds, min(a.received_at) AS at
+        SELECT sum(a.n_tests)::float8 AS n_tests, min(a.received_at) AS at
         FROM projects_upload a
         WHERE u.n_attempts > 1 AND a.project_id = u.project_id AND a.run_number = u.number AND a.attempt > 1
     ) tried ON true

@@ -85,6 +85,21 @@ def test_the_green_run_of_the_commit_tells_what_it_took_and_how_long_people_wait
     assert one.waited_s == pytest.approx(1800)
 
 
+def test_a_later_attempt_costs_the_share_of_the_tests_that_it_ran_again() -> None:
+    shop = a_shop()
+    started = (timezone.now() - timedelta(hours=1)).isoformat()
+    first = report(failed("adds", seconds=10.0), *(passed(f"t{n}", seconds=10.0) for n in range(3)))
+    record(shop, first, run="a", commit="c1", started_at=started)
+    record(shop, report(passed("adds", seconds=10.0)), run="a", commit="c1", attempt="2")
+    say(shop, 1.0)
+
+    one = costs(shop).of_tests[a_test_named(shop, "adds").id]
+
+    # one of four tests ran again, of 40 s in all; the failed attempt itself took 10 s
+    assert one.seconds_lost == pytest.approx(10 + 40 / 4)
+    assert one.waited_s == pytest.approx(3600, abs=60)
+
+
 def test_a_retry_that_passed_costs_its_failed_attempt_alone() -> None:
     shop = a_shop()
     record(shop, report(retried("adds"), passed("other", seconds=50.0)), run="a", commit="c1")
