@@ -75,7 +75,7 @@ def test_a_flaky_test_is_told_once_to_every_channel_that_wants_it(receiver: Rece
     shop = a_shop("Web")
     a_channel(shop, receiver.url)
     a_channel(shop, receiver.url, wants=(EventKind.BUDGET,))
-    a_history(shop, "....R.R")
+    a_history(shop, ".....RR")
 
     queued = look(shop)
     again = look(shop)
@@ -271,7 +271,7 @@ def test_a_look_costs_few_queries(django_assert_max_num_queries: DjangoAssertNum
 def test_what_was_told_reaches_the_channel(receiver: Receiver) -> None:
     shop = a_shop("Web")
     a_channel(shop, receiver.url)
-    a_history(shop, "....R.R")
+    a_history(shop, ".....RR")
     for row in look(shop):
         tasks.deliver_message(project_id=row.project_id, delivery_id=str(row.id))
 

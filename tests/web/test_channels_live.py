@@ -20,7 +20,7 @@ def test_the_worker_finds_news_and_refuses_to_tell_it_inside_the_network(live_ap
     announcing.add_channel(
         shop.project, kind=ChannelKind.WEBHOOK, name="Bot", address=live_app.url, wants=tuple(EventKind)
     )
-    a_history(shop, "....R.R")
+    a_history(shop, ".....RR")
 
     tasks.watch_projects.delay()
 
