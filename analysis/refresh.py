@@ -221,7 +221,7 @@ def _sum_again(project_id: int) -> None:
 
 
 def preview(project: Project, wanted: Sequence[rules.Rule], *, n_samples: int = 20) -> Moves:
-    """Say what these rules would change, without changing anything; raise rules.BadPattern for a bad one."""
+    """Say what these rules would change, without changing anything; raise rules.BadPattern or BadRules for bad ones."""
     before, after = rules_of(project.pk), rules.RuleSet(list(wanted))
     weigh = layers.Weigher(after)
     counts: Counter[tuple[Layer, Layer]] = Counter()
@@ -240,6 +240,7 @@ def preview(project: Project, wanted: Sequence[rules.Rule], *, n_samples: int = 
                 counts[move] += 1
                 if len(samples) < n_samples:
                     samples.append((test.id, test.title, *move))
+        after.check_pace()
     return Moves(dict(counts), tuple(samples), dict(matches))
 
 

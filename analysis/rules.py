@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, assert_never
 
 from analysis import patterns
-from analysis.patterns import BadPattern
+from analysis.patterns import BadPattern, Matcher
 from projects.vocabulary import Layer, RuleField, RuleSyntax
 
 MAX_RULES = 200  # per project; every test meets every rule
+MOST_VISITED = 20_000_000  # states of patterns looked at for one preview: some seconds
 MAX_KNOWN = 20_000  # texts remembered a field: a few MB
 
 __all__ = ["BadPattern", "BadRules", "Rule", "RuleSet", "Subject", "from_toml", "to_toml"]
@@ -74,7 +75,7 @@ class RuleSet:
             raise BadRules(
                 f"A project has at most {MAX_RULES} rules, not {len(self.rules)}; join some with braces."
             )
-        self._matchers: dict[RuleField, list[tuple[int, Callable[[str], bool]]]] = {}
+        self._matchers: dict[RuleField, list[tuple[int, Matcher]]] = {}
         for place, rule in enumerate(self.rules):
             self._matchers.setdefault(rule.field, []).append((place, compile_rule(rule)))
         self._known: dict[RuleField, dict[str, int]] = {field: {} for field in self._matchers}
@@ -100,11 +101,23 @@ class RuleSet:
         known[text] = found
         return found
 
+    def check_pace(self, *, most: int = MOST_VISITED) -> None:
+        """Raise BadRules where matching took too long so far, and name the rule that took most."""
+        visited = {place: matches.n_visited for of in self._matchers.values() for place, matches in of}
+        if sum(visited.values()) <= most:
+            return
+        place = max(visited, key=lambda place: visited[place])
+        raise BadRules(
+            "The pattern takes too long on the names of this project: fewer counted repeats and fewer "
+            "wildcards in front of them are faster, and so is a glob.",
+            self.rules[place].position,
+        )
+
     def __len__(self) -> int:
         return len(self.rules)
 
 
-def compile_rule(rule: Rule) -> Callable[[str], bool]:
+def compile_rule(rule: Rule) -> Matcher:
     """Return the test of a rule's texts; raise BadPattern with the place."""
     if not rule.pattern.strip():
         raise BadPattern("The pattern is empty, so it would match nothing.")

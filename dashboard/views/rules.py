@@ -104,7 +104,7 @@ def _draft(request: ProjectRequest, found: Sequence[Rule], *, kept: Sequence[Rul
     try:
         moves = refresh.preview(request.project, found)
     except BadRules as problem:
-        return _show(request, drafts.of_rules(found), kept=kept, problem=problem.message, status=422)
+        return _show(request, drafts.of_rules(found), kept=kept, problem=str(problem), status=422)
     return _show(request, drafts.of_rules(found), kept=kept, moves=moves, found=found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 
 import pytest
@@ -133,6 +134,18 @@ def test_a_pattern_that_is_not_taken_gets_a_reason(pattern: str, message: str, p
 def test_a_glob_that_says_nothing_or_too_much_is_refused(pattern: str) -> None:
     with pytest.raises(BadPattern):
         RuleSet([rule(pattern)])
+
+
+def test_rules_that_take_too_long_are_named() -> None:
+    ruleset = RuleSet([rule("tests/**"), rule("[a-m].{80}q", syntax=RuleSyntax.REGEX, position=2)])
+    chance = random.Random(1)
+    for _ in range(100):
+        text = "".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=80))
+        ruleset.match(ORDERS._replace(file=text))
+
+    ruleset.check_pace()
+    with pytest.raises(BadRules, match=r"Rule 2: The pattern takes too long"):
+        ruleset.check_pace(most=10_000)
 
 
 @pytest.mark.timeout(20)
