@@ -21,6 +21,7 @@ SMALL_TABLES = {
     "projects_letteraddress",
     "projects_ownerreader",
     "projects_channel",
+    "projects_wronglogin",
 }
 
 UNIQUE_INDEXES = """
