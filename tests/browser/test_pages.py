@@ -113,7 +113,7 @@ def desk(browser: Browser, live_app: LiveApp) -> Iterator[Desk]:
     """Return a reader at a filled project."""
     shop = a_filled_shop()
     context = browser.new_context(base_url=live_app.url, viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)  # beside other work a page takes its time
     page = signed_in(context, shop, url=live_app.url)
     desk = Desk(page, shop, live_app.url, [])
     page.on("console", lambda message: desk.complaints.append(complaint(message)))
