@@ -217,6 +217,11 @@ class ProofRow:
         """Say what was seen."""
         if self.rule is FlakeRule.RETRY:
             return f"failed, then passed on a retry in run #{self.run_number}"
+        if self.rule is FlakeRule.EPISODE:
+            return (
+                f"failed and passed in runs #{self.other_run} and #{self.run_number},"
+                " with no sign of a break or a repair between"
+            )
         if self.other_run == self.run_number:
             return f"passed and failed on one commit, in run #{self.run_number}"
         return f"passed and failed on one commit, in runs #{self.other_run} and #{self.run_number}"

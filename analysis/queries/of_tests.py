@@ -70,7 +70,8 @@ SELECT {test}, {sums}, (SELECT string_agg(timings, ''::bytea ORDER BY day) FROM 
     t.line, t.framework, t.markers, t.tags, t.first_seen_on, t.evidence,
     (SELECT max(id) FROM projects_test WHERE project_id = t.project_id AND id < t.id AND last_seen_on >= %(since)s),
     (SELECT min(id) FROM projects_test WHERE project_id = t.project_id AND id > t.id AND last_seen_on >= %(since)s),
-    f.status, f.sentence, f.since_on, f.rate, f.rate_low, f.rate_high, f.note, ({shifts})::text, ({renames})::text
+    f.status, CASE WHEN f.status = 6 AND f.only_here <> '' THEN f.only_here || '; ' ELSE '' END || f.sentence,
+    f.since_on, f.rate, f.rate_low, f.rate_high, f.note, ({shifts})::text, ({renames})::text
 FROM projects_test t LEFT JOIN s ON s.test_id = t.id
 LEFT JOIN projects_flake f ON f.project_id = t.project_id AND f.test_id = t.id
 WHERE t.project_id = %(project_id)s AND t.id = %(test_id)s

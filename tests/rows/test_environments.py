@@ -52,6 +52,8 @@ def test_a_test_that_is_flaky_in_one_environment_alone_differs_by_environment() 
     # 10 of 20 against 0 of 20: Fisher p = C(20, 10) / C(40, 10) = 0.0002
     flake = Flake.objects.get(project=shop.project)
     assert flake.only_here == "failed in 10 of 20 runs in win, and in 0 of 20 elsewhere"
+    page = shop.browser().get(f"/p/{shop.project.slug}/tests/{flake.test_id}").content.decode()
+    assert "failed in 10 of 20 runs in win, and in 0 of 20 elsewhere" in page
     event = FlakeEvent.objects.order_by("at").last()
     assert event is not None
     assert (event.before, event.after) == (FlakeStatus.FLAKY, FlakeStatus.ENVIRONMENT_SPECIFIC)

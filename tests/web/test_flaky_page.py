@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from tests.factories import Shop, a_history, a_shop, passed, record, report
+from tests.factories import Shop, a_history, a_shop, a_test_named, passed, record, report
 
 pytestmark = pytest.mark.django_db
 
@@ -75,3 +75,23 @@ def test_another_project_has_none_of_it(shop: Shop) -> None:
     record(shop, report(passed("adds")), branch="main", commit="a1")
 
     assert "Nothing to fix here." in page(shop)
+
+
+def test_what_flakes_cost_stands_on_top_beside_the_window_before(shop: Shop) -> None:
+    a_history(shop, "..F+.F+..F+.R.")
+
+    text = page(shop)
+
+    assert "Runs broken" in text
+    assert "People&#x27;s time" in text
+    assert "1 new in this window" in text
+
+
+def test_a_proof_says_what_it_is(shop: Shop) -> None:
+    a_history(shop, ("." * 6 + "F") * 5 + ".")
+    test_id = a_test_named(shop, "adds").id
+
+    text = shop.browser().get(f"/p/{shop.project.slug}/tests/{test_id}").content.decode()
+
+    assert "with no sign of a break or a repair between" in text
+    assert "on one commit" not in text
