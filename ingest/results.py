@@ -62,7 +62,8 @@ FROM projects_test t WHERE t.project_id = %(project_id)s AND t.id = i.test_id
 """
 
 CHANGED_TESTS = """
-UPDATE projects_test t SET file = n.file, line = n.line, framework = n.framework, owner = n.owner, markers = n.markers,
+UPDATE projects_test t SET file = n.file, line = n.line, framework = n.framework,
+    owner = coalesce(nullif(n.owner, ''), t.code_owner, ''), markers = n.markers,
     properties = n.properties, sent_layer = n.sent_layer, layer = n.layer, confidence = n.confidence, evidence = n.evidence,
     tags = n.tags, traits = n.traits
 FROM (
