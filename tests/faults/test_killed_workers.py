@@ -42,6 +42,7 @@ STEPS = {
     "flakes": "LOCK TABLE projects_flake IN SHARE MODE",
     "environment": "LOCK TABLE projects_environmentrun IN SHARE MODE",
     "problems": "LOCK TABLE projects_problem IN SHARE MODE",
+    "passes": "LOCK TABLE projects_passbatch IN SHARE MODE",
     "commit": "SELECT pg_advisory_xact_lock(77)",
 }
 # Everything is written when this trigger fires: it holds the commit itself.
@@ -54,7 +55,13 @@ CREATE CONSTRAINT TRIGGER hold AFTER UPDATE ON projects_upload DEFERRABLE INITIA
 
 def a_mixed_report(first: str = "a") -> bytes:
     """Return a report that touches every table: new tests, a failure, a retry, and a break at the end."""
-    cases = [passed(first), failed("b", message=f"{first} broke"), retried("c"), skipped("d"), passed("e")]
+    cases = [
+        passed(first),
+        failed("b", message=f"{first} broke"),
+        retried("c"),
+        skipped("d"),
+        passed("e", seconds=0.5),
+    ]
     whole = report(*cases, passed("cut off"))
     return whole[: whole.index(b'name="cut off"')]
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import psycopg
 import redis
+from django.db import connection
 from django.utils import timezone
 
 from analysis import rebuilding
@@ -179,7 +180,10 @@ class Servers:
         pid = int((self.home / "postgres" / "postmaster.pid").read_text().split()[0])
         os.kill(pid, signal.SIGQUIT)
         wait_until(lambda: not embedded.is_postgres_up(self.home), what="the end of PostgreSQL")
-        wait_until(lambda: not (self.home / "postgres" / "postmaster.pid").exists(), what="its pid file")
+        # Its socket's lock may outlive its pid file by a moment, and would keep the next server from starting.
+        socket = Path(connection.settings_dict["HOST"])
+        files = [self.home / "postgres" / "postmaster.pid", *socket.glob(".s.PGSQL.*.lock")]
+        wait_until(lambda: not any(file.exists() for file in files), what="the end of its pid file and lock")
 
     def flush_redis(self) -> None:
         """Throw away everything that Redis holds."""
