@@ -43,6 +43,7 @@ N_RUNS = int(os.environ.get("TROPHYCASE_BENCH_RUNS", "5000"))
 N_TIMES = 20  # each page is asked for
 MOST_STATEMENTS = 12
 MOST_BYTES = 150_000
+MOST_OF_A_BRANCH = 400_000  # the newest 200 runs of a branch that has no sums, and their neighbours in blocks
 MOST_RESULTS = 20_000  # read for a page: two whole runs are 4,000, a page of history strips less
 GOAL_S = 0.1
 BEYOND_DOUBT_S = 1.0  # what a page takes that adds up all days, or reads all results
@@ -127,7 +128,7 @@ def test_pages_of_a_large_project(services: embedded.Services, browser: Browser,
     assert [cost.place for cost in costs if cost.p95_s > BEYOND_DOUBT_S] == []
     assert [cost.place for cost in costs if cost.n_statements > MOST_STATEMENTS] == []
     assert [cost.place for cost in costs if cost.n_bytes > MOST_BYTES] == []
-    assert [cost.place for cost in costs if cost.n_results > MOST_RESULTS] == []
+    assert [cost.place for cost in costs if cost.n_results > _most_results(cost.place)] == []
     assert [place for place, (paint, _) in seen.items() if paint > PAINT_BEYOND_DOUBT_MS] == []
     assert [complaint for _, complaints in seen.values() for complaint in complaints] == []
 
@@ -154,6 +155,10 @@ def a_large_project(owner: User, *, n_runs: int = N_RUNS) -> Project:
     n_spans = spans.keep_up(project, now=timezone.now())
     print(f"{n_spans} spans, made in {time.perf_counter() - began:.0f} s")
     return project
+
+
+def _most_results(place: str) -> int:
+    return MOST_OF_A_BRANCH if "branch=" in place and "branch=*" not in place else MOST_RESULTS
 
 
 def _cost(reader: Client, project: Project, place: str) -> Cost:
@@ -216,23 +221,31 @@ def _painted(browser: Browser, owner: User, url: str, path: str) -> tuple[float,
     session.force_login(owner)
     value = session.cookies[settings.SESSION_COOKIE_NAME].value
     name = f"trophycase_session_{url.rpartition(':')[2]}"
-    seen: list[dict[str, Any]] = []
-    for _ in range(3):
-        with browser.new_context() as context:
-            context.add_cookies([{"name": name, "value": value, "url": url}])
-            page = context.new_page()
-            page.add_init_script(WATCH)
-            answers: list[Response] = []
-            page.on("response", answers.append)
-            page.goto(f"{url}{path}")
-            page.wait_for_load_state("networkidle")
-            caches = [one.headers.get("cache-control", "") for one in answers if "plotly" in one.url]
-            seen.append(page.evaluate(SEEN) | {"caches": caches})
+    seen = [_seen(browser, f"{url}{path}", (name, value)) for _ in range(3)]
     paint = median(one["paint"] for one in seen)
     goal = "" if paint <= PAINT_GOAL_MS else "  over the goal"
     moved = max(one["moved"] for one in seen)
     print(f"{path:26} first paint {paint:5.0f} ms  moved {moved:.3f}  {seen[0]['charts']} charts{goal}")
     return paint, [f"{path}: {complaint}" for complaint in _complaints(seen[0], moved)]
+
+
+def _seen(browser: Browser, address: str, session: tuple[str, str]) -> dict[str, Any]:
+    """Open a page with an empty cache; return what SEEN tells of it, and how long plotly may be kept."""
+    caches: list[str] = []
+
+    def note(answer: Response) -> None:
+        if "plotly" in answer.url:
+            caches.append(answer.headers.get("cache-control", ""))
+
+    with browser.new_context() as context:
+        context.add_cookies([{"name": session[0], "value": session[1], "url": address}])
+        page = context.new_page()
+        page.add_init_script(WATCH)
+        page.on("response", note)
+        page.goto(address)
+        page.wait_for_load_state("networkidle")
+        found: dict[str, Any] = page.evaluate(SEEN)
+    return found | {"caches": caches}
 
 
 def _complaints(seen: dict[str, Any], moved: float) -> Iterator[str]:
