@@ -21,7 +21,7 @@ from analysis.window import DEFAULT_DAYS
 from projects.models import Project, Span, TestSpan
 
 WORTH = 1_000  # tests; adding up the days of fewer takes a page a few milliseconds
-OTHER_LENGTHS = (14, 90)  # days of a window beside the default; a week is added up as fast
+OTHER_LENGTHS = (7, 14, 90)  # days of the windows that the pages offer beside the default and one day
 LOCK_SPACE = 7_246  # the class of the advisory locks that keep one making of spans a project
 REST = timedelta(minutes=30)  # between two makings of one span, while a history is sent or a day is just over
 BATCH = 5_000  # tests read at once
@@ -68,27 +68,19 @@ class Known(NamedTuple):
 
 
 def wanted(today: date) -> tuple[Stretch, ...]:
-    """Return the days that windows of today and of tomorrow have behind them, those of the default window first.
+    """Return the days that windows of today and of tomorrow have behind them, those of today first.
 
     A span that ends the day before yesterday serves while uploads for yesterday still come in.
     """
     yesterday = today - timedelta(days=1)
-    found = [
-        _behind(today, DEFAULT_DAYS, until=yesterday),
-        _before(today, DEFAULT_DAYS),
-        _behind(today, DEFAULT_DAYS, until=yesterday - timedelta(days=1)),
-        _behind(today, DEFAULT_DAYS, until=yesterday, on_default=False),
-        _before(today, DEFAULT_DAYS, on_default=False),
-        *(_behind(today, n_days, until=yesterday) for n_days in OTHER_LENGTHS),
-    ]
-    tomorrow = today + timedelta(days=1)
-    found += [
-        _behind(tomorrow, DEFAULT_DAYS, until=yesterday),
-        _before(tomorrow, DEFAULT_DAYS),
-        _behind(tomorrow, DEFAULT_DAYS, until=yesterday, on_default=False),
-        _before(tomorrow, DEFAULT_DAYS, on_default=False),
-        *(_behind(tomorrow, n_days, until=yesterday) for n_days in OTHER_LENGTHS),
-    ]
+    found = [_behind(today, DEFAULT_DAYS, until=yesterday - timedelta(days=1))]
+    for day in (today, today + timedelta(days=1)):
+        for n_days in (DEFAULT_DAYS, *OTHER_LENGTHS):
+            found += [_behind(day, n_days, until=yesterday), _before(day, n_days)]
+        found += [
+            _behind(day, DEFAULT_DAYS, until=yesterday, on_default=False),
+            _before(day, DEFAULT_DAYS, on_default=False),
+        ]
     return tuple(found)
 
 

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.django_db
 TODAY = datetime.now(tz=UTC).date()
 NOW = datetime.now(tz=UTC)
 DAYS = 70
+LAST_WEEKS = spans.Stretch(on_default=True, since=TODAY - timedelta(days=29), until=TODAY - timedelta(days=1))
 MADE: dict[str, Callable[..., str]] = {"f": failed, "r": retried, "s": skipped}
 NAMES = tuple(f"case {n}" for n in range(9))
 
@@ -180,7 +181,7 @@ def test_an_upload_of_today_adds_to_the_span(shop: Shop) -> None:
 
 
 def test_an_upload_for_an_older_day_sets_the_spans_of_that_day_aside(shop: Shop) -> None:
-    spans.keep_up(shop.project, now=NOW)
+    spans.make(shop.project, LAST_WEEKS, now=NOW)
     before = n_results(shop)
     spoil(shop)
 
@@ -200,7 +201,7 @@ def test_an_upload_for_yesterday_leaves_the_span_before_it_in_use(shop: Shop) ->
 
 
 def test_spans_of_days_that_changed_otherwise_can_be_set_aside(shop: Shop) -> None:
-    spans.keep_up(shop.project, now=NOW)
+    spans.make(shop.project, LAST_WEEKS, now=NOW)
     before = n_results(shop)
     spoil(shop)
     day = TODAY - timedelta(days=12)
