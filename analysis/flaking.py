@@ -7,9 +7,10 @@ failures is an incident, is analysis.engine's to say; rows in, rows out here.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import psycopg
@@ -25,6 +26,7 @@ from projects.models import Flake, FlakeEvent, FlakeProof, Project, Run
 from projects.vocabulary import FlakeRule
 
 RUNS_OF_A_COMMIT = 20  # compared with at most; a commit that ran more often has shown what it can
+MOST_KEPT = 1_000  # states, with verdicts and rows, held ready to be written
 PASS_DAYS = 120  # days of passes counted for a test; the evidence halves every 45
 EPOCH = date(1970, 1, 1)
 
@@ -352,31 +354,41 @@ def _keep(
     at: float,
 ) -> None:
     keep_states(project.pk, states, told, at=at)
-    FlakeProof.objects.bulk_create(
-        [
-            proof
-            for test_id, state in states.items()
-            for proof in _proofs(project, run, test_id, state, passed_in=passed.get(test_id, run.number))
-        ],
-        ignore_conflicts=True,
-    )
+    for ids in _slices(states):
+        FlakeProof.objects.bulk_create(
+            [
+                proof
+                for test_id in ids
+                for proof in _proofs(
+                    project, run, test_id, states[test_id], passed_in=passed.get(test_id, run.number)
+                )
+            ],
+            ignore_conflicts=True,
+        )
 
 
 def keep_states(
     project_id: int, states: Mapping[int, State], told: Mapping[int, Update], *, at: float
 ) -> None:
-    """Store the states with the verdicts that they earn, and the changes of status as events."""
-    judged = {test_id: verdict(state, now_day=max(at, state.at)) for test_id, state in states.items()}
-    rows = [_flake(project_id, test_id, states[test_id], judged[test_id]) for test_id in judged]
-    _keep_flakes(project_id, rows)
-    FlakeEvent.objects.bulk_create(
-        _event(project_id, test_id, update.event, judged[test_id])
-        for test_id, update in told.items()
-        if update.event is not None and test_id in judged
-    )
-    if judged:
+    """Store the states with the verdicts that they earn, and the changes of status as events; some at a time."""
+    for ids in _slices(states):
+        judged = {test_id: verdict(states[test_id], now_day=max(at, states[test_id].at)) for test_id in ids}
+        _keep_flakes(project_id, [_flake(project_id, one, states[one], judged[one]) for one in ids])
+        events = {test_id: told[test_id].event for test_id in ids if test_id in told}
+        FlakeEvent.objects.bulk_create(
+            _event(project_id, test_id, event, judged[test_id])
+            for test_id, event in events.items()
+            if event is not None
+        )
         with connection.cursor() as cursor:
-            cursor.execute(KEEP_STATUSES, {"project_id": project_id, "ids": list(judged)})
+            cursor.execute(KEEP_STATUSES, {"project_id": project_id, "ids": ids})
+
+
+def _slices(test_ids: Iterable[int]) -> Iterator[list[int]]:
+    """Yield the tests so many at a time that an outage of a large suite does not fill the worker's memory."""
+    rest = iter(test_ids)
+    while ids := list(islice(rest, MOST_KEPT)):
+        yield ids
 
 
 def _keep_flakes(project_id: int, rows: Sequence[Flake]) -> None:

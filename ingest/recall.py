@@ -15,7 +15,7 @@ from collections.abc import Callable, Hashable, Iterable
 from operator import itemgetter
 from typing import Any
 
-# Some 300 bytes each. A larger suite is remembered in part.
+# Some 300 bytes each. A larger suite is not remembered.
 MOST_ENTRIES = 150_000
 
 # Attributes that make an identity or say how the test is found. A tag with any other, a timestamp say, is never the same twice.

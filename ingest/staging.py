@@ -156,15 +156,20 @@ class Stage:
             if found is None:
                 newcomers.append(self._newcomer(seq, case, None))
                 self.n_new += 1
-                if case.memo is not None and len(self._unnamed) < MOST_ENTRIES:
+                if case.memo is not None:
                     self._unnamed[seq] = case.memo
             elif found[1] != self._traits_of(case):
                 newcomers.append(self._newcomer(seq, case, found[0]))
                 self.n_changed += 1
-            elif case.memo is not None and len(self._learned) < MOST_ENTRIES:
+            elif case.memo is not None:
                 self._learned.append((*case.memo, found[0]))
             if case.attempts or case.failure is not None or case.outcome.is_bad:
                 troubles.extend(_troubles(seq, case))
+        if (
+            start + chunk[-1].at > MOST_ENTRIES
+        ):  # too large a suite to be remembered, and a part is not worth the room
+            self._unnamed.clear()
+            self._learned.clear()
         if len(self._staged) < MOST_STAGED:
             self._staged.extend(found[0] for case in chunk if (found := known.get(case.fingerprint)))
         with connection.cursor() as cursor:
