@@ -6,7 +6,6 @@ stores them.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -50,7 +49,7 @@ class Case(NamedTuple):
     `may_be_rerun` warns of a further case with the same identity. In pytest's reports it is set on passes,
     which may be failed attempts; elsewhere on names that were masked, which may be two tests. A masked
     pass of pytest is told by its absence. `memo` is where ingest.recall may remember the case, and under
-    which words.
+    which hash of its words.
     """
 
     fingerprint: bytes
@@ -72,7 +71,7 @@ class Case(NamedTuple):
     may_be_rerun: bool
     retry: int = 0  # the number in a name such as "pays (retry #1)"; 0 where the name shows none
     at: int = 0  # the place in the document, from 1; 0 where nobody counted
-    memo: tuple[dict[Hashable, int], Hashable] | None = None
+    memo: tuple[dict[int, int], int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

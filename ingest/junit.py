@@ -12,7 +12,7 @@ parts make the identity is said in ingest.identity; what is repaired before pars
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, NoReturn
 from xml.parsers import expat
 
@@ -295,7 +295,7 @@ class Reading:
                 # The next lines are all that most cases cost.
                 names = tuple(attributes)
                 lane = self._lanes.get(names) or self._lane(names)
-                if (test_id := lane.known.get(lane.key(attributes))) is None:
+                if (test_id := lane.known.get(hash(lane.key(attributes)))) is None:
                     return self._close_bare()
                 try:
                     seconds = float(attributes[lane.time])
@@ -394,15 +394,13 @@ class Reading:
         outcome = elements.outcome_of(attributes) if has_words else Outcome.PASSED
         self._ready.append(self._case(attributes, outcome, self._memo(attributes, outcome)))
 
-    def _memo(
-        self, attributes: dict[str, str], outcome: Outcome
-    ) -> tuple[dict[Hashable, int], Hashable] | None:
-        """Return where the case may be remembered, and under which words."""
+    def _memo(self, attributes: dict[str, str], outcome: Outcome) -> tuple[dict[int, int], int] | None:
+        """Return where the case may be remembered, and under which hash of its words."""
         names = tuple(attributes)
         lane = self._lanes.get(names) or self._lane(names)
         if outcome is not Outcome.PASSED or not lane.time:
             return None
-        return lane.known, lane.key(attributes)
+        return lane.known, hash(lane.key(attributes))
 
     def _lane(self, names: tuple[str, ...]) -> Lane:
         """Return how cases with these attributes are looked up in the open suite; none is found without a memory."""
@@ -437,7 +435,7 @@ class Reading:
         self,
         attributes: dict[str, str],
         outcome: Outcome,
-        memo: tuple[dict[Hashable, int], Hashable] | None,
+        memo: tuple[dict[int, int], int] | None,
     ) -> Case:
         self._at += 1
         get, suite, limit = attributes.get, self._suite, self._limits.name_chars

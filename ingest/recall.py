@@ -4,6 +4,9 @@ A case is remembered by the words of its tag, as they stand, and by the suite ar
 so neither that nor the test has to be looked for again. Only passes without children are remembered, since their time is all
 that differs from run to run. What is remembered holds as long as the project's identities do; a project says by another
 `identities` that they changed.
+
+Of the words only a hash is kept: Python's, of 64 bits, keyed anew in each process so that nobody can choose two that meet.
+That two of 150,000 cases do has a chance of one in a thousand million.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from collections.abc import Callable, Hashable, Iterable
 from operator import itemgetter
 from typing import Any
 
-# Some 300 bytes each. A larger suite is not remembered.
+# Some 120 bytes each. A larger suite is not remembered.
 MOST_ENTRIES = 150_000
 
 # Attributes that make an identity or say how the test is found. A tag with any other, a timestamp say, is never the same twice.
@@ -61,7 +64,7 @@ class Lane:
         self,
         key: Callable[[dict[str, str]], Hashable],
         time: str,
-        known: dict[Hashable, int],
+        known: dict[int, int],
         found: Recalled,
     ) -> None:
         self.key = key
@@ -74,19 +77,19 @@ BLIND = Lane(len, "", known={}, found=Recalled())  # finds nothing, and what it 
 
 
 class Memory:
-    """The remembered cases of one project: by suite and attributes, then by words, the number of the test."""
+    """The remembered cases of one project: by suite and attributes, then by the hash of the words, the number of the test."""
 
     def __init__(self, identities: uuid.UUID | None) -> None:
         self.identities = identities
         self.n_entries = 0
-        self._places: dict[Hashable, dict[Hashable, int]] = {}
+        self._places: dict[Hashable, dict[int, int]] = {}
 
-    def known(self, place: Hashable) -> dict[Hashable, int]:
+    def known(self, place: Hashable) -> dict[int, int]:
         """Return what is known at one place, to be looked into and never written to."""
         return self._places.setdefault(place, {})
 
-    def learn(self, learned: Iterable[tuple[dict[Hashable, int], Hashable, int]]) -> None:
-        """Remember (place's dictionary, words, test) as far as there is room."""
+    def learn(self, learned: Iterable[tuple[dict[int, int], int, int]]) -> None:
+        """Remember (place's dictionary, hash of the words, test) as far as there is room."""
         for known, key, test_id in learned:
             if self.n_entries >= MOST_ENTRIES:
                 return

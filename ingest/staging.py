@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from array import array
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -112,8 +112,8 @@ class Stage:
         self.n_new = 0  # cases of tests that were not known when they were staged
         self.n_changed = 0  # cases of tests whose words changed
         self._staged = array("i")  # the known tests of the upload, as long as they are few
-        self._learned: list[tuple[dict[Hashable, int], Hashable, int]] = []
-        self._unnamed: dict[int, tuple[dict[Hashable, int], Hashable]] = {}
+        self._learned: list[tuple[dict[int, int], int, int]] = []
+        self._unnamed: dict[int, tuple[dict[int, int], int]] = {}
         self._traits: dict[tuple[str, str, str], int] = {}
         self._frameworks: dict[str, int] = {}
         self._judged: dict[int, tuple[layers.Verdict, bytes]] = {}
@@ -203,8 +203,9 @@ class Stage:
         """Learn the numbers that the new tests got."""
         if self._unnamed:
             cursor.execute("SELECT seq, test_id FROM incoming WHERE fingerprint IS NOT NULL")
-            named = ((self._unnamed.get(seq), test_id) for seq, test_id in cursor.fetchall())
-            self._learned += [(*memo, test_id) for memo, test_id in named if memo is not None]
+            for seq, test_id in cursor:
+                if (memo := self._unnamed.pop(seq, None)) is not None:
+                    self._learned.append((*memo, test_id))
             self._unnamed.clear()
 
     def remember(self) -> None:
