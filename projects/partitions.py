@@ -18,7 +18,7 @@ OPTIONS = {"projects_result": "", "projects_testday": "WITH (fillfactor = 75)"}
 SUMMARISE_EVERY = 10_000  # results, some seventy blocks
 
 _unsummarised: dict[str, int] = {}
-_made: set[tuple[str, str]] = set()
+_made: set[tuple[str, ...]] = set()  # server, database and name of partitions that are there
 
 
 def month_of(day: date) -> date:
@@ -45,7 +45,7 @@ def ensure_months(days: set[date]) -> None:
 
 def _ensure(table: str, month: date) -> None:
     name = name_of(table, month)
-    known = (str(connection.settings_dict["NAME"]), name)
+    known = (*(str(connection.settings_dict[part]) for part in ("HOST", "PORT", "NAME")), name)
     if known in _made:
         return
     with transaction.atomic(), connection.cursor() as cursor:
@@ -99,5 +99,5 @@ def drop_months_before(table: str, day: date) -> list[str]:
     with connection.cursor() as cursor:
         for name in over:
             cursor.execute(f"DROP TABLE {name}")
-    _made.difference_update({known for known in _made if known[1] in over})
+    _made.difference_update({known for known in _made if known[-1] in over})
     return over

@@ -103,6 +103,7 @@ def _live_app(
         "TROPHYCASE_COLLECTED_STATIC": "0",
     }
     with processes.live_app(environ, folder=folder) as app:
+        app.pause()
         yield app
 
 
@@ -112,11 +113,15 @@ def live_app(
 ) -> Iterator[processes.LiveApp]:
     """Return a running server and worker on this process's database, which is emptied after the test.
 
-    Emptying waits for both to fall idle: it locks every table, and would deadlock with a transaction under way.
+    Emptying waits for both to fall idle: it locks every table, and would deadlock with a transaction under way. Between tests
+    the worker is held still: other tests ring for workers too, and want none to come.
     """
-    yield _live_app
     with redis.Redis.from_url(services.redis_url) as broker:
+        broker.delete(settings.CELERY_TASK_DEFAULT_QUEUE)
+        _live_app.resume()
+        yield _live_app
         wait_until(lambda: not _has_work(broker) and _is_idle(), what="server and worker to fall idle")
+        _live_app.pause()
 
 
 def _has_work(broker: redis.Redis) -> bool:

@@ -23,11 +23,20 @@ STOP_SECONDS = 20
 
 @dataclass(frozen=True)
 class LiveApp:
-    """A running server: its address, and where its processes log."""
+    """A running server: its address, where its processes log, and the worker, which can be held still."""
 
     url: str
     web_log: Path
     worker_log: Path
+    worker_group: int
+
+    def pause(self) -> None:
+        """Hold the worker still, so that it hears no doorbell of tests that want none."""
+        os.killpg(self.worker_group, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let the worker go on."""
+        os.killpg(self.worker_group, signal.SIGCONT)
 
 
 @contextlib.contextmanager
@@ -63,18 +72,20 @@ def live_app(environ: Mapping[str, str], *, folder: Path) -> Iterator[LiveApp]:
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        app = LiveApp(url=url, web_log=folder / "web.log", worker_log=folder / "worker.log")
+        web_log, worker_log = folder / "web.log", folder / "worker.log"
         values = {**os.environ, **environ, "BASE_URL": url, "PYTHONUNBUFFERED": "1"}
         module = [sys.executable, "-m"]
         # One process of each is enough for one test at a time; of two values the later counts.
         web = [*module, *commands.WEB, "--workers", "1", "--bind", f"fd://{listener.fileno()}"]
         worker = [*module, *commands.WORKER, "--concurrency", "1"]
         fds = (listener.fileno(),)
-        web_process = stack.enter_context(process(web, environ=values, log=app.web_log, fds=fds))
-        worker_process = stack.enter_context(process(worker, environ=values, log=app.worker_log))
-        _wait_for(web_process, log=app.web_log, is_ready=lambda _: _answers(url))
-        _wait_for(worker_process, log=app.worker_log, is_ready=lambda words: " ready." in words)
+        web_process = stack.enter_context(process(web, environ=values, log=web_log, fds=fds))
+        worker_process = stack.enter_context(process(worker, environ=values, log=worker_log))
+        _wait_for(web_process, log=web_log, is_ready=lambda _: _answers(url))
+        _wait_for(worker_process, log=worker_log, is_ready=lambda words: " ready." in words)
+        app = LiveApp(url, web_log, worker_log, worker_group=worker_process.pid)
         yield app
+        app.resume()
 
 
 @contextlib.contextmanager
