@@ -55,7 +55,7 @@ def process_upload(*, project_id: int, upload_id: str, **_: object) -> None:
     if upload is None or not upload.claim(now=now, stale_before=stale_before(now)):
         return
     try:
-        run = record(upload, files=stored.files(upload), limits=limits(), now=timezone.now())
+        run = _recorded(upload)
     except (Superseded, Project.DoesNotExist):  # the project is being deleted
         return
     except NothingToRecord as nothing:
@@ -71,11 +71,21 @@ def process_upload(*, project_id: int, upload_id: str, **_: object) -> None:
     _after(upload, run)
 
 
+def _recorded(upload: Upload) -> Run:
+    """Record the upload; read it once more at once where its tests changed under the reader's feet."""
+    try:
+        return record(upload, files=stored.files(upload), limits=limits(), now=timezone.now())
+    except Outdated:
+        return record(upload, files=stored.files(upload), limits=limits(), now=timezone.now())
+
+
 def _after(upload: Upload, run: Run) -> None:
-    """Do what a recorded upload leaves to do, outside its transaction."""
+    """Do what a recorded upload leaves to do, outside its transaction; the last one of many asks for it."""
     note_new_results(run.day, upload.n_tests)
-    ask_to_settle(run.project_id)
-    _ask_for_reclassification(run.project_id)
+    waiting = Upload.objects.filter(state__in=[UploadState.RECEIVED, UploadState.PROCESSING])
+    if not waiting.filter(project_id=run.project_id).exists():
+        ask_to_settle(run.project_id)
+        _ask_for_reclassification(run.project_id)
 
 
 def limits() -> Limits:
