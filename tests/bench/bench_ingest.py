@@ -292,7 +292,7 @@ def _print_product(bodies: list[bytes], raw: tuple[float, float]) -> None:
     for n, body in enumerate(bodies[1:], 1):
         steady = measured(lambda b=body, k=n: product(project, b, run=k))  # type: ignore[misc]
         print(steady.line(f"Trophycase, steady {n}", N_CASES, raw[1]))
-    assert Result.objects.count() == N_CASES * len(bodies)
+    assert Result.objects.filter(project_id=project.pk).count() == N_CASES * len(bodies)
     print(
         f"worker's peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB, reports included"
     )

@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
@@ -53,13 +54,14 @@ def post(url: str, shop: Shop, body: bytes, *, run: str) -> float:
     return time.perf_counter() - began
 
 
-def is_shown(url: str, shop: Shop, run: int, *, session: str) -> bool:
-    """True when the page of the run is there."""
+def is_shown(url: str, shop: Shop, run: int, *, session: str, n_cases: int) -> bool:
+    """True when the page of the run is there, with all of its tests."""
     page = urllib.request.Request(f"{url}/p/{shop.project.slug}/runs/{run}")
-    page.add_header("Cookie", f"{settings.SESSION_COOKIE_NAME}={session}")
+    page.add_header("Cookie", f"trophycase_session_{urlsplit(url).port}={session}")
     try:
         with urllib.request.urlopen(page, timeout=60) as response:
-            return bool(response.status == 200)
+            assert response.url == page.full_url, f"sent on to {response.url}"
+            return f"{n_cases:,}".replace(",", "\N{NARROW NO-BREAK SPACE}") in response.read().decode()
     except urllib.error.HTTPError as error:
         error.close()
         if error.code != 404:
@@ -75,7 +77,7 @@ def test_a_run_is_on_the_pages_soon(live_app: processes.LiveApp, capsys: pytest.
         body = bench_ingest.report(n_cases, run=run)
         began = time.perf_counter()
         post(live_app.url, shop, body, run=f"r{run}")
-        while not is_shown(live_app.url, shop, run, session=session):
+        while not is_shown(live_app.url, shop, run, session=session, n_cases=n_cases):
             assert time.perf_counter() - began < 120, "the run does not come"
         took.append(time.perf_counter() - began)
     with capsys.disabled():
