@@ -136,6 +136,10 @@ def race(uploads: list[list[str]], *, n_workers: int, environ: dict[str, str]) -
         - used,
         machine_s() - machine,
     )
+    for worker in workers:
+        for pipe in (worker.stdin, worker.stdout):
+            assert pipe is not None
+            pipe.close()
     assert not Upload.objects.exclude(state=UploadState.DONE).exists()
     return took
 
