@@ -45,6 +45,9 @@ OWN_HAZARD = 0.6  # from here on an episode began as a code break, which explain
 LONGEST_STREAK = (
     0.002  # the chance of a streak that is no flake's any more: one in 500 would call it broken in passing
 )
+TOLD_AGAIN = (
+    0.005  # a change of P(flaky) under which the earlier failures of an open streak are not written again
+)
 SURELY_GOOD = 0.1  # P(broken) under which a retry that passed is believed
 LOWEST_RATE = 1e-5  # no test is so good that a first failure cannot be a flake
 
@@ -204,12 +207,15 @@ def _count_episode(state: State, rho: float, constants: Constants) -> tuple[Sett
     return settled
 
 
-def _settle(state: State, rho: float) -> tuple[Settled, ...]:
-    """Write the retrospective verdict on the failures of the episode that ends."""
-    n = min(state.length, len(state.failures))
-    ended = state.failures[len(state.failures) - n :]
-    state.failures[len(state.failures) - n :] = [failed._replace(p_flaky=rho) for failed in ended]
-    return tuple(Settled(failed.run, rho) for failed in ended)
+def _settle(state: State, rho: float, *, least_change: float = 0.0) -> tuple[Settled, ...]:
+    """Write the retrospective verdict on the failures of the open episode, where it is another than before."""
+    told = []
+    for place in range(max(0, len(state.failures) - state.length), len(state.failures)):
+        failed = state.failures[place]
+        if abs(failed.p_flaky - rho) >= least_change:
+            state.failures[place] = failed._replace(p_flaky=rho)
+            told.append(Settled(failed.run, rho))
+    return tuple(told)
 
 
 def _end_episode(state: State) -> None:
@@ -259,7 +265,7 @@ def _failed_on_main(state: State, group: Group, constants: Constants) -> Update:
         rule is FlakeRule.RETRY and state.broken < SURELY_GOOD
     ):  # a retry that passed ends it as a later pass would
         return Update(p_flaky, rule, _count_episode(state, p_flaky, constants), None)
-    return Update(p_flaky, rule, _settle(state, p_flaky), None)
+    return Update(p_flaky, rule, _settle(state, p_flaky, least_change=TOLD_AGAIN), None)
 
 
 def _doubt_streak(state: State) -> None:
