@@ -13,7 +13,6 @@ from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-import psycopg
 from django.db import connection
 
 from analysis import incidents, mass_failures
@@ -22,6 +21,7 @@ from analysis.flakes import Event, Group, State, Update
 from analysis.incidents import Incident, Kind
 from analysis.states import Proof, mark
 from analysis.verdicts import FlakeVerdict, shown, verdict
+from projects.cursors import binding_cursor
 from projects.models import Flake, FlakeEvent, FlakeProof, Project, Run
 from projects.vocabulary import FlakeRule
 
@@ -395,7 +395,7 @@ def _keep_flakes(project_id: int, rows: Sequence[Flake]) -> None:
     values: dict[str, Any] = {name: [getattr(row, name) for row in rows] for name in FLAKE_FIELDS}
     values["proof_runs"] = ["{" + ",".join(map(str, runs)) + "}" for runs in values["proof_runs"]]
     values |= {"project_id": project_id, "test_ids": [row.test_id for row in rows]}
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+    with binding_cursor() as cursor:
         cursor.execute(KEEP_FLAKES, values)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from django.db import connection
 
 from analysis import timing
+from projects.cursors import without_loops
 from projects.models import Project
 
 # A timed pass is two bytes: the bin of its duration, as analysis.timing numbers them.
@@ -202,13 +203,11 @@ def add(place: Place, *, n_new: int) -> None:
     """Count the staged results that are new, in a statement or two a table; `n_new` is how many these are."""
     values = _values(place)
     with connection.cursor() as cursor:
-        # The planner knows nothing of the rows of today, and would loop over the staged ones for each.
-        cursor.execute("SET LOCAL enable_nestloop = off")
-        cursor.execute(ADD_TO_DAYS, values)
-        n_old = cursor.rowcount
-        if n_old < n_new:
-            cursor.execute(ADD_DAYS.format(and_new=AND_NEW if n_old else ""), values)
-        cursor.execute("SET LOCAL enable_nestloop = on")
+        with without_loops(cursor):
+            cursor.execute(ADD_TO_DAYS, values)
+            n_old = cursor.rowcount
+            if n_old < n_new:
+                cursor.execute(ADD_DAYS.format(and_new=AND_NEW if n_old else ""), values)
         cursor.execute(ADD_LAYERS, values)
 
 
@@ -228,10 +227,9 @@ def change(place: Place) -> bool:
     """
     values = _values(place)
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_nestloop = off")  # the planner knows the size of neither side
-        for statement in (CHANGE_DAYS, CHANGE_LAYER_DAYS, CHANGE_RUN_LAYERS):
-            cursor.execute(statement.format(changed=CHANGED), values)
-        cursor.execute("SET LOCAL enable_nestloop = on")
+        with without_loops(cursor):
+            for statement in (CHANGE_DAYS, CHANGE_LAYER_DAYS, CHANGE_RUN_LAYERS):
+                cursor.execute(statement.format(changed=CHANGED), values)
         cursor.execute(MERGED_ANEW)
         anew = [test_id for (test_id,) in cursor.fetchall()]
     if anew:

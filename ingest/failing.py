@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
 from django.db import connection
 
 from analysis import failures
 from analysis.rollups import Place
+from projects.cursors import binding_cursor
 from projects.models import Signature
 from projects.vocabulary import Outcome
 
@@ -132,7 +132,7 @@ def _write(statement: str, place: Place, columns: Sequence[str], rows: Sequence[
         "on_default": place.on_default,
         "slot": place.run_number % SAMPLES,
     }
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+    with binding_cursor() as cursor:
         cursor.execute(statement, values)
 
 

@@ -9,16 +9,14 @@ import json
 import struct
 import sys
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
-import psycopg
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
-from psycopg.adapt import Dumper
-from psycopg.pq import Format
+
+from projects.cursors import PackedArray
 
 SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no header extension
 TRAILER = b"\xff\xff"
@@ -43,59 +41,14 @@ def copy(cursor: CursorWrapper, table: str, rows: Sequence[bytes]) -> None:
             sent.write(b"".join((SIGNATURE, *rows, TRAILER)))
 
 
-class Packed(bytes):
-    """An array in PostgreSQL's binary form, ready to be a parameter of a psycopg cursor that binds on the server."""
-
-    oid = 0
-
-
-class PackedInt4s(Packed):
-    """Of integers."""
-
-    oid = 1007
-
-
-class PackedFloat4s(Packed):
-    """Of reals."""
-
-    oid = 1021
-
-
-class _AsIs(Dumper):
-    format = Format.BINARY
-
-    def dump(self, obj: Packed) -> bytes:
-        return obj
-
-
-class _Int4s(_AsIs):
-    oid = PackedInt4s.oid
-
-
-class _Float4s(_AsIs):
-    oid = PackedFloat4s.oid
-
-
-@contextmanager
-def binding_cursor() -> Iterator[psycopg.Cursor[Any]]:
-    """Open a cursor that sends parameters apart from the statement, packed arrays as they are.
-
-    Django's would write them into the statement as escaped text.
-    """
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.adapters.register_dumper(PackedInt4s, _Int4s)
-        cursor.adapters.register_dumper(PackedFloat4s, _Float4s)
-        yield cursor
-
-
-def int4s(values: array[int]) -> PackedInt4s:
+def int4s(values: array[int]) -> PackedArray:
     """Pack an int[]: each value after its length of four, without a Python call a value."""
-    return PackedInt4s(_array(INT4_OID, values))
+    return PackedArray(_array(INT4_OID, values))
 
 
-def float4s(values: array[float]) -> PackedFloat4s:
+def float4s(values: array[float]) -> PackedArray:
     """Pack a real[]."""
-    return PackedFloat4s(_array(FLOAT4_OID, values))
+    return PackedArray(_array(FLOAT4_OID, values))
 
 
 def _array(oid: int, values: array[Any]) -> bytes:

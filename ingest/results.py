@@ -15,6 +15,7 @@ from django.db.models import F
 from analysis import refresh
 from analysis.rollups import Place
 from ingest.staging import Outdated, Stage
+from projects.cursors import without_loops
 from projects.models import Project, Run
 
 # A project that grew by so much is one that the planner's statistics do not know: it would loop over all its tests for each.
@@ -178,10 +179,9 @@ def _is_named_twice(cursor: CursorWrapper) -> bool:
 
 
 def _make_tests(cursor: CursorWrapper, project: Project, run: Run, values: dict[str, Any]) -> None:
-    cursor.execute("SET LOCAL enable_nestloop = off")  # the planner knows the size of neither side
-    cursor.execute(NEW_TESTS, values)
-    n_made, n_given = cursor.fetchone()
-    cursor.execute("SET LOCAL enable_nestloop = on")
+    with without_loops(cursor):
+        cursor.execute(NEW_TESTS, values)
+        n_made, n_given = cursor.fetchone()
     if n_made >= max(WORTH_ANALYZING, GROWTH * project.n_tests):
         cursor.execute(ANALYZE)
     # Ids are given out for every new identity staged, also for one that another upload made a moment ago.
@@ -190,14 +190,10 @@ def _make_tests(cursor: CursorWrapper, project: Project, run: Run, values: dict[
 
 
 def _merge(cursor: CursorWrapper, values: dict[str, Any]) -> list[int]:
-    """Join the staged results with those that the run has of the same tests; return these tests.
-
-    Both sides are as large as a run, and the planner knows the size of neither: no nested loops.
-    """
-    cursor.execute("SET LOCAL enable_nestloop = off")
-    cursor.execute(MERGE, values)
-    merged = [test_id for (test_id,) in cursor.fetchall()]
-    if merged:
-        cursor.execute(KEEP_MERGED, values)
-    cursor.execute("SET LOCAL enable_nestloop = on")
+    """Join the staged results with those that the run has of the same tests; return these tests."""
+    with without_loops(cursor):  # both sides are as large as a run
+        cursor.execute(MERGE, values)
+        merged = [test_id for (test_id,) in cursor.fetchall()]
+        if merged:
+            cursor.execute(KEEP_MERGED, values)
     return merged

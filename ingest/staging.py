@@ -23,6 +23,7 @@ from ingest.cases import Case, Refused
 from ingest.identity import relative
 from ingest.junit import Reading
 from ingest.recall import MOST_ENTRIES, Memory, Recalled
+from projects.cursors import binding_cursor
 from projects.vocabulary import Layer, Outcome, TimingBucket
 
 CHUNK = 4_000  # cases held at once: some 4 MB, and enough that a round trip does not show
@@ -154,9 +155,7 @@ class Stage:
                 self._learned.append((*case.memo, found[0]))
             if case.attempts or case.failure is not None or case.outcome.is_bad:
                 troubles.extend(folding.troubles(seq, case))
-        if (
-            start + chunk[-1].at > MOST_ENTRIES
-        ):  # too large a suite to be remembered, and a part is not worth the room
+        if start + chunk[-1].at > MOST_ENTRIES:  # too large to be remembered; a part is not worth the room
             self._unnamed.clear()
             self._learned.clear()
         if len(self._staged) < MOST_STAGED:
@@ -180,7 +179,7 @@ class Stage:
                 "day": self.day,
                 "on_default": self.on_default,
             }
-            with packing.binding_cursor() as cursor:
+            with binding_cursor() as cursor:
                 if cursor.execute(RECALLED, values).rowcount != len(found.ids):
                     self.memory.forget()
                     raise Outdated
@@ -209,7 +208,7 @@ class Stage:
             "day": self.day,
             "on_default": self.on_default,
         }
-        with packing.binding_cursor() as cursor:
+        with binding_cursor() as cursor:
             found = cursor.execute(KNOWN, values, binary=True).fetchall()
         return {row[0]: row[1:] for row in found}
 

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator
 from typing import BinaryIO, cast
 
-from ingest.packing import binding_cursor
+from projects.cursors import binding_cursor
 from projects.models import Upload, UploadFile
 
 SLICE = 2_000_000  # bytes; most files are read in one
