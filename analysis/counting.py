@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.db.models import QuerySet
 
+from projects import locks
 from projects.models import Run, RunTally, Upload
 from projects.vocabulary import Layer, UploadState
 
@@ -79,8 +80,7 @@ class Counted(NamedTuple):
 
 def hold(project_id: int) -> None:
     """Wait for the turn to change the project's tallies; who wants the project's lock too, asks for it after this one."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_SPACE, project_id])
+    locks.hold(project_id, space=LOCK_SPACE)
 
 
 def uploads_of(run: Run) -> QuerySet[Upload]:

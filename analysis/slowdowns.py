@@ -17,6 +17,8 @@ from typing import Any
 from django.db import connection, transaction
 
 from analysis.durations import LEAST_S, LEAST_TESTS, RING, Pace, Shift, runner_factor
+from projects import locks
+from projects.cursors import without_loops
 from projects.models import DurationShift, PassBatch, Run
 from projects.vocabulary import Layer
 
@@ -88,12 +90,9 @@ def lay_aside(project_id: int, run: Run) -> None:
         "day": run.day,
         "since": run.day - timedelta(days=DAYS_OF_A_PACE),
     }
-    with connection.cursor() as cursor:
-        # Both sides are read whole: looked up one by one, the planner would take a table that just grew for an empty one.
-        cursor.execute("SET LOCAL enable_nestloop = off")
+    with connection.cursor() as cursor, without_loops(cursor):
         cursor.execute(BEGIN, values)
         cursor.execute(LAY_ASIDE, values)
-        cursor.execute("SET LOCAL enable_nestloop = on")
 
 
 def waiting() -> list[int]:
@@ -109,7 +108,7 @@ def follow(project_id: int) -> int:
     n_followed = 0
     while True:
         with transaction.atomic():
-            _lock(project_id)
+            locks.hold(project_id, space=LOCK_SPACE)
             batches = list(
                 PassBatch.objects.filter(project_id=project_id).order_by("noted_at")[:MOST_BATCHES]
             )
@@ -118,11 +117,6 @@ def follow(project_id: int) -> int:
         n_followed += len(batches)
         if len(batches) < MOST_BATCHES:
             return n_followed
-
-
-def _lock(project_id: int) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_SPACE, project_id])
 
 
 def _follow(project_id: int, batches: Sequence[PassBatch]) -> None:

@@ -10,10 +10,10 @@ from django.db import connection
 LOCK_SPACE = 7_242  # the class of the advisory locks that keep one project's uploads apart
 
 
-def hold(project_id: int) -> None:
-    """Wait for the project's turn; the lock ends with the transaction."""
+def hold(project_id: int, *, space: int = LOCK_SPACE) -> None:
+    """Wait for the project's turn in this class of locks; the lock ends with the transaction."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_SPACE, project_id])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [space, project_id])
 
 
 @contextmanager
