@@ -89,12 +89,18 @@ class Memory:
         return self._places.setdefault(place, {})
 
     def learn(self, learned: Iterable[tuple[dict[int, int], int, int]]) -> None:
-        """Remember (place's dictionary, hash of the words, test) as far as there is room."""
+        """Remember (place's dictionary, hash of the words, test); what finds no room any more begins anew.
+
+        Places are bounded too: suites that are called otherwise in each run would fill a process with empty ones.
+        """
         for known, key, test_id in learned:
             if self.n_entries >= MOST_ENTRIES:
+                self.forget()
                 return
             self.n_entries += key not in known
             known[key] = test_id
+        if len(self._places) > MOST_ENTRIES:
+            self.forget()
 
     def forget(self) -> None:
         """Begin anew with the next upload."""
