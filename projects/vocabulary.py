@@ -27,6 +27,11 @@ class Word(IntEnum):
         raise ValueError(f"{word!r} is none of {known}")
 
 
+def choices(words: type[Word]) -> list[tuple[int, str]]:
+    """Return the members of an enum as Django wants choices: (stored number, word)."""
+    return [(member.value, member.word) for member in words]
+
+
 class Outcome(Word):
     """How one Test ended in one Run."""
 
