@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from analysis.answers import LayerAmount, RunRow
+from analysis.answers.of_runs import RunRow
+from analysis.answers.rows import LayerAmount
 from projects.vocabulary import Layer, Outcome
 
 

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.db.models import F, Max, Q
 
 from analysis import counting
-from analysis.answers import known_lack
+from analysis.answers.of_runs import known_lack
 from analysis.completeness import Lack, Missing, Tally, is_alike, missing
 from analysis.rollups import results_since
 from projects.models import Run, RunTally

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from analysis.answers import UploadSpan
+from analysis.answers.of_uploads import UploadSpan
 from dashboard.charts import Table
 from dashboard.format import count, day_words, plural
 

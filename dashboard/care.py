@@ -5,7 +5,7 @@ Pure: answers in, words out.
 
 from __future__ import annotations
 
-from analysis.answers import Care
+from analysis.answers.of_care import Care
 from dashboard.format import commit, count, percent, plural
 
 

@@ -15,7 +15,11 @@ from typing import Any
 
 from django.utils.safestring import SafeString, mark_safe
 
-from analysis.answers import FlakeWeek, LayerAmount, ResultRow, ShiftRow, TrendWeek
+from analysis.answers.of_flakes import FlakeWeek
+from analysis.answers.of_suite import TrendWeek
+from analysis.answers.of_tests import ResultRow
+from analysis.answers.of_time import ShiftRow
+from analysis.answers.rows import LayerAmount
 from analysis.shape import Shape, Target
 from dashboard.format import count, day_words, duration, percent
 from projects.vocabulary import Layer, Outcome

@@ -18,7 +18,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.utils.text import slugify
 
-from analysis.answers import Page
+from analysis.answers.rows import Page
 from analysis.window import Window
 from dashboard.page import ProjectRequest
 from projects.models import Project

@@ -5,7 +5,7 @@ Pure: answers in, words out.
 
 from __future__ import annotations
 
-from analysis.answers import FlakeRow, FlakeTotals
+from analysis.answers.of_flakes import FlakeRow, FlakeTotals
 from analysis.window import Window
 from dashboard.format import Tone, count, duration
 from dashboard.verdicts import Tile, count_delta, time_delta

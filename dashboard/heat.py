@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from analysis.answers import BoundaryWeek
+from analysis.answers.of_failures import BoundaryWeek
 from analysis.window import Window
 from dashboard.format import BOUNDARY_WORDS, NONE, count, day_words, plural
 from projects.vocabulary import Boundary

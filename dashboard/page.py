@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from analysis import queries
 from analysis import window as windows
-from analysis.answers import Page
+from analysis.answers.rows import Page
 from analysis.window import Window
 from dashboard import filters, verdicts
 from projects import access

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analysis.answers import SlowTotals
+from analysis.answers.of_time import SlowTotals
 from analysis.timing import Limits
 from dashboard.charts import Table
 from dashboard.format import count, duration, percent

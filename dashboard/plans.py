@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
 from analysis import shape as shapes
-from analysis.answers import BudgetAnswer, LayerAmount
+from analysis.answers.of_time import BudgetAnswer, MarkedTest
+from analysis.answers.rows import LayerAmount
 from analysis.shape import Move, Outlook
-from analysis.time_answers import MarkedTest
 from dashboard.format import count, duration, plural
 from projects.vocabulary import Layer
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from analysis import shape as shapes
-from analysis.answers import LayerAmount
+from analysis.answers.rows import LayerAmount
 from analysis.shape import Shape, Target
 from dashboard.format import THIN, count, duration, percent
 from projects.vocabulary import Layer, TargetKind

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analysis.answers import FailuresAnswer, FlakeTotals, RunCounts, SlowTotals, TestAnswer
+from analysis.answers.of_failures import FailuresAnswer
+from analysis.answers.of_flakes import FlakeTotals
+from analysis.answers.of_runs import RunCounts
+from analysis.answers.of_tests import TestAnswer
+from analysis.answers.of_time import SlowTotals
 from analysis.window import Window
 from dashboard.format import BOUNDARY_WORDS, count, day_words, duration, percent, plural
 from dashboard.verdicts import during

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from analysis.answers import StripCell
+from analysis.answers.rows import StripCell
 from dashboard.format import count
 from projects.vocabulary import Outcome
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analysis.answers import ShiftRow
+from analysis.answers.of_time import BucketCounts, BudgetStory, Growth, Misfit, ShiftRow, TimedTest
 from analysis.budgets import WARN_SHARE, Forecast
 from analysis.durations import is_slow_runner
-from analysis.time_answers import BucketCounts, BudgetStory, Growth, Misfit, NamedTest
 from dashboard.charts import Table
 from dashboard.format import count, day_words, duration, percent, plural
 from projects.vocabulary import Layer, TimingBucket
@@ -75,7 +74,7 @@ class GrowthLine:
     run_number: int
     more: str
     words: str
-    tests: tuple[NamedTest, ...]
+    tests: tuple[TimedTest, ...]
     n_more: int
 
 
@@ -89,7 +88,7 @@ class BudgetCard:
     meters: tuple[Meter, ...]
     forecast: str
     to_move_words: str
-    to_move: tuple[NamedTest, ...]
+    to_move: tuple[TimedTest, ...]
     growth: tuple[GrowthLine, ...]
     weeks: Table
 

@@ -11,15 +11,9 @@ from datetime import timedelta
 from typing import Any
 
 from analysis import shape as shapes
-from analysis.answers import (
-    BudgetAnswer,
-    Change,
-    LayerAmount,
-    Page,
-    Seen,
-    TestRow,
-    Totals,
-)
+from analysis.answers.of_suite import Change, Seen, Totals
+from analysis.answers.of_time import BudgetAnswer
+from analysis.answers.rows import LayerAmount, Page, TestRow
 from analysis.budgets import WARN_SHARE
 from analysis.shape import Target
 from analysis.window import ALL_BRANCHES, LONGEST_DAYS, PRESETS, Window

@@ -11,15 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from analysis.answers import (
-    FailureVerdict,
-    LayerAmount,
-    RunAnswer,
-    RunFailure,
-    RunVerdicts,
-    SlowerTest,
-    TestRow,
-)
+from analysis.answers.of_runs import RunAnswer, RunFailure
+from analysis.answers.of_time import SlowerTest
+from analysis.answers.of_verdicts import FailureVerdict, RunVerdicts
+from analysis.answers.rows import LayerAmount, TestRow
 from analysis.shape import Shape
 from analysis.targets import CORE
 from projects.vocabulary import Blame, Layer

@@ -15,7 +15,8 @@ from django.utils import timezone
 from ninja import Router, Schema, Status
 
 from analysis import queries
-from analysis.answers import FailureVerdict, Muted, RunVerdicts
+from analysis.answers.of_care import Muted
+from analysis.answers.of_verdicts import FailureVerdict, RunVerdicts
 from ingest.bearer import project_of
 from ingest.refusals import Refusal
 from projects.models import Project

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from analysis.answers import BudgetAnswer
+from analysis.answers.of_time import BudgetAnswer
 from analysis.shape import Judgement
 from projects.vocabulary import EventKind, FlakeStatus, Layer
 from reports import words

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analysis.answers import LayerAmount
+from analysis.answers.rows import LayerAmount
 from analysis.targets import CORE
 from reports import sections as parts
 from reports import words

@@ -10,7 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from analysis.answers import BudgetAnswer, FlakeCost, FlakeRow, LayerAmount, Muted, ShiftRow
+from analysis.answers.of_care import Muted
+from analysis.answers.of_flakes import FlakeCost, FlakeRow
+from analysis.answers.of_time import BudgetAnswer, ShiftRow
+from analysis.answers.rows import LayerAmount
 from analysis.budgets import WARN_SHARE
 from analysis.shape import Shape
 from analysis.targets import CORE

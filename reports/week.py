@@ -11,7 +11,11 @@ from datetime import date
 from enum import Enum
 from typing import TypeVar
 
-from analysis.answers import BudgetAnswer, FlakeCost, FlakeRow, LayerAmount, Muted, ShiftRow, Totals
+from analysis.answers.of_care import Muted
+from analysis.answers.of_flakes import FlakeCost, FlakeRow
+from analysis.answers.of_suite import Totals
+from analysis.answers.of_time import BudgetAnswer, ShiftRow
+from analysis.answers.rows import LayerAmount
 from analysis.shape import Judgement
 
 Row = TypeVar("Row", FlakeRow, ShiftRow)

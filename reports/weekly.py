@@ -16,7 +16,9 @@ from django.db.models import Max
 from django.urls import reverse
 
 from analysis import queries, shape, wishes
-from analysis.answers import FlakeRow, LayerAmount, Muted
+from analysis.answers.of_care import Muted
+from analysis.answers.of_flakes import FlakeRow
+from analysis.answers.rows import LayerAmount
 from analysis.shape import Shape
 from analysis.window import Window
 from projects import models

@@ -7,7 +7,10 @@ from datetime import date
 from typing import Any
 
 from analysis import shape, targets
-from analysis.answers import BudgetAnswer, FlakeRow, LayerAmount, ShiftRow, TestRow, Totals
+from analysis.answers.of_flakes import FlakeRow
+from analysis.answers.of_suite import Totals
+from analysis.answers.of_time import BudgetAnswer, ShiftRow
+from analysis.answers.rows import LayerAmount, TestRow
 from projects.vocabulary import Boundary, FlakeStatus, Layer, TimingBucket
 from reports.week import Links, Week
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
+from analysis.answers.of_time import BucketCounts
 from analysis.queries import rows
-from analysis.time_answers import BucketCounts
 from analysis.window import Window
 from projects.models import BucketWeek, Project
 from projects.vocabulary import Layer, TimingBucket

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from analysis import budgets as sums
 from analysis import wishes
+from analysis.answers.of_time import BudgetStory, Growth, TimedTest
 from analysis.queries import rows
-from analysis.time_answers import BudgetStory, Growth, NamedTest
 from analysis.window import Window
 from projects.models import Project, title_of
 from projects.vocabulary import Layer
@@ -82,7 +82,7 @@ class Part(NamedTuple):
 
     run_number: int
     is_new: bool
-    test: NamedTest
+    test: TimedTest
 
 
 def budget_stories(project: Project, window: Window) -> tuple[BudgetStory, ...]:
@@ -111,16 +111,16 @@ def budget_stories(project: Project, window: Window) -> tuple[BudgetStory, ...]:
     )
 
 
-def _dearest(found: Sequence[Sequence[Any]]) -> dict[Layer, list[NamedTest]]:
-    dearest: dict[Layer, list[NamedTest]] = {}
+def _dearest(found: Sequence[Sequence[Any]]) -> dict[Layer, list[TimedTest]]:
+    dearest: dict[Layer, list[TimedTest]] = {}
     for layer, *test, seconds in found:
         dearest.setdefault(Layer(layer), []).append(_named(test, seconds))
     return dearest
 
 
-def _named(test: Sequence[Any], seconds: float) -> NamedTest:
+def _named(test: Sequence[Any], seconds: float) -> TimedTest:
     test_id, suite, classname, name, file = test
-    return NamedTest(
+    return TimedTest(
         test_id, title_of(suite=suite, classname=classname, name=name, file=file), float(seconds or 0)
     )
 
@@ -154,7 +154,7 @@ def _story(
     limit_s: float,
     spent: Sequence[tuple[date, float]],
     shards: Mapping[Layer, tuple[int, float]],
-    dearest: Sequence[NamedTest],
+    dearest: Sequence[TimedTest],
     growth: Mapping[Layer, tuple[Growth, ...]],
     *,
     today: date,

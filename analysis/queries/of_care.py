@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from analysis.answers import Care, Muted, RemarkRow
+from analysis.answers.of_care import Care, Muted, RemarkRow
 from analysis.queries import rows
 from analysis.states import State
 from projects.models import Project, title_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from analysis.answers import Change
+from analysis.answers.of_suite import Change
 from analysis.durations import LEAST_PASSES
 from analysis.queries import of_shifts, rows
 from analysis.window import Window

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from analysis.answers import LayerAmount
+from analysis.answers.rows import LayerAmount
 from analysis.compared import ComparedTest, Comparison, Difference, Differences, LayerChange
 from analysis.queries import rows
 from analysis.queries.of_changes import SLOWER_RATIO, SLOWER_SECONDS

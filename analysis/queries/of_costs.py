@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from analysis.answers import FlakeCost
+from analysis.answers.of_flakes import FlakeCost
 from analysis.queries import rows
 from analysis.window import Window
 from projects.models import Project

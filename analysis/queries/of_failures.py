@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-from analysis.answers import BoundaryWeek, FailuresAnswer, NamedTest, Page, SignatureRow
+from analysis.answers.of_failures import BoundaryWeek, FailuresAnswer, SignatureRow
+from analysis.answers.rows import NamedTest, Page
 from analysis.queries import rows
 from analysis.window import Window
 from projects.models import Project, title_of

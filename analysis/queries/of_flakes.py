@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-from analysis.answers import FlakeCost, FlakeRow, FlakeTotals, FlakeWeek, NamedTest, Page, TestRow
+from analysis.answers.of_flakes import FlakeCost, FlakeRow, FlakeTotals, FlakeWeek
+from analysis.answers.rows import NamedTest, Page, TestRow
 from analysis.causes import RECIPES, CauseHint
 from analysis.queries import of_causes, rows
 from analysis.queries.of_costs import Costs, costs

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis import wishes
+from analysis.answers.of_time import Misfit, Misfits
 from analysis.queries import rows
-from analysis.time_answers import Misfit, Misfits
 from analysis.timing import Limits
 from analysis.window import Window
 from projects.models import Project

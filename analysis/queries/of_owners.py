@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from analysis.answers import OwnedTests
+from analysis.answers.of_tests import OwnedTests
 from analysis.queries import rows
 from analysis.window import Window
 from projects.models import Project

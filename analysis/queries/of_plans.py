@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from analysis.answers.of_time import MarkedTest
 from analysis.queries import rows
-from analysis.time_answers import MarkedTest
 from analysis.window import Window
 from projects.models import Project, title_of
 from projects.vocabulary import Layer

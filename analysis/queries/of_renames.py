@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from analysis.answers.of_renames import RenameRow
 from analysis.queries import rows
-from analysis.rename_answers import RenameRow
 from projects.models import Project, title_of
 from projects.vocabulary import RenameState
 

@@ -8,19 +8,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from analysis import rollups
-from analysis.answers import (
-    FailureVerdict,
-    LayerAmount,
-    Page,
-    ResultRow,
-    RunAnswer,
-    RunCounts,
-    RunFailure,
-    RunRow,
-    RunVerdicts,
-    TestRow,
-    known_lack,
-)
+from analysis.answers.of_runs import RunAnswer, RunCounts, RunFailure, RunRow, known_lack
+from analysis.answers.of_tests import ResultRow
+from analysis.answers.of_verdicts import FailureVerdict, RunVerdicts
+from analysis.answers.rows import LayerAmount, Page, TestRow
 from analysis.queries import of_uploads, rows
 from analysis.window import Window
 from projects.models import Project, Run, Upload, title_of

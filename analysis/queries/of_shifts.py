@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from analysis.answers import ShiftRow
+from analysis.answers.of_time import ShiftRow
 from analysis.queries import rows
 from analysis.window import Window
 from projects.models import Project, title_of

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from analysis.answers import Frame, LayerAmount, ProjectRow, Seen, Suite, Totals, TrendWeek, ViewRow
+from analysis.answers.of_suite import Frame, ProjectRow, Seen, Suite, Totals, TrendWeek, ViewRow
+from analysis.answers.rows import LayerAmount
 from analysis.queries import rows
 from analysis.window import Window, read
 from projects.models import Project

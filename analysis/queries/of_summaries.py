@@ -10,7 +10,8 @@ from typing import Any
 from django.db.models import Count
 
 from analysis import timing
-from analysis.answers import LayerAmount, SlowerTest
+from analysis.answers.of_time import SlowerTest
+from analysis.answers.rows import LayerAmount
 from analysis.queries import rows
 from analysis.window import Window
 from projects.models import Project, Run, Test, title_of

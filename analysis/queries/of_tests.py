@@ -8,17 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from analysis import rollups, timing
-from analysis.answers import (
-    EvidenceRow,
-    FlakeAnswer,
-    Page,
-    ProofRow,
-    ReasonRow,
-    ResultRow,
-    StripCell,
-    TestAnswer,
-    TestRow,
-)
+from analysis.answers.of_tests import EvidenceRow, FlakeAnswer, ProofRow, ReasonRow, ResultRow, TestAnswer
+from analysis.answers.rows import Page, StripCell, TestRow
 from analysis.quantiles import quantile
 from analysis.queries import of_renames, of_shifts, rows
 from analysis.refresh import bins_of

@@ -8,7 +8,8 @@ from datetime import date, timedelta
 from statistics import median
 from typing import Any
 
-from analysis.answers import BudgetAnswer, Page, SlowRow, SlowTotals, TestRow
+from analysis.answers.of_time import BudgetAnswer, SlowRow, SlowTotals
+from analysis.answers.rows import Page, TestRow
 from analysis.budgets import forecast
 from analysis.queries import rows
 from analysis.window import Window

@@ -9,15 +9,15 @@ from datetime import UTC, datetime, time, timedelta
 from itertools import groupby
 from typing import Any
 
-from analysis.answers import (
+from analysis.answers.of_uploads import (
     Arrivals,
-    Page,
     ProblemExample,
     ProblemGroup,
     ProblemRow,
     UploadRow,
     UploadSpan,
 )
+from analysis.answers.rows import Page
 from analysis.queries import rows
 from analysis.window import Window
 from projects.models import Project

@@ -14,7 +14,7 @@ from typing import Any
 from django.db import connection
 
 from analysis import rollups, timing
-from analysis.answers import StripCell, TestRow
+from analysis.answers.rows import StripCell, TestRow
 from analysis.refresh import bins_of
 from analysis.window import Window
 from projects.models import Project, title_of

@@ -13,7 +13,9 @@ from django.utils import timezone
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
-from analysis.answers import FlakeRow, Page, SlowRow, StripCell
+from analysis.answers.of_flakes import FlakeRow
+from analysis.answers.of_time import SlowRow
+from analysis.answers.rows import Page, StripCell
 from analysis.window import Window
 from dashboard import flake_costs, strips, time_words, verdicts
 from dashboard import format as formats

@@ -8,7 +8,7 @@ from django.http import Http404, HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from analysis import queries
-from analysis.answers import Page
+from analysis.answers.rows import Page
 from analysis.compared import ComparedTest, Comparison, Difference, LayerChange
 from analysis.window import Window
 from dashboard import export, page

@@ -9,7 +9,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from analysis import queries
-from analysis.answers import Page, SignatureRow
+from analysis.answers.of_failures import SignatureRow
+from analysis.answers.rows import Page
 from analysis.window import Window
 from dashboard import export, heat, page, stories, verdicts
 from dashboard.export import Column

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from analysis import queries
-from analysis.answers import FlakeRow, FlakeWeek
+from analysis.answers.of_flakes import FlakeRow, FlakeWeek
 from dashboard import charts, export, flake_costs, page, stories, verdicts
 from dashboard.export import Column
 from dashboard.page import ProjectRequest, project_page

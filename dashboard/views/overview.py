@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
 from analysis import queries, shape, wishes
-from analysis.answers import LayerAmount
+from analysis.answers.rows import LayerAmount
 from dashboard import charts, page, silhouette, verdicts
 from dashboard.page import ProjectRequest, project_page
 from dashboard.silhouette import amounts_by_count, amounts_by_time

@@ -11,7 +11,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from analysis import queries
-from analysis.answers import LayerAmount, ProjectRow
+from analysis.answers.of_suite import ProjectRow
+from analysis.answers.rows import LayerAmount
 from analysis.shape import Shape, name
 from dashboard import page
 from dashboard.format import NONE

@@ -9,7 +9,9 @@ from django.http import Http404, HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from analysis import queries
-from analysis.answers import LayerAmount, ResultRow, RunCounts, RunRow
+from analysis.answers.of_runs import RunCounts, RunRow
+from analysis.answers.of_tests import ResultRow
+from analysis.answers.rows import LayerAmount
 from analysis.shape import Shape
 from analysis.targets import CORE
 from analysis.window import Window

@@ -12,7 +12,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
 from analysis import queries, shape, wishes
-from analysis.answers import LayerAmount
+from analysis.answers.rows import LayerAmount
 from analysis.window import Window
 from dashboard import charts, page, plans, silhouette, verdicts
 from dashboard.page import ProjectRequest, project_page

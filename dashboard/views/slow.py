@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from analysis import queries, wishes
-from analysis.answers import SlowRow
+from analysis.answers.of_time import SlowRow
 from dashboard import export, page, parts, stories, time_words, verdicts
 from dashboard.export import Column
 from dashboard.page import ProjectRequest, project_page

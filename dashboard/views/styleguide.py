@@ -10,15 +10,10 @@ from datetime import UTC, date, datetime, timedelta
 from django.http import HttpRequest, HttpResponse
 
 from analysis import window as windows
-from analysis.answers import (
-    FlakeWeek,
-    LayerAmount,
-    Page,
-    ResultRow,
-    StripCell,
-    TestRow,
-    TrendWeek,
-)
+from analysis.answers.of_flakes import FlakeWeek
+from analysis.answers.of_suite import TrendWeek
+from analysis.answers.of_tests import ResultRow
+from analysis.answers.rows import LayerAmount, Page, StripCell, TestRow
 from analysis.shape import PYRAMID, TROPHY
 from dashboard import charts, filters, page, silhouette
 from dashboard.format import Delta, Tone

@@ -13,7 +13,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from analysis import queries
-from analysis.answers import OwnedTests
+from analysis.answers.of_tests import OwnedTests
 from dashboard import page
 from dashboard.page import ProjectRequest
 from dashboard.reader_forms import ReaderForm, WishForm

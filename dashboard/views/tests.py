@@ -10,7 +10,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from analysis import queries, wishes
-from analysis.answers import ResultRow, TestRow
+from analysis.answers.of_tests import ResultRow
+from analysis.answers.rows import TestRow
 from dashboard import care, charts, export, page, parts, stories, verdicts
 from dashboard.export import Column
 from dashboard.forms import CareForm, FixedForm, MuteForm

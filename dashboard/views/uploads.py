@@ -15,7 +15,8 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from analysis import queries
-from analysis.answers import Arrivals, ProblemGroup, Seen, UploadRow
+from analysis.answers.of_suite import Seen
+from analysis.answers.of_uploads import Arrivals, ProblemGroup, UploadRow
 from dashboard import bars, export, filters, page, snippets
 from dashboard.export import Column
 from dashboard.format import day_words, plural

@@ -13,7 +13,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 
 from analysis import queries
-from analysis.answers import Muted
+from analysis.answers.of_care import Muted
 from ingest.clients import builds, door
 from ingest.formats import mergify as reader
 from ingest.formats import otlp

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from analysis.answers import Care
+from analysis.answers.of_care import Care
 from dashboard.care import fix_sentence
 
 CARE = Care(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from analysis import shape, targets
-from analysis.answers import BudgetAnswer
+from analysis.answers.of_time import BudgetAnswer
 from analysis.shape import Shape
 from projects.vocabulary import EventKind, FlakeStatus, Layer
 from reports import events

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from analysis.answers import StripCell
+from analysis.answers.rows import StripCell
 from dashboard import format as formats
 from dashboard import strips
 from projects.vocabulary import Outcome

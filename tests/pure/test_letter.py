@@ -10,7 +10,7 @@ from html import unescape
 import pytest
 
 from analysis import shape, targets
-from analysis.answers import LayerAmount
+from analysis.answers.rows import LayerAmount
 from projects.vocabulary import Layer
 from reports import look, schedule, words
 from reports.letter import Letter, compose

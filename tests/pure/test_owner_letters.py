@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from analysis.answers import FlakeCost, Muted
+from analysis.answers.of_care import Muted
+from analysis.answers.of_flakes import FlakeCost
 from projects.owner_names import key_of, names_of
 from projects.vocabulary import FlakeStatus
 from reports import look

@@ -12,7 +12,8 @@ import pytest
 from django.db.models import F
 
 from analysis import queries, rebuilding, spans
-from analysis.answers import SlowRow, TestRow
+from analysis.answers.of_time import SlowRow
+from analysis.answers.rows import TestRow
 from analysis.window import ALL_BRANCHES, Window
 from projects import retention
 from projects.models import Project, Span, TestSpan

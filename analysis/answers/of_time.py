@@ -1,7 +1,4 @@
-"""The values that questions about time answer with: shifts of durations, buckets week by week, budgets in full.
-
-Pure and frozen, as analysis.answers, which has the answers of every other kind.
-"""
+"""Where the time goes: slow tests, shifts of durations, buckets week by week, misfits, budgets."""
 
 from __future__ import annotations
 
@@ -9,9 +6,64 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from analysis.answers import TestRow
+from analysis.answers.rows import TestRow
 from analysis.budgets import Forecast
 from projects.vocabulary import Layer, TimingBucket
+
+
+@dataclass(frozen=True, slots=True)
+class SlowRow:
+    """One Test by the time it takes."""
+
+    test: TestRow
+    p95_before_s: float | None
+    seconds_per_run: float
+    share: float
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlowTotals:
+    """How the time of a window is spread."""
+
+    n_tests: int
+    seconds: float
+    n_slowest: int
+    share_of_slowest: float
+    buckets: Mapping[Layer, Mapping[TimingBucket, tuple[int, float]]]
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftRow:
+    """A Test that became slower or faster, with the runs and commits between which that happened."""
+
+    test_id: int
+    title: str
+    home: str
+    layer: Layer
+    before_s: float
+    since_s: float
+    run_number: int
+    run_before: int | None
+    commit: str
+    commit_before: str
+    day: date
+    added_s: float  # in the window
+
+    @property
+    def is_slower(self) -> bool:
+        """True for a test that takes longer since."""
+        return self.since_s > self.before_s
+
+
+@dataclass(frozen=True, slots=True)
+class SlowerTest:
+    """A Test that took clearly longer in a Run than its median."""
+
+    test_id: int
+    title: str
+    usual_s: float
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +103,7 @@ class Misfits:
 
 
 @dataclass(frozen=True, slots=True)
-class NamedTest:
+class TimedTest:
     """A Test with what it takes, or adds, in a run."""
 
     test_id: int
@@ -72,6 +124,18 @@ class MarkedTest:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetAnswer:
+    """The time a layer takes in a run against what it may take."""
+
+    layer: Layer
+    limit_s: float
+    run_s: float | None
+    share: float | None
+    crosses_on: date | None
+    n_to_move: int
+
+
+@dataclass(frozen=True, slots=True)
 class Growth:
     """What one run brought to a layer: tests that are new since, and tests that became slower or faster."""
 
@@ -80,7 +144,7 @@ class Growth:
     n_new: int
     n_slower: int
     n_faster: int
-    tests: tuple[NamedTest, ...]
+    tests: tuple[TimedTest, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +158,7 @@ class BudgetStory:
     n_shards: int
     weeks: tuple[tuple[date, float], ...]
     forecast: Forecast | None
-    to_move: tuple[NamedTest, ...]
+    to_move: tuple[TimedTest, ...]
     growth: tuple[Growth, ...]
 
     @property

@@ -1,4 +1,4 @@
-"""What the rows say of tests that changed their name, as the pages show it."""
+"""Which tests go on under another name."""
 
 from __future__ import annotations
 
