@@ -18,7 +18,6 @@ from projects import locks
 from projects.models import Run, RunTally, Upload
 from projects.vocabulary import Layer, UploadState
 
-LOCK_SPACE = 7_244  # the class of the advisory locks under which a project's tallies change
 RECENT = 5  # runs whose tally, or judgement, a run like them takes over
 LOOKED_AT = 60  # runs before one, among which those like it are looked for
 
@@ -80,7 +79,7 @@ class Counted(NamedTuple):
 
 def hold(project_id: int) -> None:
     """Wait for the turn to change the project's tallies; who wants the project's lock too, asks for it after this one."""
-    locks.hold(project_id, space=LOCK_SPACE)
+    locks.hold(project_id, lock=locks.Lock.TALLIES)
 
 
 def uploads_of(run: Run) -> QuerySet[Upload]:

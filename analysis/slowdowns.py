@@ -25,7 +25,6 @@ from projects.vocabulary import Layer
 DAYS_OF_A_PACE = 45  # in which the passes lie that a pace begins with
 KNOWN = 5  # passes after which a test may tell of the machine
 MOST_BATCHES = 20  # uploads whose passes are held at once
-LOCK_SPACE = 7_247  # the class of the advisory locks that keep one follower a project
 
 # First attempts of the default branch that passed.
 PASSED = "outcome = 1 AND n_attempts = 1 AND NOT is_merge AND layer <> %(load)s AND seconds > 0"
@@ -108,7 +107,7 @@ def follow(project_id: int) -> int:
     n_followed = 0
     while True:
         with transaction.atomic():
-            locks.hold(project_id, space=LOCK_SPACE)
+            locks.hold(project_id, lock=locks.Lock.PACES)
             batches = list(
                 PassBatch.objects.filter(project_id=project_id).order_by("noted_at")[:MOST_BATCHES]
             )

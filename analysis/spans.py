@@ -22,7 +22,6 @@ from projects.models import Project, Span, TestSpan
 
 WORTH = 1_000  # tests; adding up the days of fewer takes a page a few milliseconds
 OTHER_LENGTHS = (7, 14, 90)  # days of the windows that the pages offer beside the default and one day
-LOCK_SPACE = 7_246  # the class of the advisory locks that keep one making of spans a project
 REST = timedelta(minutes=30)  # between two makings of one span, while a history is sent or a day is just over
 BATCH = 5_000  # tests read at once
 

@@ -26,13 +26,11 @@ from projects import care, locks, retention
 from projects.models import Project
 from projects.partitions import ensure_months
 
-LOCK_SPACE = 7_243  # the class of the advisory locks that keep one reclassification a project
-
 
 @shared_task
 def reclassify_project(*, project_id: int, **_: object) -> None:
     """Weigh every test of the project again if that is wanted; one worker at a time does it."""
-    with locks.alone(LOCK_SPACE, project_id) as is_mine:
+    with locks.alone(locks.Lock.RECLASSIFY, project_id) as is_mine:
         project = Project.objects.exclude(reclassify_wanted_at=None).filter(pk=project_id).first()
         if is_mine and project is not None:
             now = timezone.now()
@@ -65,7 +63,7 @@ def keep_spans(**_: object) -> None:
 @shared_task
 def keep_spans_of(*, project_id: int, **_: object) -> None:
     """Make the spans of a project that are missing or out of date; one worker at a time does it."""
-    with locks.alone(spans.LOCK_SPACE, project_id) as is_mine:
+    with locks.alone(locks.Lock.SPANS, project_id) as is_mine:
         project = Project.objects.filter(pk=project_id).first()
         if is_mine and project is not None:
             spans.keep_up(project, now=timezone.now())

@@ -9,8 +9,9 @@ from datetime import date
 
 from django.db import connection, transaction
 
+from projects import locks
+
 TABLES = ("projects_result", "projects_testday")
-LOCK = 7_241  # any number that nobody else locks; two workers must not make one month at once
 
 # Leave room in the pages of the day rows, so that the many updates of today's rows stay in their page.
 OPTIONS = {"projects_result": "", "projects_testday": "WITH (fillfactor = 75)"}
@@ -49,7 +50,7 @@ def _ensure(table: str, month: date) -> None:
     if known in _made:
         return
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        locks.hold_server(locks.Lock.MONTH)
         cursor.execute("SELECT to_regclass(%s) IS NULL", [name])
         if cursor.fetchone()[0]:
             # Attaching takes a weaker lock on the parent than creating in place, so pages go on reading.

@@ -6,13 +6,11 @@ from celery import shared_task
 
 from projects import ending, locks
 
-LOCK_SPACE = 7_245  # the class of the advisory locks that let one worker delete a project
-
 
 @shared_task
 def end_project(*, project_id: int, **_: object) -> None:
     """Delete rows of a marked project, one worker at a time, and ring again while some are left."""
-    with locks.alone(LOCK_SPACE, project_id) as is_mine:
+    with locks.alone(locks.Lock.DELETE, project_id) as is_mine:
         if is_mine and project_id in ending.waiting() and not ending.delete_rows(project_id):
             end_project.delay_on_commit(project_id=project_id)
 

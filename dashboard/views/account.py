@@ -16,7 +16,7 @@ from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import default_token_generator
-from django.db import connection, transaction
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -30,7 +30,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from dashboard import page
 from dashboard.forms import AccountForm, ChangePasswordForm, FirstAccountForm, LoginForm, PasswordForm
 from dashboard.page import MemberRequest
-from projects import access, changes, logins
+from projects import access, changes, locks, logins
 from projects.changes import LetterWish
 from projects.models import Project
 
@@ -38,7 +38,6 @@ KNOWN_COOKIE = "trophycase_known"
 KNOWN_FOR = timedelta(days=90)
 LONGEST_NAME = 254  # of an account or an address
 LONG_WAIT_S = 100
-FIRST_ACCOUNT_LOCK = 7_301  # of two people who open an empty server at once, one becomes its first
 
 
 @never_cache
@@ -137,8 +136,7 @@ def welcome(request: HttpRequest) -> HttpResponse:
 @transaction.atomic
 def _first(form: FirstAccountForm) -> tuple[User, Project] | None:
     """Make the account and its project, unless somebody was faster."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [FIRST_ACCOUNT_LOCK])
+    locks.hold_server(locks.Lock.FIRST_ACCOUNT)
     if User.objects.exists():
         return None
     values = form.cleaned_data

@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from ingest.tasks import process_upload, sweep_uploads
-from projects.locks import LOCK_SPACE
+from projects.locks import Lock
 from projects.models import Upload
 from projects.vocabulary import UploadState
 from tests.factories import Shop, a_shop, failed, passed, record, report, retried, send, skipped
@@ -112,7 +112,7 @@ def test_two_workers_on_one_upload_record_it_once(environ: dict[str, str]) -> No
     shop = a_shop()
     upload_id = sent(shop, a_mixed_report(), run="r1")
 
-    with held(f"SELECT pg_advisory_xact_lock({LOCK_SPACE}, {shop.project.pk})", environ=environ):
+    with held(f"SELECT pg_advisory_xact_lock({Lock.RECORD.value}, {shop.project.pk})", environ=environ):
         workers = [start_work(shop.project.pk, upload_id, environ=environ)]
         wait_for_waiters(1, environ=environ)
         age_claims(shop.project.pk)  # the sweep takes the first for dead while it only waits

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ingest import wishes
+from projects.locks import Lock
 from tests.settings_names import environment_names
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -162,6 +163,15 @@ def constant(name: str) -> Any:
             found = getattr(found, part)
         return found
     raise AssertionError(f"there is no {name}")
+
+
+# --- locks
+
+
+def test_the_table_of_locks_has_each_by_its_number() -> None:
+    told = re.findall(r"^\| advisory \(?(\d+)", text("docs", "architecture.md"), re.MULTILINE)
+
+    assert sorted(map(int, told)) == sorted(Lock)
 
 
 # --- links
