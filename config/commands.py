@@ -21,3 +21,8 @@ BEAT = ["celery", "-A", "config.celery", "beat", "--loglevel", "INFO", "--pidfil
 
 MIGRATE = ["manage.py", "migrate", "--no-input"]
 COLLECTSTATIC = ["manage.py", "collectstatic", "--no-input"]
+
+
+def demo(*, url: str, username: str, password: str) -> list[str]:
+    """Return the command that sends the demo's history; a password may begin with a dash."""
+    return ["manage.py", "demo", f"--base-url={url}", f"--username={username}", f"--password={password}"]

@@ -257,8 +257,8 @@ def _is_healthy(port: int) -> bool:
 def _start_demo(steps: FirstSteps, *, url: str, running: ExitStack) -> Part:
     """Send the demo's history through the upload API; it tells the terminal how far it is."""
     say("Sending the demo's history through the upload API.")
-    command = [sys.executable, "manage.py", "demo", "--base-url", url]
-    demo = Part("demo", [*command, "--username", steps.username, "--password", steps.password])
+    command = commands.demo(url=url, username=steps.username, password=steps.password)
+    demo = Part("demo", [sys.executable, *command])
     running.callback(demo.stop)
     demo.start()
     return demo

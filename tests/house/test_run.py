@@ -16,7 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from config import embedded
+from config import commands, embedded
+from ingest.management.commands.demo import Command
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -112,6 +113,14 @@ def test_a_second_run_in_the_same_place_names_the_first(
     first.send_signal(signal.SIGTERM)
     assert first.wait(60) == 0, first_log.read_text()
     wait_until(lambda: not processes_of(home), what="every process to be gone", seconds=5)
+
+
+def test_a_password_that_begins_with_a_dash_reaches_the_demo() -> None:
+    command = commands.demo(url="http://127.0.0.1:8000", username="demo", password="-Z2jitJ")
+
+    said = Command().create_parser(*command[:2]).parse_args(command[2:])
+
+    assert (said.base_url, said.username, said.password) == ("http://127.0.0.1:8000", "demo", "-Z2jitJ")
 
 
 def test_a_command_without_servers_says_how_to_start_them(environ: dict[str, str]) -> None:
