@@ -49,10 +49,12 @@ def accept(
     *,
     now: datetime,
     upload_id: uuid.UUID | None = None,
+    repository: str = "",
 ) -> Accepted:
     """Store the delivery and ring for a worker; the same bytes for the same run give the first upload again.
 
-    A sender that was promised an id brings it along. One id is one upload: other bytes under it are refused.
+    A sender that was promised an id brings it along. One id is one upload: other bytes under it are refused. In place of a
+    token, `repository` says whose job it was.
     """
     if not any(file.content for file in delivery.files):
         raise Refusal(
@@ -66,7 +68,9 @@ def accept(
         return Accepted(before, is_new=False)
     _refuse_when_busy()
     try:
-        stored = _store(project, token, delivery, digest, upload_id or uuid.uuid4(), now=now)
+        stored = _store(
+            project, token, delivery, digest, upload_id or uuid.uuid4(), repository=repository, now=now
+        )
     except (
         IntegrityError
     ):  # the same delivery, stored a moment ago by another request, or an id that was used
@@ -110,6 +114,7 @@ def _store(
     digest: bytes,
     upload_id: uuid.UUID,
     *,
+    repository: str,
     now: datetime,
 ) -> Upload:
     fields = delivery.fields
@@ -119,6 +124,7 @@ def _store(
             id=upload_id,
             received_at=now,
             token=token,
+            repository=repository,
             n_bytes=sum(len(file.content) for file in delivery.files),
             digest=digest,
             run_key=fields.run or f"auto-{digest.hex()[:24]}",

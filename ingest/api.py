@@ -175,7 +175,13 @@ def _taken(request: HttpRequest, caller: Caller) -> Any:
     now = timezone.now()
     fields = caller.bound(body.fields)
     asked = wishes.fields(fields, default_branch=caller.project.default_branch, now=now)
-    accepted: Accepted = accept(caller.project, caller.token, Delivery(asked, body.files), now=now)
+    accepted: Accepted = accept(
+        caller.project,
+        caller.token,
+        Delivery(asked, body.files),
+        now=now,
+        repository=caller.repository,
+    )
     owners_in.take(accepted.upload, body.codeowners, now=now)
     return Status(202 if accepted.is_new else 200, status_of(accepted.upload))
 

@@ -30,6 +30,7 @@ class Caller:
     project: Project
     token: Token | None = None
     claim: Claim | None = None
+    repository: str = ""
 
     def bound(self, sent: Mapping[str, str]) -> dict[str, str]:
         """Return the fields of an upload: a job says of its run only what its CI signed."""
@@ -81,4 +82,4 @@ def _job(plain: str, *, slug: str) -> Caller:
         project = trust.project_for_job(claim.job, slug=slug, now=now)
     except trust.Untrusted as refusal:
         raise Refusal(refusal.code, 403, str(refusal)) from None
-    return Caller(project, claim=claim)
+    return Caller(project, claim=claim, repository=claim.job.repository)

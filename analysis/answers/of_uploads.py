@@ -16,6 +16,7 @@ class UploadRow:
     received_at: datetime
     run_number: int | None
     token: str
+    repository: str
     n_bytes: int
     n_tests: int
     state: UploadState

@@ -24,8 +24,8 @@ from projects.models import Project
 from projects.vocabulary import ProblemLevel, UploadState
 
 UPLOADS = """
-SELECT p.id, p.received_at, p.run_number, coalesce(k.name, ''), p.n_bytes, p.n_tests, p.state, p.finished_at, p.job, p.shard,
-    p.branch, p.commit, p.run_key, p.environment, (
+SELECT p.id, p.received_at, p.run_number, coalesce(k.name, ''), p.repository, p.n_bytes, p.n_tests, p.state, p.finished_at, p.job,
+    p.shard, p.branch, p.commit, p.run_key, p.environment, (
         SELECT jsonb_agg(jsonb_build_array(b.level, b.code, b.sentence, b.file, b.line, b."column") ORDER BY b.position)
         FROM projects_problem b WHERE b.project_id = p.project_id AND b.upload_id = p.id), count(*) OVER ()
 FROM projects_upload p LEFT JOIN projects_token k ON k.id = p.token_id
@@ -35,7 +35,8 @@ ORDER BY p.received_at DESC, p.id LIMIT %(size)s OFFSET %(offset)s
 IN_WINDOW = "p.received_at >= %(since)s AND p.received_at < %(after)s"
 # Whatever somebody knows of their upload: where it came from, what became of it, what was wrong with it.
 MATCHES = f"""{IN_WINDOW} AND concat_ws(' ', p.branch, p.commit, p.job, p.shard, p.environment, p.run_key, p.pull_request, k.name,
-    p.id, '#' || p.run_number, CASE p.state WHEN 3 THEN 'done' WHEN 4 THEN 'refused' WHEN 5 THEN 'failed' ELSE 'waiting' END,
+    p.repository, p.id, '#' || p.run_number,
+    CASE p.state WHEN 3 THEN 'done' WHEN 4 THEN 'refused' WHEN 5 THEN 'failed' ELSE 'waiting' END,
     (SELECT string_agg(concat_ws(' ', b.code, b.file), ' ') FROM projects_problem b
         WHERE b.project_id = p.project_id AND b.upload_id = p.id)) ILIKE ALL(%(words)s)"""
 
@@ -95,13 +96,14 @@ def _page(statement: str, values: dict[str, Any], window: Window) -> Page[Upload
 
 
 def _upload_row(row: Sequence[Any]) -> UploadRow:
-    upload_id, received_at, run_number, token, n_bytes, n_tests, state, finished_at = row[:8]
-    job, shard, branch, commit, run_key, environment, problems, _ = row[8:]
+    upload_id, received_at, run_number, token, repository, n_bytes, n_tests, state, finished_at = row[:9]
+    job, shard, branch, commit, run_key, environment, problems, _ = row[9:]
     return UploadRow(
         id=str(upload_id),
         received_at=received_at,
         run_number=run_number,
         token=token,
+        repository=repository,
         n_bytes=n_bytes,
         n_tests=n_tests,
         state=UploadState(state),

@@ -49,6 +49,7 @@ def ask(request: HttpRequest) -> HttpResponse:
     promise = {
         "project": caller.project.pk,
         "token": caller.token.pk if caller.token else None,
+        "repository": caller.repository,
         "upload": upload_id.hex,
         "bytes": loose.number(asked.get("report_payload_bytes")),
         "said": caller.bound(builds.fitting(fields(asked))),
@@ -135,7 +136,7 @@ def _asker(said: Mapping[str, Any]) -> Caller:
     if said["token"] is None:
         project = Project.objects.filter(pk=said["project"]).first()
         if project is not None:
-            return Caller(project)
+            return Caller(project, repository=said["repository"])
     token = Token.objects.select_related("project").filter(pk=said["token"], revoked_at=None).first()
     if token is None or token.project_id != said["project"]:
         raise Refusal("unknown_token", 403, "The token that asked for this address was revoked.")

@@ -165,7 +165,14 @@ def taken(
     now = timezone.now()
     sent = caller.bound(builds.fitting(*said))
     fields = wishes.fields(sent, default_branch=caller.project.default_branch, now=now)
-    return accept(caller.project, caller.token, Delivery(fields, tuple(files)), now=now, upload_id=upload_id)
+    return accept(
+        caller.project,
+        caller.token,
+        Delivery(fields, tuple(files)),
+        now=now,
+        upload_id=upload_id,
+        repository=caller.repository,
+    )
 
 
 def address(accepted: Accepted) -> str:

@@ -26,6 +26,7 @@ class Upload(models.Model):
     finished_at = models.DateTimeField(null=True)
     n_tries = models.PositiveSmallIntegerField(default=0)
     token = models.ForeignKey(Token, models.SET_NULL, null=True, related_name="+")
+    repository = models.CharField(max_length=300, blank=True, default="", db_default="")  # of a trusted job
     n_bytes = models.BigIntegerField()
     digest = models.BinaryField(max_length=32)
     run_key = models.CharField(max_length=200)

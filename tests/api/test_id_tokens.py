@@ -77,6 +77,7 @@ def test_a_trusted_job_uploads_without_a_token(shop: Shop, issuer: Issuer, key: 
     assert answer.status_code == 202, answer.content
     assert (upload.project, upload.token) == (shop.project, None)
     assert (upload.branch, upload.commit, upload.run_key, upload.attempt) == ("main", SHA, "github-99", 2)
+    assert upload.repository == "acme/shop"
     assert upload.pull_request == ""
 
 
@@ -182,6 +183,18 @@ def test_the_codecov_action_may_use_the_same(shop: Shop, issuer: Issuer) -> None
 
     upload = Upload.objects.get()
     assert (upload.branch, upload.commit, upload.run_key) == ("main", SHA, "github-99")
+    assert upload.repository == "acme/shop"
+
+
+def test_the_pages_name_the_repository_whose_job_sent_an_upload(shop: Shop, issuer: Issuer) -> None:
+    trusting(shop, issuer)
+    upload_id = send(issuer.sign(HERE)).json()["id"]
+
+    listed = shop.browser().get(f"/p/{shop.project.slug}/uploads", {"q": "acme/shop"})
+    alone = shop.browser().get(f"/p/{shop.project.slug}/uploads/{upload_id}")
+
+    assert ">acme/shop<" in listed.content.decode()
+    assert ">acme/shop<" in alone.content.decode()
 
 
 # --- tokens that do not hold
