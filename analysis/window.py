@@ -99,6 +99,12 @@ class Window:
             self.branch, self.default_branch, self.since, self.until, self.today, self.compare, by=self.by
         )
 
+    @property
+    def only_searched(self) -> Window:
+        """Return the same branch, dates, search, order and page with every filter of tests dropped."""
+        kept = {name: getattr(self, name) for name in ("q", "sort", "page", "size", "ignored")}
+        return replace(self.without_filters, **kept)
+
     def query(self, **changes: object) -> str:
         """Return the query string of this window with `changes`, "?…" or "" when all is default.
 

@@ -1,6 +1,7 @@
 """Any list as a file: CSV for spreadsheets, JSON for programs, streamed, so that its length costs nothing.
 
-A list names its columns once; they serve both forms. Which rows there are is the caller's question.
+A list names its columns once; they serve both forms. Which rows there are is the caller's question. A page's own list needs
+no name in the URL; another list of the same page is asked for by its own, `&list=slower`.
 """
 
 from __future__ import annotations
@@ -38,10 +39,10 @@ class Column(Generic[T]):
     value: Callable[[T], Any]
 
 
-def wanted(request: HttpRequest) -> str:
-    """Return "csv" or "json" where the URL asks for a file, else ""."""
+def wanted(request: HttpRequest, part: str = "") -> str:
+    """Return "csv" or "json" where the URL asks for a list of the page as a file, else ""."""
     form = request.GET.get("format", "")
-    return form if form in ("csv", "json") else ""
+    return form if form in ("csv", "json") and request.GET.get("list", "") == part else ""
 
 
 def asked(
@@ -49,30 +50,33 @@ def asked(
     name: str,
     columns: Sequence[Column[T]],
     ask: Callable[[Project, Window], Page[T]],
+    *,
+    part: str = "",
 ) -> HttpResponseBase | None:
     """Answer with every row of a list, or the first `limit`, where the URL asks for a file; None where it does not."""
-    if not wanted(request):
+    if not wanted(request, part):
         return None
-    return _export(
+    return answer(
         request, f"{request.project.slug} {name}", columns, partial(ask, request.project), request.window
     )
 
 
-def _export(
+def answer(
     request: HttpRequest,
     name: str,
     columns: Sequence[Column[T]],
     ask: Callable[[Window], Page[T]],
     window: Window,
 ) -> HttpResponseBase:
+    """Answer with every row of a list as the file that the URL asks for."""
     limit = _limit(request)
-    if wanted(request) == "json":
+    if request.GET["format"] == "json":
         pages = ask(replace(window, page=1, size=limit)) if limit else None
         rows = pages.rows if pages else _rows(ask, window)
         return StreamingHttpResponse(_json(columns, rows), content_type="application/json")
-    answer = StreamingHttpResponse(_csv(columns, _rows(ask, window)), content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="{slugify(name)}-{window.until}.csv"'
-    return answer
+    file = StreamingHttpResponse(_csv(columns, _rows(ask, window)), content_type="text/csv; charset=utf-8")
+    file["Content-Disposition"] = f'attachment; filename="{slugify(name)}-{window.until}.csv"'
+    return file
 
 
 def _limit(request: HttpRequest) -> int:

@@ -6,7 +6,7 @@ Pure. Reads a Window and writes links; the names are those of analysis.window.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
 from analysis.window import ALL_BRANCHES, DEFAULT_DAYS, PRESETS, Window
@@ -80,6 +80,11 @@ class Bar:
     but_dates: tuple[tuple[str, str], ...]
     hint: str = "Search name, file or class"
 
+    @property
+    def has_dates(self) -> bool:
+        """True where the list is one of a window."""
+        return any(picker.name == "window" for picker in self.pickers)
+
 
 def bar(window: Window, *, branches: Sequence[str], offers: Sequence[str]) -> Bar:
     """Build the filter bar of a page that offers these filters beyond branch, dates and comparison."""
@@ -99,6 +104,13 @@ def bar(window: Window, *, branches: Sequence[str], offers: Sequence[str]) -> Ba
         query=window.query(page=1),
         but_dates=tuple(pair for pair in parse_qsl(window.query(page=1)[1:]) if pair[0] not in DATES),
     )
+
+
+def only(window: Window, *names: str, hint: str) -> Bar:
+    """Build the bar of a list that has a search and no other pickers than these: branch and dates may say nothing of it."""
+    whole = bar(window, branches=(), offers=("q",))
+    pickers = tuple(picker for picker in whole.pickers if picker.name in names)
+    return replace(whole, pickers=pickers, hint=hint)
 
 
 def chips(window: Window) -> list[Chip]:

@@ -138,10 +138,11 @@ def link(window: Window, **changes: object) -> str:
 
 
 @register.simple_tag
-def export_link(window: Window, form: str) -> str:
-    """Return the query string that answers with the whole list as a file."""
+def export_link(window: Window, form: str, part: str = "") -> str:
+    """Return the query string that answers with the whole list as a file; `part` names one beside the page's own."""
     query = window.query(page=1)
-    return f"{query}&format={form}" if query else f"?format={form}"
+    asked = f"list={part}&format={form}" if part else f"format={form}"
+    return f"{query}&{asked}" if query else f"?{asked}"
 
 
 @register.simple_tag

@@ -11,28 +11,77 @@ from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
 from analysis import decisions, queries
-from dashboard import page
+from analysis.answers.of_care import Muted
+from dashboard import export, filters, listing, page, verdicts
+from dashboard.export import Column
 from dashboard.forms import CareForm, FixedForm, MuteForm
+from dashboard.listing import Order
 from dashboard.page import ProjectRequest
 from projects import care
 from projects.care import Unfit
-from projects.models import Test
+from projects.models import Project, Test
 from projects.vocabulary import Role
 
 F = TypeVar("F", bound=forms.Form)
+
+ORDER: Order[Muted] = Order(
+    {
+        "name": lambda row: row.title.lower(),
+        "by": lambda row: row.by.lower(),
+        "since": lambda row: row.created_at,
+        "until": lambda row: row.until_on,
+        "failed": lambda row: row.n_failed_since,
+    },
+    default="until",
+    text=lambda row: f"{row.title} {row.file} {row.classname} {row.reason} {row.by}",
+)
 
 
 @require_safe
 @page.project_page()
 def quarantine(request: ProjectRequest) -> HttpResponseBase:
     """List the tests that are muted in CI."""
-    rows = queries.quarantine(request.project, today=timezone.now().date())
-    return page.render(request, "quarantine.html", {"rows": rows}, place="flaky")
+    window = request.window = request.window.only_searched
+    muted = queries.quarantine(request.project, today=timezone.now().date())
+    if file := export.asked(
+        request,
+        "muted tests",
+        columns(request.project),
+        lambda _, asked: listing.page_of(muted, asked, ORDER),
+    ):
+        return file
+    rows = listing.page_of(muted, window, ORDER)
+    context = {
+        "rows": rows,
+        "n_muted": len(muted),
+        "empty": verdicts.past_the_end(rows, window) or verdicts.no_match(window, noun="muted tests"),
+        "bar": filters.only(window, hint="Search name, file, reason or person") if muted else None,
+    }
+    return page.render(request, "quarantine.html", context, place="flaky")
+
+
+def columns(project: Project) -> list[Column[Muted]]:
+    """Return the columns of a muted test in a file, in the order of the page."""
+    url = reverse("test", args=[project.slug, 0]).removesuffix("0")
+    return [
+        Column("id", lambda row: row.test_id),
+        Column("test", lambda row: row.title),
+        Column("file", lambda row: row.file),
+        Column("variant", lambda row: row.variant),
+        Column("status", lambda row: row.status),
+        Column("reason", lambda row: row.reason),
+        Column("by", lambda row: row.by),
+        Column("since", lambda row: row.created_at),
+        Column("until_on", lambda row: row.until_on),
+        Column("runs_failed_since", lambda row: row.n_failed_since),
+        Column("url", lambda row: f"{url}{row.test_id}"),
+    ]
 
 
 @require_POST

@@ -11,16 +11,30 @@ from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from analysis import queries, rename_decisions
-from dashboard import page
+from analysis.answers.of_renames import RenameRow
+from dashboard import export, filters, listing, page, verdicts
+from dashboard.export import Column
+from dashboard.listing import Order
 from dashboard.page import ProjectRequest
 from projects.care import Unfit
-from projects.models import Rename
+from projects.models import Project, Rename
 from projects.vocabulary import Role
 
+ORDER: Order[RenameRow] = Order(
+    {
+        "name": lambda row: row.was.lower(),
+        "run": lambda row: row.run_number,
+        "when": lambda row: row.at,
+        "alike": lambda row: row.likeness,
+    },
+    default="-when",
+    text=lambda row: f"{row.was} {row.was_home} {row.became} {row.became_home} {row.state.word} {row.by}",
+)
 DECISIONS = {
     "undo": (rename_decisions.undo, "Undone: these are two tests again, each with its own results."),
     "accept": (rename_decisions.accept, "Kept: the test goes on under its new name."),
@@ -32,7 +46,41 @@ DECISIONS = {
 @page.project_page()
 def renames(request: ProjectRequest) -> HttpResponseBase:
     """List the tests that changed their name, and those that may have."""
-    return page.render(request, "renames.html", {"rows": queries.renames(request.project)}, place="tests")
+    window = request.window = request.window.only_searched
+    found = queries.renames(request.project)
+    if file := export.asked(
+        request,
+        "renamed tests",
+        columns(request.project),
+        lambda _, asked: listing.page_of(found, asked, ORDER),
+    ):
+        return file
+    rows = listing.page_of(found, window, ORDER)
+    context = {
+        "rows": rows,
+        "n_renames": len(found),
+        "empty": verdicts.past_the_end(rows, window) or verdicts.no_match(window, noun="renames"),
+        "bar": filters.only(window, hint="Search name, file or state") if found else None,
+    }
+    return page.render(request, "renames.html", context, place="tests")
+
+
+def columns(project: Project) -> list[Column[RenameRow]]:
+    """Return the columns of a rename in a file, in the order of the page."""
+    url = reverse("test", args=[project.slug, 0]).removesuffix("0")
+    return [
+        Column("test_id", lambda row: row.test_id),
+        Column("was", lambda row: row.was),
+        Column("was_home", lambda row: row.was_home),
+        Column("is", lambda row: row.became),
+        Column("is_home", lambda row: row.became_home),
+        Column("run", lambda row: row.run_number),
+        Column("at", lambda row: row.at),
+        Column("likeness", lambda row: row.likeness),
+        Column("state", lambda row: row.state),
+        Column("by", lambda row: row.by),
+        Column("url", lambda row: f"{url}{row.test_id}"),
+    ]
 
 
 @require_POST

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from uuid import UUID
 
 from django.conf import settings
@@ -29,7 +28,7 @@ from projects.vocabulary import Role, UploadState
 POLL_S = 5
 MOST_POLLS = 120  # ten minutes: who waits longer has gone to look at CI
 SHOWN_PROBLEMS = 200  # of one upload; a broken generator repeats itself
-
+HINT = "Commit, branch, job, sender, state or problem"
 
 COLUMNS: list[Column[UploadRow]] = [
     Column("id", lambda row: row.id),
@@ -41,6 +40,7 @@ COLUMNS: list[Column[UploadRow]] = [
     Column("job", lambda row: row.job),
     Column("shard", lambda row: row.shard),
     Column("token", lambda row: row.token),
+    Column("repository", lambda row: row.repository),
     Column("bytes", lambda row: row.n_bytes),
     Column("results", lambda row: row.n_tests),
     Column("took_s", lambda row: row.took_s),
@@ -67,16 +67,10 @@ def uploads(request: ProjectRequest) -> HttpResponseBase:
         "days": bars.upload_days(arrivals.days) if len(arrivals.days) > 2 else None,
         "problems": queries.problem_groups(request.project, request.window),
         "rows": rows,
-        "bar": _bar(request),
+        # An upload is listed whatever its branch.
+        "bar": filters.only(request.window, "window", hint=HINT),
     }
     return page.render(request, "uploads.html", context, place="uploads")
-
-
-def _bar(request: ProjectRequest) -> filters.Bar:
-    """Return the filter bar with window and search alone: an upload is listed whatever its branch."""
-    bar = filters.bar(request.window, branches=(), offers=("q",))
-    pickers = tuple(picker for picker in bar.pickers if picker.name == "window")
-    return replace(bar, pickers=pickers, hint="Commit, branch, job, token, state or problem")
 
 
 @never_cache

@@ -253,7 +253,7 @@ def test_requests_that_were_refused_at_the_door_are_counted_and_shown(shop: Shop
     assert "1 upload arrived: 1 was read. 2 requests were refused at the door." in text
     assert "bad_layer" in problems
     assert "&#x27;style&#x27;" in problems
-    assert '<td class="num">2</td>' in problems
+    assert 'data-label="times">2</td>' in problems
 
 
 def test_the_hours_stand_in_a_table_under_their_picture(shop: Shop) -> None:
@@ -282,9 +282,9 @@ def test_problems_of_one_code_stand_together_with_their_newest_examples(shop: Sh
 
     problems = page(shop, "uploads").split('id="problems"')[1].split("</section>")[0]
 
-    assert problems.count('<th scope="row">') == 1
+    assert problems.count('<th scope="row" class="whole">') == 1
     assert 1 <= problems.count("<li>") <= 3
-    assert '<td class="num">5</td>' in problems
+    assert 'data-label="times">5</td>' in problems
 
 
 @pytest.mark.parametrize(
