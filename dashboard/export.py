@@ -17,9 +17,10 @@ from typing import Any, Generic, TypeVar
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.urls import reverse
 from django.utils.text import slugify
 
-from analysis.answers.rows import Page
+from analysis.answers.rows import Page, TestRow
 from analysis.window import Window
 from dashboard.page import ProjectRequest
 from projects.models import Project
@@ -37,6 +38,21 @@ class Column(Generic[T]):
 
     name: str
     value: Callable[[T], Any]
+
+
+def named(test_of: Callable[[T], TestRow]) -> list[Column[T]]:
+    """Return the columns by which a list names the test of a row."""
+    return [
+        Column("id", lambda row: test_of(row).id),
+        Column("test", lambda row: test_of(row).title),
+        Column("home", lambda row: test_of(row).home),
+        Column("variant", lambda row: test_of(row).variant),
+    ]
+
+
+def url_of_tests(project: Project) -> str:
+    """Return what the path of every test's page begins with: a resolver asked for each row would take a file's time."""
+    return reverse("test", args=[project.slug, 0]).removesuffix("0")
 
 
 def wanted(request: HttpRequest, part: str = "") -> str:

@@ -15,7 +15,7 @@ from projects.vocabulary import FlakeStatus
 def tiles(totals: FlakeTotals, window: Window) -> list[Tile]:
     """Return what flakes cost, each number with its change; none where they cost nothing now or before."""
     before = totals.before
-    if not (totals.n_runs_broken or totals.seconds_lost or (before and before.n_runs_broken)):
+    if not (totals.n_runs_broken or totals.seconds_lost or (before.n_runs_broken if before else None)):
         return []
     plain = window.without_filters
     return [
@@ -26,28 +26,32 @@ def tiles(totals: FlakeTotals, window: Window) -> list[Tile]:
             count_delta(totals.n_runs_broken, before.n_runs_broken if before else None, more=Tone.WORSE),
             "runs-broken",
         ),
-        Tile(
+        _time(
             "Machines' time lost",
-            duration(totals.seconds_lost),
+            totals.seconds_lost,
+            before.seconds_lost if before else None,
             plain.query(sort="-cost"),
-            time_delta(totals.seconds_lost, before.seconds_lost if before else None),
             "time-lost",
         ),
-        Tile(
+        _time(
             "People's time",
-            duration(totals.developer_s),
+            totals.developer_s,
+            before.developer_s if before else None,
             plain.query(sort="-people"),
-            time_delta(totals.developer_s, before.developer_s if before else None),
             "developer-time",
         ),
-        Tile(
+        _time(
             "Waited for green",
-            duration(totals.waited_s),
+            totals.waited_s,
+            before.waited_s if before else None,
             plain.query(sort="-runs"),
-            time_delta(totals.waited_s, before.waited_s if before else None),
             "waiting",
         ),
     ]
+
+
+def _time(word: str, seconds: float, before_s: float | None, url: str, definition: str) -> Tile:
+    return Tile(word, duration(seconds), url, time_delta(seconds, before_s), definition)
 
 
 def turns(totals: FlakeTotals) -> str:

@@ -48,6 +48,12 @@ class Shop:
         client.force_login(user or self.owner)
         return client
 
+    def page(self, place: str = "") -> str:
+        """Return a page of the project as its owner sees it, with plain spaces."""
+        response = self.browser().get(f"/p/{self.project.slug}/{place}")
+        assert response.status_code == 200
+        return response.content.decode().replace("\u202f", " ").replace("\u00a0", " ")
+
 
 def a_shop(name: str = "Shop") -> Shop:
     """Return a new project with owner and token."""

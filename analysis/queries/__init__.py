@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analysis.queries.of_buckets import bucket_weeks
-from analysis.queries.of_budgets import budget_stories
+from analysis.queries.of_budgets import budget_stories, budgets
 from analysis.queries.of_care import care, quarantine, remarks_of_project, remarks_of_run
 from analysis.queries.of_causes import causes, causes_of_test
 from analysis.queries.of_changes import changes
@@ -15,7 +15,8 @@ from analysis.queries.of_misfits import misfits
 from analysis.queries.of_owners import owned_tests, owners
 from analysis.queries.of_plans import marked
 from analysis.queries.of_renames import renames
-from analysis.queries.of_runs import results_of_run, run, run_counts, runs, verdicts
+from analysis.queries.of_results import results_of_run, results_of_test
+from analysis.queries.of_runs import run, run_counts, runs, verdicts
 from analysis.queries.of_shifts import machine, slower
 from analysis.queries.of_suite import (
     branches,
@@ -29,8 +30,8 @@ from analysis.queries.of_suite import (
     trend,
 )
 from analysis.queries.of_summaries import last_runs, new_by_layer, slower_in_run
-from analysis.queries.of_tests import results_of_test, test, tests
-from analysis.queries.of_time import budgets, slow, slow_and_totals, slow_totals
+from analysis.queries.of_tests import test, tests
+from analysis.queries.of_time import slow, slow_and_totals, slow_totals
 from analysis.queries.of_uploads import arrivals, problem_groups, upload, uploads
 
 __all__ = [

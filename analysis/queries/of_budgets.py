@@ -1,4 +1,4 @@
-"""The time a layer takes against its budget, in full: by run, by shard, which tests, and what brought it."""
+"""Questions about budgets: what a layer takes against its own, and in full by run, by shard, which tests, and what brought it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from analysis import budgets as sums
 from analysis import wishes
-from analysis.answers.of_time import BudgetStory, Growth, TimedTest
+from analysis.answers.of_time import BudgetAnswer, BudgetStory, Growth, TimedTest
 from analysis.queries import rows
 from analysis.window import Window
 from projects.models import Project, title_of
@@ -28,6 +28,17 @@ WHERE l.project_id = %(project_id)s AND l.layer = ANY(%(budgeted)s) AND u.is_def
     AND NOT u.is_incomplete
     AND u.day BETWEEN %(first)s AND %(until)s
 ORDER BY u.started_at, u.number
+"""
+# The dearest tests of a layer whose mean times together bring it back under its budget: those before which too little is freed.
+FEWEST = """
+SELECT layer, count(*) FROM (
+    SELECT layer, sum(each_s) OVER (PARTITION BY layer ORDER BY each_s DESC, test_id) - each_s AS freed, over_s FROM (
+        SELECT t.layer, s.test_id, o.over_s, s.seconds / (s.n_results - s.n_skipped) AS each_s FROM ({sums}) s
+        JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
+        JOIN unnest(%(budgeted)s::int[], %(over)s::float8[]) AS o (layer, over_s) ON o.layer = t.layer
+        WHERE s.n_results > s.n_skipped AND s.seconds > 0
+    ) each
+) freed WHERE freed < over_s GROUP BY layer
 """
 # Each shard of a run is one machine: its first attempt is what people wait for.
 SHARDS = """
@@ -85,22 +96,71 @@ class Part(NamedTuple):
     test: TimedTest
 
 
+def budgets(project: Project, window: Window, *, wants_moves: bool = True) -> tuple[BudgetAnswer, ...]:
+    """What does each layer with a budget take in a run, when will that be too much, and how few tests bring it back?"""
+    limits = wishes.budgets(project.budgets)
+    if not limits:
+        return ()
+    spent = _spent(limits, _values(project, window, limits))
+    takes = {layer: _now(of) for layer, of in spent.items() if of}
+    over = {layer: takes[layer] - limits[layer] for layer in takes if takes[layer] > limits[layer]}
+    to_move = _fewest(project, window, over) if over and wants_moves else {}
+    return tuple(
+        _budget(layer, limit, takes.get(layer), spent[layer], to_move.get(layer, 0), today=window.until)
+        for layer, limit in sorted(limits.items(), key=lambda item: item[0].word)
+    )
+
+
+def _budget(
+    layer: Layer,
+    limit_s: float,
+    run_s: float | None,
+    spent: Sequence[tuple[date, float]],
+    n_to_move: int,
+    *,
+    today: date,
+) -> BudgetAnswer:
+    if run_s is None:
+        return BudgetAnswer(layer, limit_s, None, None, None, 0)
+    crosses = sums.forecast(spent, run_s=run_s, limit_s=limit_s, until=today)
+    crosses_on = crosses.crosses_on if crosses else None
+    return BudgetAnswer(layer, limit_s, run_s, run_s / limit_s, crosses_on, n_to_move)
+
+
+def _fewest(project: Project, window: Window, over: Mapping[Layer, float]) -> dict[Layer, int]:
+    """Count the fewest tests whose mean times together bring a layer back under its budget: the dearest ones."""
+    statement = FEWEST.format(sums=rows.sums(window, only=rows.OF_BUDGETED))
+    budgeted = [int(layer) for layer in over]
+    found = rows.fetch(
+        statement, rows.values_of(project, window, budgeted=budgeted, over=list(over.values()))
+    )
+    return {Layer(layer): n for layer, n in found}
+
+
+def _values(project: Project, window: Window, limits: Mapping[Layer, float]) -> dict[str, Any]:
+    first = window.until - timedelta(weeks=WEEKS)
+    return rows.values_of(project, window, first=first, budgeted=[int(layer) for layer in limits])
+
+
+def _spent(limits: Mapping[Layer, float], values: Mapping[str, Any]) -> dict[Layer, list[tuple[date, float]]]:
+    """Return what each layer took, run by run, the oldest first."""
+    spent: dict[Layer, list[tuple[date, float]]] = {layer: [] for layer in limits}
+    for layer, day, seconds in rows.fetch(RUN_SECONDS, values):
+        spent[Layer(layer)].append((day, float(seconds)))
+    return spent
+
+
+def _now(spent: Sequence[tuple[date, float]]) -> float:
+    return median(seconds for _, seconds in spent[-RUNS:])
+
+
 def budget_stories(project: Project, window: Window) -> tuple[BudgetStory, ...]:
     """What does each layer with a budget take, when is it too much, what brought it, and which tests take it back?"""
     limits = wishes.budgets(project.budgets)
     if not limits:
         return ()
-    values = rows.values_of(
-        project,
-        window,
-        first=window.until - timedelta(weeks=WEEKS),
-        budgeted=[int(layer) for layer in limits],
-        n_runs=RUNS,
-        most=MOST_NAMED,
-    )
-    spent: dict[Layer, list[tuple[date, float]]] = {layer: [] for layer in limits}
-    for layer, day, seconds in rows.fetch(RUN_SECONDS, values):
-        spent[Layer(layer)].append((day, float(seconds)))
+    values = _values(project, window, limits) | {"n_runs": RUNS, "most": MOST_NAMED}
+    spent = _spent(limits, values)
     shards = {Layer(layer): (n, float(slowest)) for layer, n, slowest in rows.fetch(SHARDS, values)}
     dearest = _dearest(rows.fetch(DEAREST.format(summed=rows.sums(window, only=rows.OF_BUDGETED)), values))
     new = rows.sums(window, only=NEW_ONES)
@@ -159,7 +219,7 @@ def _story(
     *,
     today: date,
 ) -> BudgetStory:
-    run_s = median(seconds for _, seconds in spent[-RUNS:]) if spent else None
+    run_s = _now(spent) if spent else None
     n_shards, shard_s = shards.get(layer, (0, None))
     wanted_s = sums.too_much(run_s, limit_s) if run_s is not None else 0.0
     points = sums.weekly(spent, until=today)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-from analysis import rollups
 from analysis.answers.of_runs import RunAnswer, RunCounts, RunFailure, RunRow, known_lack
-from analysis.answers.of_tests import ResultRow
 from analysis.answers.of_verdicts import FailureVerdict, RunVerdicts
 from analysis.answers.rows import LayerAmount, Page, TestRow
 from analysis.queries import of_uploads, rows
@@ -150,22 +147,6 @@ LEFT JOIN projects_quarantine q ON q.project_id = %(project_id)s AND q.test_id =
 ORDER BY f.p_flaky NULLS FIRST, f.test_id LIMIT %(limit)s
 """
 
-RESULTS = """
-SELECT r.run_number, r.test_id, t.suite, t.classname, t.name, t.file, r.outcome, r.seconds, r.n_attempts, {flaky}, t.layer,
-    u.started_at, u.branch, u.commit, count(*) OVER ()
-FROM projects_result r JOIN projects_test t ON t.project_id = r.project_id AND t.id = r.test_id
-JOIN projects_run u ON u.project_id = r.project_id AND u.number = r.run_number
-WHERE r.project_id = %(project_id)s AND r.run_number = %(number)s AND {filters}
-    AND r.ran_on = (SELECT day FROM projects_run WHERE project_id = %(project_id)s AND number = %(number)s)
-ORDER BY {order}, r.test_id LIMIT %(size)s OFFSET %(offset)s
-"""
-RESULT_SORTS = {
-    "outcome": "array_position(ARRAY[2, 3, 1, 4]::smallint[], r.outcome)",
-    "name": "lower(t.name)",
-    "layer": "t.layer",
-    "time": "r.seconds",
-}
-
 
 def runs(project: Project, window: Window) -> Page[RunRow]:
     """Which runs were there in the window, newest first?"""
@@ -267,43 +248,6 @@ def _new_tests(values: dict[str, Any]) -> tuple[TestRow, ...]:
 def _layers(found: Sequence[Sequence[Any]], *, is_here: bool) -> tuple[LayerAmount, ...]:
     amounts = {layer: (n, seconds) for here, layer, n, seconds in found if here == is_here}
     return tuple(LayerAmount(layer, *amounts.get(layer, (0, 0.0))) for layer in Layer)
-
-
-def results_of_run(project: Project, number: int, window: Window) -> Page[ResultRow]:
-    """How did each test end in this run, the worst first?"""
-    condition, more = rows.filters(replace(window, outcomes=()))
-    if window.outcomes:
-        condition += " AND r.outcome = ANY(%(outcomes)s)"
-    statement = RESULTS.format(
-        flaky=rollups.FLAKY, filters=condition, order=rows.order(window.sort, RESULT_SORTS, default="outcome")
-    )
-    values = rows.values_of(
-        project,
-        window,
-        number=number,
-        outcomes=[int(outcome) for outcome in window.outcomes],
-        size=window.size,
-        offset=(window.page - 1) * window.size,
-        **more,
-    )
-    found = rows.fetch(statement, values)
-    results = tuple(
-        ResultRow(
-            run_number=row[0],
-            test_id=row[1],
-            title=title_of(suite=row[2], classname=row[3], name=row[4], file=row[5]),
-            at=row[11],
-            branch=row[12],
-            commit=row[13],
-            outcome=Outcome(row[6]),
-            seconds=row[7],
-            n_attempts=row[8],
-            is_flaky=bool(row[9]),
-            layer=Layer(row[10]),
-        )
-        for row in found
-    )
-    return Page(results, found[0][-1] if found else 0, window.page, window.size)
 
 
 def verdicts(project: Project, run_key: str, *, today: date) -> RunVerdicts | None:

@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from analysis import rollups, timing
+from analysis import timing
 from analysis.answers.of_tests import EvidenceRow, FlakeAnswer, ProofRow, ReasonRow, ResultRow, TestAnswer
 from analysis.answers.rows import Page, StripCell, TestRow
 from analysis.quantiles import quantile
-from analysis.queries import of_renames, of_shifts, rows
+from analysis.queries import of_renames, of_results, of_shifts, rows
 from analysis.refresh import bins_of
 from analysis.slowdowns import unpacked
 from analysis.window import Window
-from projects.models import FlakeProof, Project, title_of
-from projects.vocabulary import Boundary, FlakeRule, FlakeStatus, Layer, Outcome
+from projects.models import FlakeProof, Project
+from projects.vocabulary import Boundary, FlakeRule, FlakeStatus, Layer
 
 SORTS = {
     "name": "lower(t.name)",
@@ -90,15 +90,6 @@ LEFT JOIN LATERAL (
 WHERE f.project_id = %(project_id)s AND f.test_id = %(test_id)s AND f.day BETWEEN %(since)s AND %(until)s {branch}
 GROUP BY f.signature, g.title, g.boundary, g.matched, p.run_number, p.kind, p.message, p.text
 ORDER BY count(*) DESC, max(f.day) DESC, f.signature LIMIT %(limit)s
-"""
-
-RESULTS = """
-SELECT r.run_number, r.test_id, u.started_at, u.branch, u.commit, r.outcome, r.seconds, r.n_attempts, {flaky},
-    t.suite, t.classname, t.name, t.file, t.layer, count(*) OVER ()
-FROM projects_result r JOIN projects_run u ON u.project_id = r.project_id AND u.number = r.run_number
-JOIN projects_test t ON t.project_id = r.project_id AND t.id = r.test_id
-WHERE r.project_id = %(project_id)s AND r.test_id = %(test_id)s AND r.ran_on BETWEEN %(since)s AND %(until)s AND {runs} {outcomes}
-ORDER BY u.started_at DESC, u.number DESC LIMIT %(size)s OFFSET %(offset)s
 """
 
 
@@ -186,7 +177,7 @@ def test(project: Project, window: Window, test_id: int) -> TestAnswer | None:
     timings, all_seconds, line, framework, markers, tags, first_seen_on, evidence, before, after = found[0][
         17:27
     ]
-    newest = results_of_test(project, replace(window, page=1, size=HISTORY, outcomes=()), test_id)
+    newest = of_results.results_of_test(project, replace(window, page=1, size=HISTORY, outcomes=()), test_id)
     row = rows.timed(rows.test_row(found[0]), bins_of(bytes(timings)) if timings else ())
     return TestAnswer(
         row=replace(row, strip=tuple(map(_cell, reversed(newest.rows[: rows.STRIP])))),
@@ -223,7 +214,7 @@ def _cell(result: ResultRow) -> StripCell:
 def _results(project: Project, window: Window, test_id: int, newest: Page[ResultRow]) -> Page[ResultRow]:
     """Return the page of results that the window asks for; the newest ones are there already."""
     if window.outcomes or window.page > 1 or window.size > HISTORY:
-        return results_of_test(project, window, test_id)
+        return of_results.results_of_test(project, window, test_id)
     return Page(newest.rows[: window.size], newest.n_total, 1, window.size)
 
 
@@ -277,41 +268,4 @@ def _reasons(project: Project, window: Window, test_id: int, *, n_results: int) 
         for signature, title, boundary, matched, n, first_on, last_on, sample_run, kind, message, text, n_runs in rows.fetch(
             REASONS_OF.format(branch=branch), values
         )
-    )
-
-
-def results_of_test(project: Project, window: Window, test_id: int) -> Page[ResultRow]:
-    """How did this test end, run by run, newest first?"""
-    statement = RESULTS.format(
-        flaky=rollups.FLAKY,
-        runs=rows.RUNS[rows.kind_of(window)],
-        outcomes="AND r.outcome = ANY(%(outcomes)s)" if window.outcomes else "",
-    )
-    values = rows.values_of(
-        project,
-        window,
-        test_id=test_id,
-        outcomes=[int(outcome) for outcome in window.outcomes],
-        size=window.size,
-        offset=(window.page - 1) * window.size,
-    )
-    found = rows.fetch(statement, values)
-    return Page(tuple(map(_result, found)), found[0][-1] if found else 0, window.page, window.size)
-
-
-def _result(row: Sequence[Any]) -> ResultRow:
-    run_number, test_id, at, branch, commit, outcome, seconds, n_attempts, is_flaky = row[:9]
-    suite, classname, name, file, layer, _ = row[9:]
-    return ResultRow(
-        run_number=run_number,
-        test_id=test_id,
-        title=title_of(suite=suite, classname=classname, name=name, file=file),
-        at=at,
-        branch=branch,
-        commit=commit,
-        outcome=Outcome(outcome),
-        seconds=seconds,
-        n_attempts=n_attempts,
-        is_flaky=bool(is_flaky),
-        layer=Layer(layer),
     )

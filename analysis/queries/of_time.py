@@ -1,24 +1,19 @@
-"""Questions about time: where it goes, and what a layer may take."""
+"""Questions about time: which tests take it, and how it is spread over tests, layers and buckets."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
-from statistics import median
+from collections.abc import Sequence
 from typing import Any
 
-from analysis.answers.of_time import BudgetAnswer, SlowRow, SlowTotals
+from analysis.answers.of_time import SlowRow, SlowTotals
 from analysis.answers.rows import Page, TestRow
-from analysis.budgets import forecast
 from analysis.queries import rows
 from analysis.window import Window
 from projects.models import Project
 from projects.vocabulary import Layer, TimingBucket
 
 SLOW_SHARE = 0.05  # the top 5 % is a page that people finish
-BUDGET_RUNS = 20  # whose median says what a run takes now
-BUDGET_WEEKS = 12
 CHANGE_SHOWN = 1.5  # a p95 that grew by less is noise on shared runners
 
 SORTS = {
@@ -58,26 +53,6 @@ TOLD = (
     "(SELECT json_agg(json_build_array(layer, bucket, n, seconds, n_slowest, of_slowest))::text FROM totals)"
 )
 ONLY_TOTALS = f"WITH s AS ({{sums}}), {{shown}}{TOTALS} SELECT {TOLD}"
-
-RUN_SECONDS = """
-SELECT l.layer, u.day, l.seconds FROM projects_runlayer l
-JOIN projects_run u ON u.project_id = l.project_id AND u.number = l.run_number
-WHERE l.project_id = %(project_id)s AND l.layer = ANY(%(budgeted)s) AND u.is_default_branch AND NOT u.is_truncated
-    AND NOT u.is_incomplete
-    AND u.day BETWEEN %(first)s AND %(until)s
-ORDER BY u.started_at, u.number
-"""
-# The dearest tests of a layer whose mean times together bring it back under its budget: those before which too little is freed.
-FEWEST = """
-SELECT layer, count(*) FROM (
-    SELECT layer, sum(each_s) OVER (PARTITION BY layer ORDER BY each_s DESC, test_id) - each_s AS freed, over_s FROM (
-        SELECT t.layer, s.test_id, o.over_s, s.seconds / (s.n_results - s.n_skipped) AS each_s FROM ({sums}) s
-        JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
-        JOIN unnest(%(budgeted)s::int[], %(over)s::float8[]) AS o (layer, over_s) ON o.layer = t.layer
-        WHERE s.n_results > s.n_skipped AND s.seconds > 0
-    ) each
-) freed WHERE freed < over_s GROUP BY layer
-"""
 
 
 def slow(project: Project, window: Window) -> Page[SlowRow]:
@@ -160,48 +135,3 @@ def _totals(found: str) -> SlowTotals:
         share_of_slowest=float(of_slowest) / float(seconds) if seconds else 0.0,
         buckets=buckets,
     )
-
-
-def budgets(project: Project, window: Window, *, wants_moves: bool = True) -> tuple[BudgetAnswer, ...]:
-    """What does each layer with a budget take in a run, when will that be too much, and how few tests bring it back?"""
-    limits = {Layer.from_word(word): float(limit) for word, limit in sorted(project.budgets.items())}
-    if not limits:
-        return ()
-    first = window.until - timedelta(weeks=BUDGET_WEEKS)
-    values = rows.values_of(project, window, first=first, budgeted=[int(layer) for layer in limits])
-    spent: dict[Layer, list[tuple[date, float]]] = {layer: [] for layer in limits}
-    for layer, day, seconds in rows.fetch(RUN_SECONDS, values):
-        spent[Layer(layer)].append((day, float(seconds)))
-    takes = {layer: median(seconds for _, seconds in of[-BUDGET_RUNS:]) for layer, of in spent.items() if of}
-    over = {layer: takes[layer] - limits[layer] for layer in takes if takes[layer] > limits[layer]}
-    to_move = _fewest(project, window, over) if over and wants_moves else {}
-    return tuple(
-        _budget(layer, limit, takes.get(layer), spent[layer], to_move.get(layer, 0), today=window.until)
-        for layer, limit in limits.items()
-    )
-
-
-def _budget(
-    layer: Layer,
-    limit_s: float,
-    run_s: float | None,
-    spent: Sequence[tuple[date, float]],
-    n_to_move: int,
-    *,
-    today: date,
-) -> BudgetAnswer:
-    if run_s is None:
-        return BudgetAnswer(layer, limit_s, None, None, None, 0)
-    crosses = forecast(spent, run_s=run_s, limit_s=limit_s, until=today)
-    crosses_on = crosses.crosses_on if crosses else None
-    return BudgetAnswer(layer, limit_s, run_s, run_s / limit_s, crosses_on, n_to_move)
-
-
-def _fewest(project: Project, window: Window, over: Mapping[Layer, float]) -> dict[Layer, int]:
-    """Count the fewest tests whose mean times together bring a layer back under its budget: the dearest ones."""
-    statement = FEWEST.format(sums=rows.sums(window, only=rows.OF_BUDGETED))
-    budgeted = [int(layer) for layer in over]
-    found = rows.fetch(
-        statement, rows.values_of(project, window, budgeted=budgeted, over=list(over.values()))
-    )
-    return {Layer(layer): n for layer, n in found}

@@ -11,7 +11,6 @@ from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
@@ -68,7 +67,7 @@ def quarantine(request: ProjectRequest) -> HttpResponseBase:
 
 def columns(project: Project) -> list[Column[Muted]]:
     """Return the columns of a muted test in a file, in the order of the page."""
-    url = reverse("test", args=[project.slug, 0]).removesuffix("0")
+    url = export.url_of_tests(project)
     return [
         Column("id", lambda row: row.test_id),
         Column("test", lambda row: row.title),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from django.http import HttpResponseBase
-from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from analysis import queries
@@ -53,7 +52,7 @@ def _reasons(project: Project, window: Window) -> Page[SignatureRow]:
 
 def columns(project: Project) -> list[Column[SignatureRow]]:
     """Return the columns of a signature in a file, in the order of the page."""
-    url = reverse("test", args=[project.slug, 0]).removesuffix("0")
+    url = export.url_of_tests(project)
     return [
         Column("signature", lambda row: row.signature),
         Column("title", lambda row: row.title),

@@ -11,7 +11,6 @@ from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
@@ -67,7 +66,7 @@ def renames(request: ProjectRequest) -> HttpResponseBase:
 
 def columns(project: Project) -> list[Column[RenameRow]]:
     """Return the columns of a rename in a file, in the order of the page."""
-    url = reverse("test", args=[project.slug, 0]).removesuffix("0")
+    url = export.url_of_tests(project)
     return [
         Column("test_id", lambda row: row.test_id),
         Column("was", lambda row: row.was),

@@ -31,13 +31,12 @@ from dashboard.forms import (
     InviteForm,
     KeepForm,
     LetterForm,
-    LimitsForm,
     RenameForm,
     RoleForm,
-    TargetForm,
     TokenForm,
 )
 from dashboard.page import ProjectRequest
+from dashboard.target_forms import LimitsForm, TargetForm
 from projects import access, changes, ending, subscribing
 from projects.changes import LastOwner
 from projects.models import Project

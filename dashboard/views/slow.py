@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.http import HttpResponseBase
-from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from analysis import queries, wishes
@@ -50,12 +49,9 @@ def slow(request: ProjectRequest) -> HttpResponseBase:
 
 def columns(project: Project) -> list[Column[SlowRow]]:
     """Return the columns of a slow test in a file, in the order of the page."""
-    url = reverse("test", args=[project.slug, 0]).removesuffix("0")
+    url = export.url_of_tests(project)
     return [
-        Column("id", lambda row: row.test.id),
-        Column("test", lambda row: row.test.title),
-        Column("home", lambda row: row.test.home),
-        Column("variant", lambda row: row.test.variant),
+        *export.named(lambda row: row.test),
         Column("layer", lambda row: row.test.layer),
         Column("bucket", lambda row: row.test.bucket),
         Column("median_s", lambda row: row.test.median_s),

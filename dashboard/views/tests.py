@@ -51,12 +51,9 @@ def tests(request: ProjectRequest) -> HttpResponseBase:
 
 def columns(project: Project) -> list[Column[TestRow]]:
     """Return the columns of a test in a file, in the order of the page."""
-    url = reverse("test", args=[project.slug, 0]).removesuffix("0")
+    url = export.url_of_tests(project)
     return [
-        Column("id", lambda row: row.id),
-        Column("test", lambda row: row.title),
-        Column("home", lambda row: row.home),
-        Column("variant", lambda row: row.variant),
+        *export.named(lambda row: row),
         Column("owner", lambda row: row.owner),
         Column("layer", lambda row: row.layer),
         Column("layer_confidence", lambda row: row.confidence),

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from projects.vocabulary import Outcome
-from tests.clients.sending import COMMIT, GITHUB, RESULTS, Clients, outcomes, recorded, run
-from tests.factories import a_shop
+from tests.clients.sending import COMMIT, GITHUB, RESULTS, Clients, Said, outcomes, recorded, run
+from tests.factories import Shop, a_shop
 from tests.processes import LiveApp
 
 pytestmark = pytest.mark.timeout(600)  # the first of them installs the clients
@@ -59,14 +59,23 @@ def test_the_buildkite_collector_for_jest_sends_its_results(
         JEST.replace("COLLECTOR", str(modules / "buildkite-test-collector" / "jest" / "reporter"))
     )
     (tmp_path / "cart.test.js").write_text(SUITE)
-    environ = {
+
+    said = run(node_clients, tmp_path, "jest", "--ci", environ=buildkite(shop, live_app))
+
+    assert_its_results_are_there(shop, said=said)
+
+
+def buildkite(shop: Shop, app: LiveApp) -> dict[str, str]:
+    """Return what the collectors read: whose they are, and where to send."""
+    return {
         **GITHUB,
         "BUILDKITE_ANALYTICS_TOKEN": shop.token,
-        "BUILDKITE_ANALYTICS_BASE_URL": f"{live_app.url}/v1/uploads",
+        "BUILDKITE_ANALYTICS_BASE_URL": f"{app.url}/v1/uploads",
     }
 
-    said = run(node_clients, tmp_path, "jest", "--ci", environ=environ)
 
+def assert_its_results_are_there(shop: Shop, *, said: Said) -> None:
+    """Hold that the suite's three results came with their build."""
     upload = recorded(shop, said=said)
     assert said.code == 1, said.text  # the suite's own: one test fails
     assert (upload.run_key, upload.branch, upload.commit, upload.attempt) == ("github-99", "topic", COMMIT, 2)
@@ -82,14 +91,7 @@ export default defineConfig({
   },
 });
 """
-VITEST_SUITE = """
-import { describe, expect, test } from "vitest";
-describe("cart", () => {
-  test("adds", () => {});
-  test("pays", () => { expect(1).toBe(2); });
-  test.skip("ships", () => {});
-});
-"""
+VITEST_SUITE = f"""import {{ describe, expect, test }} from "vitest";{SUITE}"""
 
 
 def test_the_buildkite_collector_for_vitest_sends_its_results(
@@ -101,18 +103,10 @@ def test_the_buildkite_collector_for_vitest_sends_its_results(
     reporter = modules / "buildkite-test-collector" / "vitest" / "reporter.js"
     (tmp_path / "vitest.config.mjs").write_text(VITEST.replace("COLLECTOR", str(reporter)))
     (tmp_path / "cart.test.mjs").write_text(VITEST_SUITE)
-    environ = {
-        **GITHUB,
-        "BUILDKITE_ANALYTICS_TOKEN": shop.token,
-        "BUILDKITE_ANALYTICS_BASE_URL": f"{live_app.url}/v1/uploads",
-    }
 
-    said = run(node_clients, tmp_path, "vitest", "run", environ=environ)
+    said = run(node_clients, tmp_path, "vitest", "run", environ=buildkite(shop, live_app))
 
-    upload = recorded(shop, said=said)
-    assert said.code == 1, said.text  # the suite's own: one test fails
-    assert (upload.run_key, upload.branch, upload.commit, upload.attempt) == ("github-99", "topic", COMMIT, 2)
-    assert outcomes(shop) == {"adds": Outcome.PASSED, "pays": Outcome.FAILED, "ships": Outcome.SKIPPED}
+    assert_its_results_are_there(shop, said=said)
 
 
 class Forward(BaseHTTPRequestHandler):
@@ -187,25 +181,30 @@ def site(live_app: LiveApp, tmp_path: Path) -> Iterator[Site]:
     thread.join()
 
 
-def test_datadog_ci_uploads_a_report(
-    live_app: LiveApp, node_clients: Clients, site: Site, tmp_path: Path
-) -> None:
-    shop = a_shop()
-    (tmp_path / "lookup.js").write_text(LOOKUP)
-    environ = {
+def datadog(shop: Shop, site: Site, folder: Path) -> dict[str, str]:
+    """Return what datadog-ci reads: whose it is, where to send, whom to trust, and how to find the site."""
+    lookup = folder / "lookup.js"
+    lookup.write_text(LOOKUP)
+    return {
         **GITHUB,
         "DD_SITE": site.name,
         "DD_API_KEY": shop.token,
         "NODE_EXTRA_CA_CERTS": str(site.certificate),
-        "NODE_OPTIONS": f"-r {tmp_path / 'lookup.js'}",
+        "NODE_OPTIONS": f"-r {lookup}",
     }
+
+
+def test_datadog_ci_uploads_a_report(
+    live_app: LiveApp, node_clients: Clients, site: Site, tmp_path: Path
+) -> None:
+    shop = a_shop()
 
     said = run(
         node_clients,
         tmp_path,
         *("datadog-ci", "junit", "upload", "--service", "shop", "--tags", "environment:py3.12"),
         *("--skip-git-metadata-upload", "report.xml"),
-        environ=environ,
+        environ=datadog(shop, site, tmp_path),
     )
 
     upload = recorded(shop, said=said)
@@ -219,7 +218,6 @@ def test_datadog_ci_asks_which_commits_are_known_and_sends_no_history(
     live_app: LiveApp, node_clients: Clients, site: Site, tmp_path: Path
 ) -> None:
     shop = a_shop()
-    (tmp_path / "lookup.js").write_text(LOOKUP)
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org"]
     for words in (
         ["init", "-q"],
@@ -227,19 +225,12 @@ def test_datadog_ci_asks_which_commits_are_known_and_sends_no_history(
         ["remote", "add", "origin", "https://github.com/o/r.git"],
     ):
         subprocess.run([*git, *words], cwd=tmp_path, check=True)
-    environ = {
-        **GITHUB,
-        "DD_SITE": site.name,
-        "DD_API_KEY": shop.token,
-        "NODE_EXTRA_CA_CERTS": str(site.certificate),
-        "NODE_OPTIONS": f"-r {tmp_path / 'lookup.js'}",
-    }
 
     said = run(
         node_clients,
         tmp_path,
         *("datadog-ci", "junit", "upload", "--service", "shop", "report.xml"),
-        environ=environ,
+        environ=datadog(shop, site, tmp_path),
     )
 
     recorded(shop, said=said)

@@ -35,9 +35,7 @@ def shop() -> Shop:
 
 def page(shop: Shop, query: str = "?a=1&b=2") -> str:
     """Return the comparison as the project's owner sees it."""
-    response = shop.browser().get(f"/p/web/runs/compare{query}")
-    assert response.status_code == 200
-    return response.content.decode().replace("\u202f", " ").replace("\u00a0", " ")
+    return shop.page(f"runs/compare{query}")
 
 
 def section(text: str, key: str) -> str:

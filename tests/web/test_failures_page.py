@@ -25,9 +25,7 @@ def shop() -> Shop:
 
 def page(shop: Shop, query: str = "") -> str:
     """Return the page as its owner sees it, with plain spaces."""
-    response = shop.browser().get(f"/p/{shop.project.slug}/failures{query}")
-    assert response.status_code == 200
-    return response.content.decode().replace("\u202f", " ").replace("\u00a0", " ")
+    return shop.page(f"failures{query}")
 
 
 def refuse(shop: Shop, n_runs: int, *names: str, **more: str) -> None:

@@ -20,9 +20,7 @@ def shop() -> Shop:
 
 def page(shop: Shop, query: str = "") -> str:
     """Return the page as its owner sees it, with plain spaces."""
-    response = shop.browser().get(f"/p/{shop.project.slug}/flaky{query}")
-    assert response.status_code == 200
-    return response.content.decode().replace("\u202f", " ").replace("\u00a0", " ")
+    return shop.page(f"flaky{query}")
 
 
 def test_a_project_without_runs_is_not_called_reliable(shop: Shop) -> None:

@@ -30,8 +30,7 @@ def shop() -> Shop:
 
 def page(shop: Shop) -> str:
     """Return the slow page as its owner sees it, with plain spaces."""
-    shown = shop.browser().get(f"/p/{shop.project.slug}/slow").content.decode()
-    return shown.replace("\u202f", " ").replace("\u00a0", " ")
+    return shop.page("slow")
 
 
 def listed(shown: str) -> str:

@@ -21,9 +21,7 @@ def shop() -> Shop:
 
 def page(shop: Shop, query: str = "") -> str:
     """Return the overview as its owner sees it, with plain spaces."""
-    response = shop.browser().get(f"/p/{shop.project.slug}/{query}")
-    assert response.status_code == 200
-    return response.content.decode().replace("\u202f", " ").replace("\u00a0", " ")
+    return shop.page(query)
 
 
 def a_suite(n_unit: int, n_integration: int, n_e2e: int) -> bytes:

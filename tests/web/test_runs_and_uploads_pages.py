@@ -36,9 +36,7 @@ def shop() -> Shop:
 
 def page(shop: Shop, place: str) -> str:
     """Return a page as its owner sees it, with plain spaces."""
-    response = shop.browser().get(f"/p/web/{place}")
-    assert response.status_code == 200
-    return response.content.decode().replace("\u202f", " ").replace("\u00a0", " ")
+    return shop.page(place)
 
 
 def test_a_run_is_compared_with_the_newest_older_one_of_about_as_many_tests(shop: Shop) -> None:

@@ -33,9 +33,7 @@ def shop() -> Shop:
 
 def page(shop: Shop, query: str = "") -> str:
     """Return the shape page as its owner sees it, with plain spaces."""
-    response = shop.browser().get(f"/p/{shop.project.slug}/shape{query}")
-    assert response.status_code == 200
-    return response.content.decode().replace("\u202f", " ").replace("\u00a0", " ")
+    return shop.page(f"shape{query}")
 
 
 def id_of(shop: Shop, name: str) -> int:

@@ -17,9 +17,7 @@ def shop() -> Shop:
 
 def page(shop: Shop, query: str = "") -> str:
     """Return the page as its owner sees it, with plain spaces."""
-    response = shop.browser().get(f"/p/{shop.project.slug}/slow{query}")
-    assert response.status_code == 200
-    return response.content.decode().replace("\u202f", " ").replace("\u00a0", " ")
+    return shop.page(f"slow{query}")
 
 
 def a_mixed_report() -> bytes:

@@ -50,9 +50,7 @@ def a_shift(shop: Shop, name: str, *, before_s: float, since_s: float, run_numbe
 
 def page(shop: Shop, place: str = "slow") -> str:
     """Return the page as its owner sees it, with plain spaces."""
-    response = shop.browser().get(f"/p/{shop.project.slug}/{place}")
-    assert response.status_code == 200
-    return response.content.decode().replace("\u202f", " ").replace("\u00a0", " ")
+    return shop.page(place)
 
 
 def test_the_slow_page_names_the_run_and_the_commits(shop: Shop) -> None:

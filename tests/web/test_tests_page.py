@@ -34,9 +34,7 @@ def shop() -> Shop:
 
 def page(shop: Shop, query: str = "", place: str = "tests") -> str:
     """Return a page as its owner sees it, with plain spaces."""
-    response = shop.browser().get(f"/p/{shop.project.slug}/{place}{query}")
-    assert response.status_code == 200
-    return response.content.decode().replace("\u202f", " ").replace("\u00a0", " ")
+    return shop.page(f"{place}{query}")
 
 
 def names(text: str) -> list[str]:
