@@ -49,7 +49,7 @@ class Case(NamedTuple):
     `may_be_rerun` warns of a further case with the same identity. In pytest's reports it is set on passes,
     which may be failed attempts; elsewhere on names that were masked, which may be two tests. A masked
     pass of pytest is told by its absence. `memo` is where ingest.recall may remember the case, and under
-    which hash of its words.
+    which hash of its words, and the sign that its number gets.
     """
 
     fingerprint: bytes
@@ -71,7 +71,7 @@ class Case(NamedTuple):
     may_be_rerun: bool
     retry: int = 0  # the number in a name such as "pays (retry #1)"; 0 where the name shows none
     at: int = 0  # the place in the document, from 1; 0 where nobody counted
-    memo: tuple[dict[int, int], int] | None = None
+    memo: tuple[dict[int, int], int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

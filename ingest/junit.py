@@ -18,11 +18,12 @@ from xml.parsers import expat
 
 from lxml import etree
 
-from ingest import elements, identity, producers, recall, times
+from ingest import elements, identity, producers, times
 from ingest.attempts import Folded, fold, names_repeat
 from ingest.cases import Attempt, Case, Failure, Limits, Problem, Refused, refusal, warning
-from ingest.recall import Lane, Memory, Recalled
+from ingest.recall import Memory, Recalled
 from ingest.salvage import Cleaner
+from ingest.skimming import Skimmer
 from ingest.suites import Suite, markers_in, owner_in
 from projects.vocabulary import Outcome
 
@@ -103,9 +104,6 @@ class Reading:
         self.framework = ""
         self.started_at: str | None = None
         self.seconds: float | None = None
-        self.recalled: dict[str, Recalled] = {}
-        self._memory = memory
-        self._at = 0  # cases so far, in document order
         self._file = file_name
         self._limits = limits
         self._cleaner = Cleaner(chunks, file_name=file_name, limits=limits)
@@ -116,7 +114,9 @@ class Reading:
         self._root: dict[str, str] = {}
         self._suites: list[Suite] = [Suite.outermost(variant=environment)]
         self._suite = self._suites[0]
-        self._lanes = self._suite.lanes
+        self._skimmer = Skimmer(memory, parse=self._parse, is_between=self._is_between)
+        self._is_skimming = memory is not None
+        self._is_in_cdata = False
         self._ready: list[Case] = []
         self._attributes: dict[str, str] | None = None  # of the open case
         self._place = self._suite  # the suite that results outside of a case belong to
@@ -124,6 +124,11 @@ class Reading:
         self._n_nodes = 0
         self._n_skipped = 0  # open descendants that are not kept
         self._texts: list[elements.Text | None] = []
+
+    @property
+    def recalled(self) -> dict[str, Recalled]:
+        """The results of remembered tests, by framework."""
+        return self._skimmer.recalled
 
     @property
     def is_salvaged(self) -> bool:
@@ -155,7 +160,7 @@ class Reading:
 
     def _drained(self) -> list[Case]:
         ready, self._ready = self._ready, []
-        self.n_cases = self._at
+        self.n_cases = self._skimmer.n_cases
         if self.n_cases > self._limits.cases:
             sentence = f"The report holds more than the limit of {self._limits.cases:,} cases."
             raise refusal("too-many-cases", sentence, file=self._file)
@@ -167,19 +172,42 @@ class Reading:
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.StartDoctypeDeclHandler = self._refuse_doctype
+        parser.StartCdataSectionHandler = self._open_cdata
+        parser.EndCdataSectionHandler = self._close_cdata
         return parser
 
     def _feed(self, data: bytes) -> None:
         if not self._n_fed:
             self._line_shift = self._cleaner.line - 1 - data.count(b"\n")
-        self._parser.Parse(data)
-        self._n_fed += len(data)
+        if self._is_skimming:
+            self._skimmer.skim(data)
+        else:
+            self._parse(data)
         if (
             self._n_fed - self._parser.CurrentByteIndex > self._limits.token_bytes
             and self._parser.CurrentByteIndex >= 0
         ):
             sentence = f"One tag is longer than the limit of {self._limits.token_bytes:,} bytes."
             raise self._refusal("too-large", sentence)
+
+    def _parse(self, data: bytes) -> None:
+        self._n_fed += len(data)
+        self._parser.Parse(data)
+
+    def _is_between(self) -> bool:
+        """True inside of a suite and outside of everything in it: where the next element may begin."""
+        return (
+            self._attributes is None
+            and len(self._suites) > 1
+            and not self._is_in_cdata
+            and self._parser.CurrentByteIndex == self._n_fed
+        )
+
+    def _open_cdata(self) -> None:
+        self._is_in_cdata = True
+
+    def _close_cdata(self) -> None:
+        self._is_in_cdata = False
 
     def _refusal(self, code: str, sentence: str) -> Refused:
         line = self._parser.CurrentLineNumber + self._line_shift
@@ -254,7 +282,7 @@ class Reading:
             self._add_declared(attributes)
         self._suite = self._suite.inner(attributes, root=self._root, limits=self._limits)
         self._suites.append(self._suite)
-        self._lanes = self._suite.lanes
+        self._skimmer.enter(self._suite)
         self.framework = self.framework or self._suite.framework
         self.started_at = self.started_at or attributes.get("timestamp")
 
@@ -275,7 +303,7 @@ class Reading:
     def _take_suite_property(self, attributes: dict[str, str]) -> None:
         name, value = attributes.get("name", ""), attributes.get("value", "")
         self._suite.take_property(name, value, limits=self._limits)
-        self._lanes.clear()
+        self._skimmer.enter(self._suite)
         self.framework = self.framework or self._suite.framework
 
     def _take_suite_result(self, tag: str, attributes: dict[str, str]) -> None:
@@ -290,25 +318,9 @@ class Reading:
 
     def _end(self, tag: str) -> None:
         if tag == "testcase" and not self._nodes:
-            attributes = self._attributes
-            if attributes is not None:
-                # The next lines are all that most cases cost.
-                names = tuple(attributes)
-                lane = self._lanes.get(names) or self._lane(names)
-                if (test_id := lane.known.get(hash(lane.key(attributes)))) is None:
-                    return self._close_bare()
-                try:
-                    seconds = float(attributes[lane.time])
-                except ValueError:
-                    return self._close_bare()
-                if not 0.0 <= seconds < times.LONGEST_S:
-                    return self._close_bare()
-                self._attributes = None
-                self._at = at = self._at + 1
-                lane.add_id(test_id)
-                lane.add_seconds(seconds)
-                lane.add_at(at)
-            return None
+            if self._attributes is not None:
+                self._close_bare()
+            return
         if ":" in tag:
             tag = tag.rpartition(":")[2]
         if self._attributes is not None:
@@ -317,7 +329,6 @@ class Reading:
             self._close_suite()
         elif tag in SUITE_RESULTS and self._texts:
             self._close_suite_result()
-        return None
 
     def _close_inside(self, tag: str) -> None:
         if not self._nodes:
@@ -336,10 +347,10 @@ class Reading:
     def _close_suite(self) -> None:
         suite = self._suites.pop()
         self._suite = self._suites[-1]
-        self._lanes = self._suite.lanes
+        self._skimmer.enter(self._suite)
         if suite.outcome is not None and not suite.has_bad:
-            self._at += 1
-            self._ready.append(suite.as_case(limits=self._limits)._replace(at=self._at))
+            self._skimmer.n_cases += 1
+            self._ready.append(suite.as_case(limits=self._limits)._replace(at=self._skimmer.n_cases))
             suite.has_bad = True
         self._suite.has_bad |= suite.has_bad
 
@@ -392,33 +403,14 @@ class Reading:
         # Few reports state an outcome in attributes, so the words are looked up only where there are any.
         has_words = "status" in attributes or "result" in attributes or "skipped" in attributes
         outcome = elements.outcome_of(attributes) if has_words else Outcome.PASSED
-        self._ready.append(self._case(attributes, outcome, self._memo(attributes, outcome)))
-
-    def _memo(self, attributes: dict[str, str], outcome: Outcome) -> tuple[dict[int, int], int] | None:
-        """Return where the case may be remembered, and under which hash of its words."""
-        names = tuple(attributes)
-        lane = self._lanes.get(names) or self._lane(names)
-        if outcome is not Outcome.PASSED or not lane.time:
-            return None
-        return lane.known, hash(lane.key(attributes))
-
-    def _lane(self, names: tuple[str, ...]) -> Lane:
-        """Return how cases with these attributes are looked up in the open suite; none is found without a memory."""
-        found = recall.key_of(names) if self._memory is not None else None
-        if self._memory is None or found is None:
-            lane = recall.BLIND
-        else:
-            place = names, *self._suite.place()
-            recalled = self.recalled.setdefault(self._suite.framework, Recalled())
-            lane = Lane(*found, known=self._memory.known(place), found=recalled)
-        self._lanes[names] = lane
-        return lane
+        self._ready.append(self._case(attributes, outcome, is_whole=True))
 
     def _close_case(self) -> None:
         attributes, self._attributes = self._attributes or {}, None
         children = elements.interpreted(self._nodes[0], limits=self._limits)
         self._nodes = []
-        case = self._case(attributes, children.outcome, None)
+        says_all = children.outcome is Outcome.SKIPPED and not (children.attempts or children.failure)
+        case = self._case(attributes, children.outcome, is_whole=says_all)
         self._ready.append(self._with_children(case, children))
 
     def _with_children(self, case: Case, children: elements.Reading) -> Case:
@@ -435,9 +427,10 @@ class Reading:
         self,
         attributes: dict[str, str],
         outcome: Outcome,
-        memo: tuple[dict[int, int], int] | None,
+        *,
+        is_whole: bool,
     ) -> Case:
-        self._at += 1
+        self._skimmer.n_cases += 1
         get, suite, limit = attributes.get, self._suite, self._limits.name_chars
         classname = get("classname") or get("class") or ""
         start, class_name = suite.classes.get(classname) or self._class(suite, classname)
@@ -454,6 +447,7 @@ class Reading:
         base = identity.digest(start, key)
         if outcome is not Outcome.PASSED and outcome.is_bad:
             suite.has_bad = True
+        memo = self._skimmer.memo(attributes, outcome) if is_whole else None
         says_more = suite.inherited or "@" in name or "group" in attributes
         # tuple.__new__ is half the price of the class's own call, and this line runs a million times a file.
         return tuple.__new__(Case, (
@@ -475,7 +469,7 @@ class Reading:
             owner_in(suite.inherited) if suite.inherited else "",
             outcome is Outcome.PASSED and not is_masked if suite.framework == "pytest" else is_masked,
             retry,
-            self._at,
+            self._skimmer.n_cases,
             memo if memo and not is_masked and not retry else None,
         ))  # fmt: skip
 

@@ -1,9 +1,10 @@
 """What a worker remembers of the cases it has recorded, so that most of the next report costs one look-up a case. Pure.
 
-A case is remembered by the words of its tag, as they stand, and by the suite around it: the same words make the same identity,
-so neither that nor the test has to be looked for again. Only passes without children are remembered, since their time is all
-that differs from run to run. What is remembered holds as long as the project's identities do; a project says by another
-`identities` that they changed.
+A case is remembered by the bytes of its element, but for its time, and by the suite around it: the same words make the same
+identity, so neither that nor the test has to be looked for again. Passes without children and skipped cases are remembered,
+since their time is all that differs from run to run; the number of a test that was skipped stands with a minus. What is
+remembered holds as long as the project's identities do; a project says by another `identities` that they changed. How a
+report is searched for remembered cases is ingest.skimming's to know.
 
 Of the words only a hash is kept: Python's, of 64 bits, keyed anew in each process so that nobody can choose two that meet.
 That two of 150,000 cases do has a chance of one in a thousand million.
@@ -14,9 +15,7 @@ from __future__ import annotations
 import uuid
 from array import array
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
-from operator import itemgetter
-from typing import Any
+from collections.abc import Hashable, Iterable
 
 # Some 120 bytes each. A larger suite is not remembered.
 MOST_ENTRIES = 150_000
@@ -37,7 +36,6 @@ STEADY = frozenset(
         "assertions",
     }
 )
-TIMES = ("time", "duration")
 
 
 class Recalled:
@@ -55,27 +53,6 @@ class Recalled:
         del self.ids[:], self.seconds[:], self.at[:]
 
 
-class Lane:
-    """How the cases of one suite whose tags have the same attributes are looked up, and where the found ones go."""
-
-    __slots__ = ("add_at", "add_id", "add_seconds", "key", "known", "time")
-
-    def __init__(
-        self,
-        key: Callable[[dict[str, str]], Hashable],
-        time: str,
-        known: dict[int, int],
-        found: Recalled,
-    ) -> None:
-        self.key = key
-        self.time = time
-        self.known = known
-        self.add_id, self.add_seconds, self.add_at = found.ids.append, found.seconds.append, found.at.append
-
-
-BLIND = Lane(len, "", known={}, found=Recalled())  # finds nothing, and what it sees is not remembered
-
-
 class Memory:
     """The remembered cases of one project: by suite and attributes, then by the hash of the words, the number of the test."""
 
@@ -88,17 +65,17 @@ class Memory:
         """Return what is known at one place, to be looked into and never written to."""
         return self._places.setdefault(place, {})
 
-    def learn(self, learned: Iterable[tuple[dict[int, int], int, int]]) -> None:
-        """Remember (place's dictionary, hash of the words, test); what finds no room any more begins anew.
+    def learn(self, learned: Iterable[tuple[dict[int, int], int, int, int]]) -> None:
+        """Remember (place's dictionary, hash of the words, sign, test); what finds no room any more begins anew.
 
         Places are bounded too: suites that are called otherwise in each run would fill a process with empty ones.
         """
-        for known, key, test_id in learned:
+        for known, key, sign, test_id in learned:
             if self.n_entries >= MOST_ENTRIES:
                 self.forget()
                 return
             self.n_entries += key not in known
-            known[key] = test_id
+            known[key] = sign * test_id
         if len(self._places) > MOST_ENTRIES:
             self.forget()
 
@@ -121,10 +98,6 @@ def memory_of(project_id: int, *, identities: uuid.UUID) -> Memory:
     return memory
 
 
-def key_of(names: tuple[str, ...]) -> tuple[Callable[[dict[str, str]], Any], str] | None:
-    """Return how to take the words of a tag with these attributes, and which of them is the time; None for others."""
-    times = [name for name in names if name in TIMES]
-    words = [name for name in names if name not in TIMES]
-    if len(times) != 1 or not words or not STEADY.issuperset(words):
-        return None
-    return itemgetter(*words), times[0]
+def is_steady(names: tuple[str, ...]) -> bool:
+    """True for a tag whose attributes, but for its time, are the same from run to run."""
+    return "time" in names and len(names) > 1 and STEADY.issuperset(name for name in names if name != "time")

@@ -66,9 +66,10 @@ FROM projects_test WHERE project_id = %(project_id)s AND fingerprint = ANY(%(fin
 """  # noqa: S608 - a condition of our own
 RECALLED = f"""
 INSERT INTO incoming (seq, test_id, outcome, seconds, n_attempts, is_flaky, hint, layer, bucket, is_unseen)
-SELECT r.seq, r.test_id, 1, r.seconds, 1, false, %(hint)s, t.layer, t.bucket, {UNSEEN}
-FROM unnest(%(ats)b::int[], %(ids)b::int[], %(seconds)b::real[]) AS r (seq, test_id, seconds)
-JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = r.test_id
+SELECT r.seq, t.id, CASE WHEN r.number > 0 THEN 1 ELSE 4 END, r.seconds, 1, false,
+    CASE WHEN r.number > 0 THEN %(hint)s ELSE %(skipped_hint)s END, t.layer, t.bucket, {UNSEEN}
+FROM unnest(%(ats)b::int[], %(numbers)b::int[], %(seconds)b::real[]) AS r (seq, number, seconds)
+JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = abs(r.number)
 """  # noqa: S608
 
 # New tests have a fingerprint and no number yet, the others a number and no fingerprint.
@@ -102,8 +103,8 @@ class Stage:
         self.n_new = 0  # cases of tests that were not known when they were staged
         self.n_changed = 0  # cases of tests whose words changed
         self._staged = array("i")  # the known tests of the upload, as long as they are few
-        self._learned: list[tuple[dict[int, int], int, int]] = []
-        self._unnamed: dict[int, tuple[dict[int, int], int]] = {}
+        self._learned: list[tuple[dict[int, int], int, int, int]] = []
+        self._unnamed: dict[int, tuple[dict[int, int], int, int]] = {}
         self._traits: dict[tuple[str, str, str], int] = {}
         self._frameworks: dict[str, int] = {}
         self._judged: dict[int, tuple[layers.Verdict, bytes]] = {}
@@ -172,9 +173,10 @@ class Stage:
                 continue
             values = {
                 "ats": packing.int4s(array("i", [start + at for at in found.at]) if start else found.at),
-                "ids": packing.int4s(found.ids),
+                "numbers": packing.int4s(found.ids),
                 "seconds": packing.float4s(found.seconds),
                 "hint": self._hint(framework, retry=0, may_be_rerun=framework == "pytest"),
+                "skipped_hint": self._hint(framework, retry=0, may_be_rerun=False),
                 "project_id": self.project_id,
                 "day": self.day,
                 "on_default": self.on_default,
@@ -184,7 +186,7 @@ class Stage:
                     self.memory.forget()
                     raise Outdated
             if len(self._staged) < MOST_STAGED:
-                self._staged.extend(found.ids)
+                self._staged.extend(map(abs, found.ids))
             found.clear()
 
     def name_new(self, cursor: CursorWrapper) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Hashable, Iterable, Mapping
 
 from ingest import identity, producers
 from ingest.cases import Case, Failure, Limits
-from ingest.recall import Lane
 from projects.vocabulary import Outcome
 
 KEPT_MARKERS = 50
@@ -22,7 +21,7 @@ class Suite:
 
     __slots__ = (
         *("chain", "classes", "display", "failure", "file", "framework", "has_bad", "host", "inherited"),
-        *("key", "lanes", "name", "outcome", "variant"),
+        *("key", "name", "outcome", "variant"),
     )
 
     def __init__(self) -> None:
@@ -31,7 +30,6 @@ class Suite:
         self.key = ""
         self.inherited: tuple[tuple[str, str], ...] = ()
         self.classes: dict[str, tuple[bytes, str]] = {}
-        self.lanes: dict[tuple[str, ...], Lane] = {}  # by the attributes of its cases
         self.outcome: Outcome | None = None
         self.failure: Failure | None = None
         self.has_bad = False

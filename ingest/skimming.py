@@ -1,0 +1,149 @@
+"""Take the cases that a worker remembers straight from the bytes of a report, before any parser sees them. Pure.
+
+Nineteen of twenty tags of a report are, but for the time, what they were in the last one. Such a tag is cut out by three
+searches of bytes and looked up as it stands; the parser gets blanks of the same length in its place, so that it still says the
+exact line and column where a file breaks. What is remembered was once read by the parser as one case and nothing else, so
+leaving it out changes nothing that the parser would have to see.
+
+A tag is only believed where an element may begin: inside of a suite, between two cases, and not in a comment, in CDATA or in a
+tag that is not closed. The reader says when that is so.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Callable, Mapping
+
+from ingest import recall, times
+from ingest.recall import Memory, Recalled
+from ingest.suites import Suite
+from projects.vocabulary import Outcome
+
+CASE, TIME = b"<testcase ", b' time="'
+# The end of a case without children: further attributes, and what closes it.
+ALONE = re.compile(rb"""((?:\s+[\w:.-]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*+\s*(?:/>|>\s*</testcase>))\s*""")
+BLANK = bytes(code if code == ord("\n") else ord(" ") for code in range(256))
+LONGEST_KEY = 2_000  # of a case with children: a reason to skip is a line
+NOTHING: dict[int, int] = {}
+
+
+class Skimmer:
+    """The remembered cases of one report, and the hashes under which the others may be remembered."""
+
+    def __init__(
+        self, memory: Memory | None, *, parse: Callable[[bytes], None], is_between: Callable[[], bool]
+    ) -> None:
+        self.n_cases = 0  # of the document so far, remembered or not
+        self.recalled: dict[str, Recalled] = {}
+        self._memory = memory
+        self._parse = parse
+        self._is_between = is_between
+        self._suite: Suite | None = None
+        self._known = NOTHING
+        self._found = Recalled()
+        self._key = 0  # of the case being parsed; 0 where it is not to be remembered
+        self._clock = b""
+        self._are_steady: dict[tuple[str, ...], bool] = {}
+
+    def enter(self, suite: Suite) -> None:
+        """Say which suite the next cases stand in, or that something changed about it."""
+        self._suite, self._known = suite, NOTHING
+
+    def skim(self, data: bytes) -> None:
+        """Take what is remembered from the next bytes of the document, and have the rest parsed."""
+        first, *tags = data.split(CASE)
+        self._parse(first)
+        begin = end = len(first)
+        ids: list[int] = []
+        clocks: list[bytes] = []
+        known = self._known_here()
+        for tag in tags:
+            # The next lines are all that most cases cost.
+            head, _, rest = tag.partition(TIME)
+            clock, _, tail = rest.partition(b'"')
+            if (number := known.get(hash((head, tail)))) is not None:
+                ids.append(number)
+                clocks.append(clock)
+                end += len(CASE) + len(tag)
+                continue
+            if ids:
+                self._take(data[begin:end], ids, clocks)
+                ids, clocks = [], []
+            self._meet(tag, head, clock, tail, known)
+            begin = end = end + len(CASE) + len(tag)
+            known = self._known_here()
+        if ids:
+            self._take(data[begin:end], ids, clocks)
+
+    def memo(self, attributes: Mapping[str, str], outcome: Outcome) -> tuple[dict[int, int], int, int] | None:
+        """Return where the case being parsed may be remembered, under which hash, and the sign of its number."""
+        key, self._key = self._key, 0
+        if not key or not (outcome is Outcome.PASSED or outcome is Outcome.SKIPPED):
+            return None
+        names = tuple(attributes)
+        is_steady = self._are_steady.get(names)
+        if is_steady is None:
+            is_steady = self._are_steady[names] = recall.is_steady(names)
+        if not is_steady or attributes.get("time", "").encode() != self._clock:
+            return None
+        self._look_up()
+        return self._known, key, 1 if outcome is Outcome.PASSED else -1
+
+    def _known_here(self) -> dict[int, int]:
+        """Return the numbers of the remembered cases by hash; of none where no case may begin."""
+        if not self._is_between():
+            return NOTHING
+        self._look_up()
+        return self._known
+
+    def _look_up(self) -> None:
+        if self._known is NOTHING and self._suite is not None and self._memory is not None:
+            self._known = self._memory.known(self._suite.place())
+            self._found = self.recalled.setdefault(self._suite.framework, Recalled())
+
+    def _take(self, data: bytes, ids: list[int], clocks: list[bytes]) -> None:
+        """Take a row of remembered cases; have it parsed after all where a time is none."""
+        try:
+            seconds = array("f", map(float, clocks))
+        except ValueError:
+            seconds = array("f", [-1.0])
+        if not (min(seconds) >= 0.0 and sum(seconds) < times.LONGEST_S):  # false for NaN too
+            self._parse(data)
+            return
+        found = self._found
+        found.ids.extend(ids)
+        found.seconds.extend(seconds)
+        found.at.extend(range(self.n_cases + 1, self.n_cases + len(ids) + 1))
+        self.n_cases += len(ids)
+        self._parse(data.translate(BLANK))
+
+    def _meet(self, tag: bytes, head: bytes, clock: bytes, tail: bytes, known: dict[int, int]) -> None:
+        """Have one tag parsed that is not known as it stands, unless it is known without what follows it."""
+        if known is NOTHING:
+            self._parse(CASE + tag)
+            return
+        alone = ALONE.match(tail)
+        if alone and alone.end() < len(tail):
+            end = alone[1]
+            if (number := known.get(hash((head, end)))) is not None:
+                rest = tail[len(end) :]
+                self._take(CASE + tag[: len(tag) - len(rest)], [number], [clock])
+                self._parse(rest)
+                return
+            self._key = hash((head, end))
+        elif alone or _is_one_case(tail):
+            self._key = hash((head, tail))
+        self._clock = clock
+        self._parse(CASE + tag)
+        self._key = 0
+
+
+def _is_one_case(tail: bytes) -> bool:
+    """True for the end of a case with children that nothing follows."""
+    return (
+        len(tail) < LONGEST_KEY
+        and tail.rstrip().endswith(b"</testcase>")
+        and tail.count(b"</testcase>") == 1
+        and b"<!" not in tail
+    )
