@@ -76,7 +76,8 @@ def flag(state: State, constants: Constants) -> None:
         return
     is_isolated = state.episodes >= constants.n_episodes and state.index >= LEAST_GROUPS
     is_shown = state.flips >= constants.n_flips or is_isolated
-    sure = constants.sure_of_proven if state.flips >= 2 * constants.n_flips else constants.sure
+    is_twice = state.flips >= 2 * constants.n_flips or is_isolated
+    sure = constants.sure_of_proven if is_twice else constants.sure
     if is_shown and beta_cdf(constants.flaky_rate, a=state.alpha, b=state.beta) <= 1.0 - sure:
         state.is_flagged = state.was_flagged = True
         state.is_fixed = False

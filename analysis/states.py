@@ -37,9 +37,9 @@ class Constants:
     half_life_days: float = 45.0
     flaky_rate: float = 0.002  # below this a failure is once in months, and nobody would act
     sure: float = 0.90  # P(rate > flaky_rate) that a verdict needs
-    sure_of_proven: float = 0.50  # what it needs once two flips at one commit have proved the flake
+    sure_of_proven: float = 0.50  # what it needs once it was seen twice: two flips, or two isolated failures
     n_flips: float = 0.8  # same-commit flips that a verdict needs, or
-    n_episodes: float = 1.8  # isolated failures
+    n_episodes: float = 1.5  # isolated failures
     fix_hazard: float = 0.001  # a passing run of a flake is the first after its repair
     fixed: float = 0.97
     caution: float = (

@@ -84,6 +84,20 @@ def test_a_second_flip_makes_the_test_flaky_and_names_the_runs() -> None:
     assert shown.rate_low < shown.rate < shown.rate_high
 
 
+def test_a_rare_flake_that_nobody_retries_is_told_with_its_second_isolated_failure() -> None:
+    once, _ = play("." * 40 + "F" + "." * 60, n_pass=20)
+    twice, _ = play("." * 40 + "F" + "." * 60 + "F.", n_pass=20)
+
+    assert verdict(once, now_day=126.0).status is FlakeStatus.SUSPECTED
+    assert verdict(twice, now_day=127.0).status is FlakeStatus.FLAKY
+
+
+def test_two_breaks_that_a_commit_repaired_days_later_are_no_flake() -> None:
+    state, _ = play("." * 40 + "FFFFF" + "." * 60 + "FFFF" + "." * 20, n_pass=20)
+
+    assert verdict(state, now_day=133.0).status is FlakeStatus.HEALTHY
+
+
 def test_a_test_that_fails_on_and_on_is_broken_and_not_flaky() -> None:
     state, told = play("." * 20 + "FFFFFF", retries=(True,))
 
