@@ -82,12 +82,18 @@ def sections(week: Week) -> tuple[Section, ...]:
 def unreliable(week: Week) -> Unreliable:
     """Sort the flaky tests that were not asked for before into new, relapsed, worse and the rest."""
     known = {before.asked.test_id for before in week.asked}
-    rest = [row for row in week.flaky if row.test.id not in known]
-    relapsed = [row for row in rest if row.test.id in week.relapsed]
-    new = [row for row in rest if row not in relapsed and _is_new(row, week=week)]
-    old = [row for row in rest if row not in relapsed and row not in new]
-    worse = [row for row in old if _is_worse(row, week=week)]
-    still = [row for row in old if row not in worse]
+    new, relapsed, worse, still = [], [], [], []
+    for row in week.flaky:
+        if row.test.id in known:
+            continue
+        if row.test.id in week.relapsed:
+            relapsed.append(row)
+        elif _is_new(row, week=week):
+            new.append(row)
+        elif _is_worse(row, week=week):
+            worse.append(row)
+        else:
+            still.append(row)
     return Unreliable(tuple(new), tuple(relapsed), tuple(worse), tuple(still))
 
 

@@ -30,10 +30,7 @@ from reports.readers import Key, LetterReader
 from reports.schedule import Days
 from reports.week import Asked, AskedBefore, Fate, Links, Own, Week
 
-MOST_FLAKY = (
-    200  # read of the list; a letter shows ten and counts the rest, but an owner's own may be further down
-)
-MOST_SLOW = 60
+EVERY = 1_000_000  # tests: a letter shows ten and counts the rest, and an owner's own may be far down
 MUTED_FOR = timedelta(days=7)  # who is told a week ahead can still mend the test
 
 
@@ -199,7 +196,7 @@ def _week(project: models.Project, days: Days, *, window: Window) -> Week:
         target=target.kind.word if target else "",
         flaky=flaky,
         fixed=fixed,
-        slower=queries.slower(project, window, limit=MOST_SLOW),
+        slower=queries.slower(project, window),
         budgets=queries.budgets(project, window),
         asked=(),
         links=links(project),
@@ -219,7 +216,7 @@ Unreliable = tuple[tuple[FlakeRow, ...], tuple[FlakeRow, ...], frozenset[int]]
 def _unreliable(project: models.Project, window: Window) -> Unreliable:
     """Return the tests that flaked in these days, those found fixed in them, the dearest first, and which relapsed."""
     statuses = (*FLAKY_NOW, FlakeStatus.FIXED)
-    wanted = replace(window, statuses=statuses, size=MOST_FLAKY)
+    wanted = replace(window, statuses=statuses, size=EVERY)
     rows = queries.flakes(project, wanted, is_dressed=False).rows
     events = models.FlakeEvent.objects.filter(project=project, at__date__range=(window.since, window.until))
     changed = list(events.filter(after__in=statuses).values_list("test_id", "before", "after"))

@@ -48,11 +48,16 @@ WITH c AS (
     ORDER BY rank LIMIT %(size)s OFFSET %(offset)s
 ), s AS ({sums_of_shown})
 SELECT {columns}, {sums}, x.status, x.sentence, x.since_on, x.n_flakes, x.rate, x.rate_low, x.rate_high, x.proof_runs, x.until_on,
-    x.carer, x.cluster, x.few_runs, x.only_here, x.cause, x.cause_evidence, x.n_all, coalesce(g.boundary, 0), coalesce(g.title, ''),
+    x.carer, x.cluster, x.few_runs, x.only_here, x.cause, x.cause_evidence, x.n_all, {of_page}
+FROM shown x LEFT JOIN s ON s.test_id = x.id {reasons}
+ORDER BY x.rank
+"""
+OF_PAGE = """coalesce(g.boundary, 0), coalesce(g.title, ''),
     ARRAY(SELECT json_build_array(t.id, t.suite, t.classname, t.name, t.file)::text FROM projects_flake o
         JOIN projects_test t ON t.project_id = o.project_id AND t.id = o.test_id
-        WHERE o.project_id = %(project_id)s AND o.cluster = x.cluster AND o.test_id <> x.id ORDER BY t.id)
-FROM shown x LEFT JOIN s ON s.test_id = x.id
+        WHERE o.project_id = %(project_id)s AND o.cluster = x.cluster AND o.test_id <> x.id ORDER BY t.id)"""
+NOT_OF_PAGE = "0, '', ARRAY[]::text[]"
+REASONS = """
 LEFT JOIN LATERAL (
     SELECT g.boundary, g.title FROM (
         SELECT signature, count(*) AS n, max(run_number) AS newest FROM (
@@ -61,9 +66,7 @@ LEFT JOIN LATERAL (
             ORDER BY x2.run_number DESC LIMIT %(n_failures)s
         ) newest GROUP BY signature ORDER BY n DESC, newest DESC LIMIT 1
     ) top JOIN projects_signature g ON g.project_id = %(project_id)s AND g.digest = top.signature
-) g ON true
-ORDER BY x.rank
-"""
+) g ON true"""
 
 # Without a status asked for, the list is of those that the overview counts: who flaked in the window.
 # A proof knows the day and the branch of its run; only another branch has to be looked up.
@@ -109,10 +112,13 @@ def flakes(
 ) -> Page[FlakeRow]:
     """Which tests lie, and what did they cost in the window? The dearest first; tests that flake together as one if joined.
 
-    Undressed rows lack what only a page shows: percentiles, strips and likely causes. `spent` are the costs, where known.
+    Undressed rows lack what only a page shows: percentiles, strips, causes, the reason, and the tests beside; so a letter may
+    ask for all there are. `spent` are the costs, where known.
     """
     spent = spent or costs(project, window)
-    found = rows.fetch(_statement(window), _list_values(project, window, spent, is_joined=is_joined))
+    found = rows.fetch(
+        _statement(window, is_dressed=is_dressed), _list_values(project, window, spent, is_joined=is_joined)
+    )
     plain = [rows.test_row(row) for row in found]
     tests = rows.dressed(project, window, plain) if is_dressed else tuple(plain)
     hints = _hints(project, window, found) if is_dressed else {}
@@ -131,7 +137,7 @@ CAUSE, N_ALL, BESIDE = 30, 32, 35  # places of columns in FLAKES
 NOTHING = FlakeCost(0, 0.0)
 
 
-def _statement(window: Window) -> str:
+def _statement(window: Window, *, is_dressed: bool) -> str:
     condition, _ = rows.filters(replace(window, statuses=(), outcomes=()))
     return FLAKES.format(
         sums_of_shown=rows.sums(window, only="SELECT id FROM shown"),
@@ -141,6 +147,8 @@ def _statement(window: Window) -> str:
         wanted="f.status = ANY(%(wanted)s)" if window.statuses else _flaked(window),
         filters=condition,
         order=rows.order(window.sort, SORTS, default="-cost"),
+        of_page=OF_PAGE if is_dressed else NOT_OF_PAGE,
+        reasons=REASONS if is_dressed else "",
     )
 
 

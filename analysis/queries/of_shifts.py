@@ -59,8 +59,8 @@ FROM projects_run u WHERE u.project_id = %(project_id)s AND u.number = %(number)
 """
 
 
-def slower(project: Project, window: Window, limit: int = 20) -> tuple[ShiftRow, ...]:
-    """Which tests became slower in the window and are so still, and since which run? The most time added first."""
+def slower(project: Project, window: Window, *, limit: int | None = None) -> tuple[ShiftRow, ...]:
+    """Which tests became slower in the window and are so still, and since which run? Most time added first."""
     if rows.kind_of(window) == "branch":  # told of the default branch alone
         return ()
     values = rows.values_of(project, window, limit=limit)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
+from typing import TypeVar
 
 import pytest
+from django.db.models import Model, QuerySet
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
@@ -22,6 +24,8 @@ from projects.models import (
     LetterVersion,
     Membership,
     OwnerReader,
+    Test,
+    TestDay,
 )
 from projects.vocabulary import EventKind, Role
 from reports import delivery, forgetting, weekly
@@ -30,6 +34,8 @@ from tests.factories import Shop, a_shop, a_test_named, passed, record, report, 
 from tests.mail import Mailbox, mail_server
 
 pytestmark = pytest.mark.django_db
+
+M = TypeVar("M", bound=Model)
 
 WEEK = Days(date(2026, 3, 9), date(2026, 3, 15))
 NEXT_WEEK = Days(date(2026, 3, 16), date(2026, 3, 22))
@@ -93,6 +99,45 @@ def test_each_reader_gets_one_letter_with_their_own_tests_first(mailbox: Mailbox
     assert "1 of these is yours: @Shop/Checkout" in texts[shop.owner.email]
     assert "Parcel › ships" not in texts["checkout@list.example"]
     assert "yours" not in texts[viewer.email]
+
+
+def many_alike(shop: Shop, name: str, *, n: int) -> list[int]:
+    """Make tests that did what this one did, without recording each, and return their ids."""
+    like = a_test_named(shop, name).id
+    ids = list(range(like + 10, like + 10 + n))
+    copy(Test.objects.filter(project=shop.project, id=like), "id", ids)
+    copy(Flake.objects.filter(project=shop.project, test_id=like), "test_id", ids)
+    copy(TestDay.objects.filter(project_id=shop.project.pk, test_id=like), "test_id", ids)
+    return ids
+
+
+def copy(rows: QuerySet[M], key: str, ids: Sequence[int]) -> None:
+    """Keep rows once more for each id."""
+    is_test = rows.model is Test
+    rows.model._default_manager.bulk_create(
+        rows.model(**{**row, key: number, **(_identity(number) if is_test else {})})
+        for row in rows.values()
+        for number in ids
+    )
+
+
+def _identity(number: int) -> dict[str, object]:
+    return {"name": f"alike{number}", "fingerprint": number.to_bytes(16)}
+
+
+def test_ones_own_tests_are_told_however_many_come_before(mailbox: Mailbox) -> None:
+    shop = a_shop()
+    a_week_of_two_flaky_tests(shop)
+    *_, last = many_alike(shop, "ships", n=230)
+    care.set_note(shop.project, last, note="", owner="@shop/web", by=shop.owner, now=timezone.now())
+    subscribing.add_reader(shop.project, "@shop/web", email="web@list.example")
+
+    sent(shop)
+
+    texts = {to: text_of(mail) for to, mail in mailbox.taken}
+    assert "New flaky tests (1)" in texts["web@list.example"]
+    assert f"alike{last}" in texts["web@list.example"]
+    assert "New flaky tests (232)" in texts[shop.owner.email]
 
 
 def test_codeowners_makes_readers_of_teams(mailbox: Mailbox) -> None:
