@@ -28,6 +28,7 @@ Figure = dict[str, Any]
 
 STACK = (Layer.UNIT, Layer.INTEGRATION, Layer.E2E)  # from the ground up
 NO_NAME = "<extra></extra>"  # plotly would repeat the name of the trace
+APART = 0.1  # of the longest duration: nearer than that, the words of two lines are one upon the other
 TWO_WEEKS_MS = 14 * 24 * 3600 * 1000
 JSON_ESCAPES = {ord("<"): "\\u003C", ord(">"): "\\u003E", ord("&"): "\\u0026"}
 
@@ -216,9 +217,14 @@ def durations(
     slow_s: float | None,
     run_url: str,
     shifts: Sequence[ShiftRow] = (),
-) -> Chart:
-    """Scatter the results of one Test over time, with the limits of its layer and its shifts as lines."""
+) -> Chart | None:
+    """Scatter the results of one Test over time, with the limits of its layer and its shifts as lines.
+
+    None where no result has a time. Moments are UTC; the page draws them in the reader's zone.
+    """
     timed = [result for result in results if result.seconds and result.outcome is not Outcome.SKIPPED]
+    if not timed:
+        return None
     figure = {
         "data": [
             _duration_trace(timed, kind, token, symbol, mark_size, run_url=run_url)
@@ -273,8 +279,7 @@ def _duration_trace(
             ]
             for result in shown
         ],
-        "hovertemplate": f"%{{customdata[2]}} {kind}, %{{customdata[1]}}<br>%{{x|%-d %b %H:%M}} UTC"
-        + NO_NAME,
+        "hovertemplate": f"%{{customdata[2]}} {kind}, %{{customdata[1]}}<br>%{{x|%-d %b %H:%M}}" + NO_NAME,
         "marker": {"symbol": symbol, "size": mark_size, "opacity": 0.55 if kind == "passed" else 1},
         "meta": {"color": token},
     }
@@ -326,13 +331,10 @@ def _shift_lines(results: Sequence[ResultRow], shifts: Sequence[ShiftRow]) -> Fi
 
 
 def _limit_lines(results: Sequence[ResultRow], *, fast_s: float | None, slow_s: float | None) -> Figure:
-    """Draw a limit only where the results come near it; one far above would flatten them."""
     longest = max((result.seconds or 0 for result in results), default=0)
     is_log = _seconds_axis(results).get("type") == "log"
     lines, notes = [], []
-    for words, limit in (("fast below", fast_s), ("slow above", slow_s)):
-        if limit is None or not longest or limit > 3 * longest:
-            continue
+    for words, limit in _limits_shown(longest, fast_s=fast_s, slow_s=slow_s, is_log=is_log):
         lines.append(
             {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": limit, "y1": limit, "name": "ink-3"}
         )
@@ -349,6 +351,16 @@ def _limit_lines(results: Sequence[ResultRow], *, fast_s: float | None, slow_s: 
             }
         )
     return {"shapes": lines, "annotations": notes}
+
+
+def _limits_shown(
+    longest: float, *, fast_s: float | None, slow_s: float | None, is_log: bool
+) -> list[tuple[str, float]]:
+    """Return the limits that the results come near; one far above would flatten them, two at one height hide each other."""
+    known = (("slow above", slow_s), ("fast below", fast_s))
+    shown = [(words, limit) for words, limit in known if limit is not None and limit <= 3 * longest]
+    is_tight = len(shown) == 2 and not is_log and shown[0][1] - shown[1][1] < APART * longest
+    return shown[:1] if is_tight else shown
 
 
 def _duration_sentence(results: Sequence[ResultRow]) -> str:

@@ -16,7 +16,7 @@ class OwnersForm(Form):
         label="CODEOWNERS",
         max_length=LARGEST,
         strip=False,
-        widget=forms.Textarea(attrs={"rows": 16, "spellcheck": "false", "class": "mono"}),
+        widget=forms.Textarea(attrs={"rows": 16, "spellcheck": "false", "class": "textarea mono"}),
         help_text="A pattern and its owners a line; the last pattern that fits decides.",
     )
 

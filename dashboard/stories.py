@@ -5,29 +5,45 @@ Pure: answers in, words out. Headline numbers and empty pages are dashboard.verd
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from analysis.answers.of_earlier import RunTimes, TestCounts
 from analysis.answers.of_failures import FailuresAnswer
 from analysis.answers.of_flakes import FlakeTotals
 from analysis.answers.of_runs import RunCounts
 from analysis.answers.of_tests import TestAnswer
 from analysis.answers.of_time import SlowTotals
+from analysis.answers.of_uploads import Arrivals, UploadSpan
 from analysis.window import Window
 from dashboard.format import BOUNDARY_WORDS, count, day_words, duration, percent, plural
-from dashboard.verdicts import during
+from dashboard.verdicts import before, during
 from projects.vocabulary import Boundary, FlakeStatus, Layer
 
 
-def tests_sentence(n_total: int, window: Window) -> str:
-    """Say how many tests the list holds."""
+def tests_sentence(n_total: int, counts: TestCounts | None, window: Window) -> str:
+    """Say how many tests the list holds, and how many more or fewer than before."""
     where = "on any branch" if window.is_all_branches else f"on {window.branch}"
-    if window.is_filtered:
+    if counts is None:
         matches = "matches" if n_total == 1 else "match"
         return f"{plural(n_total, 'test')} {matches} {where} {during(window)}."
-    return f"{plural(n_total, 'test')} ran {where} {during(window)}."
+    told = f"{plural(counts.n_tests, 'test')} ran {where} {during(window)}"
+    if not window.compare or not counts.n_before:
+        return f"{told}."
+    change = counts.n_tests - counts.n_before
+    if not change:
+        return f"{told}, as many as {before(window)}."
+    return f"{told}, {count(abs(change))} {'more' if change > 0 else 'fewer'} than {before(window)}."
 
 
-def runs_sentence(n_total: int, counts: RunCounts, before: RunCounts | None, window: Window) -> str:
+def tests_note(n_total: int, counts: TestCounts | None) -> str:
+    """Say why a list has more rows than there are tests."""
+    if counts is None or n_total <= counts.n_tests:
+        return ""
+    return f"A test that runs in several environments has a row for each: {count(n_total)} rows."
+
+
+def runs_sentence(n_total: int, counts: RunCounts, earlier: RunCounts | None, window: Window) -> str:
     """Say how many runs there were, how many of them had failures, and how it was before."""
     where = "on any branch" if window.is_all_branches else f"on {window.branch}"
     if window.is_filtered:
@@ -35,9 +51,9 @@ def runs_sentence(n_total: int, counts: RunCounts, before: RunCounts | None, win
         return f"{plural(n_total, 'run')} {matches} {where} {during(window)}."
     failed = f"{count(counts.n_bad)} had failures" if counts.n_bad else "none had failures"
     told = f"{plural(counts.n_runs, 'run')} {where} {during(window)}; {failed}"
-    if before is None or not before.n_runs:
+    if earlier is None or not earlier.n_runs:
         return f"{told}."
-    return f"{told}, against {count(before.n_bad)} of {count(before.n_runs)} in the {plural(window.n_days, 'day')} before."
+    return f"{told}, against {count(earlier.n_bad)} of {count(earlier.n_runs)} {before(window)}."
 
 
 def test_sentence(answer: TestAnswer) -> str:
@@ -202,13 +218,48 @@ def failures_note(answer: FailuresAnswer) -> str:
     return f"{'; '.join(parts)}." if parts else ""
 
 
-def slow_sentence(totals: SlowTotals) -> str:
-    """Say how much of the time the slowest tests take."""
+def slow_sentence(totals: SlowTotals, times: RunTimes | None, window: Window) -> str:
+    """Say how much of the time the slowest tests take, and how long a run is beside before."""
     if not totals.n_tests or not totals.seconds:
         return "No timed tests in this window."
     if totals.n_tests < 20:  # five per cent of fewer is less than one test
-        return f"{plural(totals.n_tests, 'test')} took {duration(totals.seconds)} in all."
-    return (
-        f"The slowest {percent(totals.n_slowest / totals.n_tests)} ({plural(totals.n_slowest, 'test')}) "
-        f"take {percent(totals.share_of_slowest)} of the time."
-    )
+        told = f"{plural(totals.n_tests, 'test')} took {duration(totals.seconds)} in all"
+    else:
+        told = (
+            f"The slowest {percent(totals.n_slowest / totals.n_tests)} ({plural(totals.n_slowest, 'test')}) "
+            f"take {percent(totals.share_of_slowest)} of the time"
+        )
+    return f"{told}{_run_time(times, window)}."
+
+
+def _run_time(times: RunTimes | None, window: Window) -> str:
+    if times is None or times.seconds is None:
+        return ""
+    told = f"; a run takes {duration(times.seconds)}"
+    if not window.compare or times.seconds_before is None:
+        return told
+    return f"{told}, against {duration(times.seconds_before)} {before(window)}"
+
+
+def uploads_sentence(arrivals: Arrivals, window: Window) -> str:
+    """Say how many uploads came, what became of them, and how it was before."""
+    days = arrivals.days
+    n_at_door = sum(day.n_at_door for day in days)
+    told = [_arrived(days)]
+    if n_at_door:
+        told.append(f"{plural(n_at_door, 'request was', 'requests were')} refused at the door.")
+    if window.compare and arrivals.n_before:
+        unread = f", {count(arrivals.n_unread_before)} of them unread" if arrivals.n_unread_before else ""
+        told.append(f"{count(arrivals.n_before)} arrived {before(window)}{unread}.")
+    return " ".join(told)
+
+
+def _arrived(days: Sequence[UploadSpan]) -> str:
+    n_done, n_waiting = sum(day.n_done for day in days), sum(day.n_waiting for day in days)
+    n_rejected, n_failed = sum(day.n_rejected for day in days), sum(day.n_failed for day in days)
+    total = n_done + n_rejected + n_failed + n_waiting
+    if not total:
+        return "No upload arrived."
+    ends = ((n_rejected, "refused"), (n_failed, "failed"), (n_waiting, "waiting"))
+    said = [plural(n_done, "was read", "were read"), *(f"{count(n)} {words}" for n, words in ends if n)]
+    return f"{plural(total, 'upload')} arrived: {', '.join(said)}."

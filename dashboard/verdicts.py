@@ -163,6 +163,11 @@ def during(window: Window) -> str:
     return f"in {window.words}" if window.until == window.today else f"from {window.words}"
 
 
+def before(window: Window) -> str:
+    """Say which window this one is compared with: "in the 30 days before", "on the day before"."""
+    return "on the day before" if window.n_days == 1 else f"in the {count(window.n_days)} days before"
+
+
 def _days_ago(days: int) -> str:
     return {0: "today", 1: "yesterday"}.get(days, f"{days} days ago")
 

@@ -88,7 +88,9 @@ class UploadSpan:
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """What came in a window, day by day, and hour by hour in its last two days; oldest first."""
+    """What came in a window, day by day, and hour by hour in its last two days; oldest first; and in all before it."""
 
     days: tuple[UploadSpan, ...]
     hours: tuple[UploadSpan, ...]
+    n_before: int = 0
+    n_unread_before: int = 0

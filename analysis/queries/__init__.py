@@ -9,6 +9,7 @@ from analysis.queries.of_causes import causes, causes_of_test
 from analysis.queries.of_changes import changes
 from analysis.queries.of_comparisons import comparison, usual_pair
 from analysis.queries.of_costs import Costs, costs
+from analysis.queries.of_earlier import run_times, test_counts
 from analysis.queries.of_failures import boundary_weeks, failures
 from analysis.queries.of_flakes import flake_costs, flake_totals, flake_weeks, flakes
 from analysis.queries.of_misfits import misfits
@@ -72,6 +73,7 @@ __all__ = [
     "results_of_test",
     "run",
     "run_counts",
+    "run_times",
     "runs",
     "seen",
     "slow",
@@ -82,6 +84,7 @@ __all__ = [
     "suite",
     "suites",
     "test",
+    "test_counts",
     "tests",
     "totals",
     "trend",

@@ -189,11 +189,15 @@ def _suites_statement(kind: str, *, both: bool) -> str:
         before = DAYS_OF_BRANCH.format(is_now="false", days=rows.before(rows.DAYS[kind]))
         days = f", days AS ({now} UNION ALL {before})" if both else f", days AS ({now})"
         return SUITES.format(**parts | {"days": days}, amounts=AMOUNTS_OF_BRANCH, sums=SUMS_OF_BRANCH)
-    of = "main" if kind == "default" else "seen"
-    amounts = AMOUNTS.format(first=f"first_{of}_on", last=f"last_{of}_on")
     on_default = "d.on_default" if kind == "default" else "d.on_default IN (false, true)"
     sums = LAYER_SUMS.format(on_default=on_default, runs=rows.RUNS_OF_KIND[kind])
-    return SUITES.format(**parts, amounts=amounts, sums=sums)
+    return SUITES.format(**parts, amounts=amounts(kind), sums=sums)
+
+
+def amounts(kind: str) -> str:
+    """Return a SELECT of how many tests each layer has, in the window and in the one before it, but on one other branch."""
+    of = "main" if kind == "default" else "seen"
+    return AMOUNTS.format(first=f"first_{of}_on", last=f"last_{of}_on")
 
 
 def _suite(found: Sequence[Sequence[Any]], window: Window) -> Suite:

@@ -140,12 +140,16 @@ def arrivals(project: Project, window: Window, *, now: datetime) -> Arrivals:
     start = datetime.combine(window.since, time(), UTC)
     last = min(now.replace(minute=0, second=0, microsecond=0), end - timedelta(hours=1))
     hours = [last - timedelta(hours=back) for back in range(HOURS_SHOWN - 1, -1, -1)]
-    values = {"project_id": project.pk, "since": min(start, hours[0]), "after": end}
+    earliest = start - timedelta(days=window.n_days)
+    values = {"project_id": project.pk, "since": min(earliest, hours[0]), "after": end}
     found = {row[0]: UploadSpan(*row) for row in rows.fetch(HOURS, values)}
     days = [start + timedelta(days=n) for n in range(window.n_days)]
+    before = [span for at, span in found.items() if earliest <= at < start]
     return Arrivals(
         days=tuple(_day(day, found) for day in days),
         hours=tuple(found.get(hour, UploadSpan(hour)) for hour in hours),
+        n_before=sum(span.n_uploads for span in before),
+        n_unread_before=sum(span.n_rejected + span.n_failed for span in before),
     )
 
 

@@ -6,7 +6,9 @@ from django.http import HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from analysis import queries, wishes
+from analysis.answers.of_earlier import RunTimes
 from analysis.answers.of_time import SlowRow
+from analysis.window import Window
 from dashboard import export, page, parts, stories, time_words, verdicts
 from dashboard.export import Column
 from dashboard.page import ProjectRequest, project_page
@@ -32,7 +34,7 @@ def slow(request: ProjectRequest) -> HttpResponseBase:
         "rows": rows,
         "lines": [(row, since.get(row.test.id)) for row in rows.rows],
         "totals": totals,
-        "sentence": stories.slow_sentence(totals),
+        "sentence": stories.slow_sentence(totals, _times(project, window), window),
         "times": parts.layer_times(totals),
         "buckets": parts.layer_buckets(totals, wishes.limits(project.timing_limits)),
         "misfits": queries.misfits(project, window),
@@ -45,6 +47,11 @@ def slow(request: ProjectRequest) -> HttpResponseBase:
         "empty": verdicts.past_the_end(rows, window) or verdicts.no_match(window),
     }
     return page.render(request, "slow.html", context, place="slow", offers=OFFERS)
+
+
+def _times(project: Project, window: Window) -> RunTimes | None:
+    """Return how long runs are; of a part of their tests they say nothing."""
+    return None if window.is_filtered else queries.run_times(project, window)
 
 
 def columns(project: Project) -> list[Column[SlowRow]]:

@@ -41,9 +41,12 @@ def tests(request: ProjectRequest) -> HttpResponseBase:
     rows = queries.tests(project, window)
     if page.is_bare(rows, window):
         return page.render_nothing(request, "Tests", place="tests", offers=OFFERS)
+    counts = None if window.is_filtered else queries.test_counts(project, window)
     context = {
         "rows": rows,
-        "sentence": stories.tests_sentence(rows.n_total, window),
+        "n_tests": counts.n_tests if counts else rows.n_total,
+        "sentence": stories.tests_sentence(rows.n_total, counts, window),
+        "note": stories.tests_note(rows.n_total, counts),
         "empty": verdicts.past_the_end(rows, window) or verdicts.no_match(window),
     }
     return page.render(request, "tests.html", context, place="tests", offers=OFFERS)

@@ -15,8 +15,8 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from analysis import queries
 from analysis.answers.of_suite import Seen
-from analysis.answers.of_uploads import Arrivals, ProblemGroup, UploadRow
-from dashboard import bars, export, filters, page, snippets
+from analysis.answers.of_uploads import ProblemGroup, UploadRow
+from dashboard import bars, export, filters, page, snippets, stories
 from dashboard.export import Column
 from dashboard.format import day_words, plural
 from dashboard.forms import TokenForm
@@ -61,7 +61,7 @@ def uploads(request: ProjectRequest) -> HttpResponseBase:
     arrivals = queries.arrivals(request.project, request.window, now=timezone.now())
     rows = queries.uploads(request.project, request.window)
     context = {
-        "verdict": _verdict(arrivals),
+        "verdict": stories.uploads_sentence(arrivals, request.window),
         "came": any(day.n_uploads or day.n_at_door for day in arrivals.days),
         "hours": bars.upload_hours(arrivals.hours),
         "days": bars.upload_days(arrivals.days) if len(arrivals.days) > 2 else None,
@@ -79,26 +79,6 @@ def uploads(request: ProjectRequest) -> HttpResponseBase:
 def sending(request: ProjectRequest) -> HttpResponseBase:
     """Show how results are sent, after the first visit too."""
     return page.render(request, "sending.html", _sending(request), place="uploads")
-
-
-def _verdict(arrivals: Arrivals) -> str:
-    days = arrivals.days
-    n_done = sum(day.n_done for day in days)
-    n_rejected = sum(day.n_rejected for day in days)
-    n_failed = sum(day.n_failed for day in days)
-    n_waiting = sum(day.n_waiting for day in days)
-    n_at_door = sum(day.n_at_door for day in days)
-    total = n_done + n_rejected + n_failed + n_waiting
-    parts = [f"{plural(n_done, 'was read', 'were read')}"]
-    parts += [f"{n_rejected} refused"] if n_rejected else []
-    parts += [f"{n_failed} failed"] if n_failed else []
-    parts += [f"{n_waiting} waiting"] if n_waiting else []
-    said = f"{plural(total, 'upload')} arrived: {', '.join(parts)}." if total else "No upload arrived."
-    return (
-        f"{said} {plural(n_at_door, 'request was', 'requests were')} refused at the door."
-        if n_at_door
-        else said
-    )
 
 
 def _first_visit(request: ProjectRequest, seen: Seen) -> HttpResponseBase:

@@ -65,13 +65,25 @@
     };
     for (const name of Object.keys(layout).filter((key) => /^[xy]axis\d*$/.test(key))) layout[name] = { ...axis, ...layout[name] };
     for (const shape of layout.shapes ?? []) {
+      shape.x0 = here(shape.x0);
+      shape.x1 = here(shape.x1);
       const token = shape.name ?? "ink-3";
       shape.line = { width: 1, dash: "dash", ...shape.line, color: color(token) };
       if (shape.type === "rect") shape.fillcolor = color(token, 0.08);
     }
+    for (const note of layout.annotations ?? []) note.x = here(note.x);
     for (const note of layout.annotations ?? []) note.font = { size: 0.6875 * rootSize, color: color(note.name ?? "ink-2") };
     const data = figure.data.map((trace) => paintTrace(trace, color));
     return { data, layout };
+  }
+
+  // Moments come as UTC, and plotly draws a date as it is written: written in the reader's zone, they are theirs.
+  const MOMENT = /^\d{4}-\d\d-\d\dT.*\+00:00$/;
+
+  function here(moment) {
+    if (typeof moment !== "string" || !MOMENT.test(moment)) return moment;
+    const at = new Date(moment);
+    return new Date(at - at.getTimezoneOffset() * 60000).toISOString().slice(0, 19);
   }
 
   function paintTrace(trace, color) {
@@ -79,7 +91,7 @@
     if (!token) return trace;
     const many = Array.isArray(token);
     const solid = many ? token.map((name) => color(name)) : color(token);
-    const painted = { ...trace };
+    const painted = { ...trace, x: trace.x.map(here) };
     if (trace.type === "bar") painted.marker = { ...trace.marker, color: solid, line: { width: 1, color: color("surface") } };
     else {
       painted.marker = { ...trace.marker, color: solid };
