@@ -1926,6 +1926,10 @@ NAMES = {
     "Cucumber": "cucumber",
     "JUnit Jupiter": "junit5",
     "JUnit Vintage": "junit5",
+    "JUnit Platform Suite": "junit5",
+    "bats": "bats",
+    "karma": "karma",
+    "nunit": "nunit",
     "CloudFormation Lint": "cfn-lint",
     "MSTestSuite": "dotnet",
     "TestCafe Tests": "testcafe",
@@ -1947,6 +1951,9 @@ PROPERTIES = {
     "surefire.real.class.path": "surefire",
     "ant.file": "ant",
     "ant.home": "ant",
+    "ant.library.dir": "ant",
+    "random-seed": "catch2",
+    "specId": "webdriverio",
     "clr-version": "dotnet",
     "test-framework": "dotnet",
 }
@@ -2003,7 +2010,10 @@ SHAPES = tuple(
             ("failures,time,errors,skipped,tests,name", ""),
             ("errors,tests,skipped,time,failures,name", ""),
         ],
-        "testng": [("skipped,hostname,name,tests,failures,timestamp,time,errors", "")],
+        "testng": [
+            ("skipped,hostname,name,tests,failures,timestamp,time,errors", ""),
+            ("hostname,name,tests,failures,timestamp,time,errors", ""),
+        ],
         "jest": [
             ("name,errors,failures,skipped,timestamp,time,tests", ""),
             ("name,errors,failures,skipped,timestamp,tests,time", ""),

@@ -9,6 +9,7 @@ import pytest
 from ingest import producers
 from ingest.junit import Refused, read
 from tests.shared import CORPUS, NEEDS_SHARED, table
+from uploader import trophycase
 
 # What the reports of each folder of the corpus show. Folders that are missing name no tool, and show none.
 SHOWN = {
@@ -123,3 +124,29 @@ def test_properties_show_their_producer() -> None:
     assert producers.of_property("go.version") == "go"
     assert producers.of_property("specId") == "webdriverio"
     assert producers.of_property("build.number") == ""
+
+
+# --- the uploader's doctor, a file of its own, tells more of them, but none otherwise
+
+DOCTORS_WORD = {"xcodebuild": "xcode", "unittest": "unittest-xml-reporting"}
+
+
+@pytest.mark.parametrize(
+    ("name", "producer"), [*producers.ROOT_NAMES.items(), *producers.SUITE_NAMES.items()]
+)
+def test_the_doctor_tells_the_same_tool_by_a_name(name: str, producer: str) -> None:
+    assert trophycase.NAMES[name] == DOCTORS_WORD.get(producer, producer)
+
+
+@pytest.mark.parametrize(("name", "producer"), producers.PROPERTIES.items())
+def test_the_doctor_tells_the_same_tool_by_a_property(name: str, producer: str) -> None:
+    assert trophycase.PROPERTIES[name] == DOCTORS_WORD.get(producer, producer)
+
+
+@pytest.mark.parametrize(
+    ("order", "producer"), [*producers.SUITE_ORDERS.items(), *producers.LONE_ORDERS.items()]
+)
+def test_the_doctor_tells_the_same_tool_by_an_order(order: tuple[str, ...], producer: str) -> None:
+    told = {tool for suite, _, tool in trophycase.SHAPES if suite == ",".join(order)}
+
+    assert producer in told
