@@ -1,7 +1,8 @@
 """What a page costs in a large project: server time, statements, weight and results read; then first paint in Chromium.
 
 20,000 tests, 5,000 runs and 10 million results are made by SQL, which takes some minutes; TROPHYCASE_BENCH_RUNS makes fewer runs
-(2,000 results each). The bench fails where a page asks too much, weighs too much, reads results without a bound or moves under
+(2,000 results each), and TROPHYCASE_BENCH_HOME names a folder in which the project is kept for the next time.
+The bench fails where a page asks too much, weighs too much, reads results without a bound or moves under
 the reader; the times are printed, and fail only where they are beyond any doubt.
 """
 
@@ -27,16 +28,22 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from playwright.sync_api import Browser, Response
+from pytest_django import DjangoDbBlocker
 
 from analysis import spans
 from config import commands, embedded, env
 from projects import access
-from projects.models import Project
+from projects.models import Membership, Project, Upload
 from tests import processes
+from tests.bench import kept
 from tests.bench.large_project import fill
 from tests.factories import a_person
 
-pytestmark = [pytest.mark.bench, pytest.mark.django_db(transaction=True), pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600)]
+
+HOME = os.environ.get("TROPHYCASE_BENCH_HOME", "")
+# pytest-django empties the database of a test that has this mark; a kept one stays as it is.
+IN_A_DATABASE = pytest.mark.usefixtures("servers") if HOME else pytest.mark.django_db(transaction=True)
 
 N_TESTS = 20_000
 N_RUNS = int(os.environ.get("TROPHYCASE_BENCH_RUNS", "5000"))
@@ -114,15 +121,28 @@ class Cost:
         return f"{self.place:26} {times}  {size}{goal}"
 
 
-def test_pages_of_a_large_project(services: embedded.Services, browser: Browser, tmp_path: Path) -> None:
-    owner = a_person()
-    project = a_large_project(owner)
+@pytest.fixture
+def servers(
+    request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker
+) -> Iterator[embedded.Services]:
+    """Return the session's servers, with a database that is emptied afterwards, or those of the kept project."""
+    if not HOME:
+        yield request.getfixturevalue("services")
+        return
+    with django_db_blocker.unblock(), kept.database(Path(HOME)) as found:
+        yield found
+
+
+@IN_A_DATABASE
+def test_pages_of_a_large_project(servers: embedded.Services, browser: Browser, tmp_path: Path) -> None:
+    project = a_kept_project() or a_large_project(a_person())
+    owner = Membership.objects.get(project=project).user
     reader = Client()
     reader.force_login(owner)
 
     costs = [_cost(reader, project, place) for place in PAGES]
     print(*costs, sep="\n")
-    with a_server(services, tmp_path) as url:
+    with a_server(servers, tmp_path) as url:
         seen = {place: _painted(browser, owner, url, f"/p/{project.slug}/{place}") for place in PAINTED}
 
     assert [cost.place for cost in costs if cost.p95_s > BEYOND_DOUBT_S] == []
@@ -133,6 +153,7 @@ def test_pages_of_a_large_project(services: embedded.Services, browser: Browser,
     assert [complaint for _, complaints in seen.values() for complaint in complaints] == []
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_page_that_reads_all_results_is_found_out() -> None:
     project = a_large_project(a_person(), n_runs=50)
 
@@ -141,6 +162,17 @@ def test_a_page_that_reads_all_results_is_found_out() -> None:
         cursor.fetchall()
 
     assert n_read() > MOST_RESULTS
+
+
+def a_kept_project() -> Project | None:
+    """Return the project that an earlier bench filled in this database, its spans those of today; None where none did."""
+    project = Project.objects.first()
+    if project is None:
+        return None
+    if not Upload.objects.filter(project=project).exists():  # they are filled in last
+        pytest.fail(f"Remove {HOME}: the bench that filled it was cut off.")
+    spans.keep_up(project, now=timezone.now())
+    return project
 
 
 def a_large_project(owner: User, *, n_runs: int = N_RUNS) -> Project:
