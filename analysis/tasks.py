@@ -46,11 +46,12 @@ def ask_for_reclassification(project_id: int) -> None:
 
 @shared_task
 def settle_runs(*, project_id: int, **_: object) -> None:
-    """Do what recorded uploads leave to do: judge which runs are whole, follow renames, own the new tests."""
+    """Do what recorded uploads leave to do: judge which runs are whole, follow renames, own new tests, find causes."""
     now = timezone.now()
     renaming.gather(project_id, now=now)
     tallies.settle(project_id, now=now, on_whole=renaming.follow)
     owning.own(project_id)
+    hints.catch_up(project_id, today=now.date())
 
 
 @shared_task

@@ -28,11 +28,11 @@ from analysis.queries.of_suite import (
     suite,
     suites,
     totals,
-    trend,
 )
 from analysis.queries.of_summaries import last_runs, new_by_layer, slower_in_run
 from analysis.queries.of_tests import test, tests
 from analysis.queries.of_time import slow, slow_and_totals, slow_totals
+from analysis.queries.of_trend import suites_and_trend, trend
 from analysis.queries.of_uploads import arrivals, problem_groups, upload, uploads
 
 __all__ = [
@@ -83,6 +83,7 @@ __all__ = [
     "slower_in_run",
     "suite",
     "suites",
+    "suites_and_trend",
     "test",
     "test_counts",
     "tests",

@@ -31,10 +31,11 @@ ORDER BY u.started_at, u.number
 """
 # The dearest tests of a layer whose mean times together bring it back under its budget: those before which too little is freed.
 FEWEST = """
+WITH budgeted AS MATERIALIZED (SELECT id, layer FROM projects_test WHERE project_id = %(project_id)s AND layer = ANY(%(budgeted)s))
 SELECT layer, count(*) FROM (
     SELECT layer, sum(each_s) OVER (PARTITION BY layer ORDER BY each_s DESC, test_id) - each_s AS freed, over_s FROM (
         SELECT t.layer, s.test_id, o.over_s, s.seconds / (s.n_results - s.n_skipped) AS each_s FROM ({sums}) s
-        JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
+        JOIN budgeted t ON t.id = s.test_id
         JOIN unnest(%(budgeted)s::int[], %(over)s::float8[]) AS o (layer, over_s) ON o.layer = t.layer
         WHERE s.n_results > s.n_skipped AND s.seconds > 0
     ) each
@@ -129,7 +130,7 @@ def _budget(
 
 def _fewest(project: Project, window: Window, over: Mapping[Layer, float]) -> dict[Layer, int]:
     """Count the fewest tests whose mean times together bring a layer back under its budget: the dearest ones."""
-    statement = FEWEST.format(sums=rows.sums(window, only=rows.OF_BUDGETED))
+    statement = FEWEST.format(sums=rows.sums(window, only="SELECT id FROM budgeted"))
     budgeted = [int(layer) for layer in over]
     found = rows.fetch(
         statement, rows.values_of(project, window, budgeted=budgeted, over=list(over.values()))

@@ -20,13 +20,21 @@ HISTORY_DAYS = 90  # an older failure may have had another cause
 FAILURES_READ = 40  # the newest of each test: a pattern that they do not show is not there
 
 # One line a failing group: its first attempt, and whether a retry passed. The newest of each test brings along how often the
-# test ran in each environment, and the hours at which anything ran.
+# test ran in each environment, and the hours at which anything ran. A test without an environment has its base for its
+# fingerprint. Who failed beside it, in its class and run, is counted for all of these runs at once.
 FAILED = """
-WITH kin AS (
-    SELECT w.id AS wanted, t.id, t.variant, t.classname, w.median_s, w.framework, w.classname AS home, w.name, w.file
-    FROM projects_test w
-    JOIN projects_test t ON t.project_id = w.project_id AND (t.id = w.id OR (w.variant <> '' AND t.base = w.base))
-    WHERE w.project_id = %(project_id)s AND w.id = ANY(%(ids)s)
+WITH wanted AS MATERIALIZED (
+    SELECT * FROM projects_test WHERE project_id = %(project_id)s AND id = ANY(%(ids)s)
+), kin_ids AS (
+    SELECT id AS wanted, id FROM wanted
+    UNION SELECT w.id, t.id FROM wanted w
+        JOIN projects_test t ON t.project_id = w.project_id AND t.base = w.base AND t.variant <> '' WHERE w.variant <> ''
+    UNION SELECT w.id, t.id FROM wanted w
+        JOIN projects_test t ON t.project_id = w.project_id AND t.fingerprint = w.base WHERE w.variant <> ''
+), kin AS MATERIALIZED (
+    SELECT k.wanted, k.id, t.variant, t.classname, w.median_s, w.framework, w.classname AS home, w.name, w.file
+    FROM kin_ids k JOIN wanted w ON w.id = k.wanted
+    JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = k.id
 ), tried AS (
     SELECT k.wanted, k.id, k.variant, k.classname, f.run_number, count(*) AS n, bool_or(f.is_final) AS is_final,
         (array_agg(f.seconds ORDER BY f.attempt))[1] AS seconds, (array_agg(f.signature ORDER BY f.attempt))[1] AS signature,
@@ -35,6 +43,12 @@ WITH kin AS (
     WHERE f.day BETWEEN %(since)s AND %(until)s AND NOT f.in_incident
     GROUP BY k.wanted, k.id, k.variant, k.classname, f.run_number
 ), shown AS MATERIALIZED (SELECT * FROM tried WHERE place <= %(n_failures)s
+), beside AS (
+    SELECT o.run_number, t.classname, count(DISTINCT o.test_id) AS n FROM projects_failure o
+    JOIN projects_test t ON t.project_id = o.project_id AND t.id = o.test_id
+    WHERE o.project_id = %(project_id)s AND o.run_number IN (SELECT run_number FROM shown) AND NOT o.in_incident
+        AND t.classname <> ''
+    GROUP BY o.run_number, t.classname
 ), spread AS (
     SELECT f.signature, count(DISTINCT f.test_id) AS n FROM projects_failure f
     WHERE f.project_id = %(project_id)s AND f.signature IN (SELECT signature FROM shown)
@@ -58,10 +72,7 @@ WITH kin AS (
     FROM ran r GROUP BY r.wanted
 )
 SELECT s.wanted, u.started_at, s.seconds, s.variant, coalesce(m.message, ''), g.title, s.signature, s.n, s.is_final,
-    (SELECT count(DISTINCT o.test_id) FROM projects_failure o
-        JOIN projects_test ot ON ot.project_id = o.project_id AND ot.id = o.test_id
-        WHERE o.project_id = %(project_id)s AND o.run_number = s.run_number AND o.test_id <> s.id AND NOT o.in_incident
-            AND ot.classname = s.classname AND s.classname <> ''),
+    coalesce(b.n - 1, 0),
     p.n, CASE WHEN s.place = 1 THEN e.document END, k.median_s, k.framework, k.home, k.name, k.file
 FROM shown s
 JOIN kin k ON k.wanted = s.wanted AND k.id = s.wanted
@@ -69,6 +80,7 @@ JOIN exposure e ON e.wanted = s.wanted
 JOIN projects_run u ON u.project_id = %(project_id)s AND u.number = s.run_number
 JOIN projects_signature g ON g.project_id = %(project_id)s AND g.digest = s.signature
 JOIN spread p ON p.signature = s.signature
+LEFT JOIN beside b ON b.run_number = s.run_number AND b.classname = s.classname
 LEFT JOIN LATERAL (
     SELECT m.message FROM projects_failuresample m
     WHERE m.project_id = %(project_id)s AND m.test_id = s.id AND m.signature = s.signature AND m.run_number = s.run_number

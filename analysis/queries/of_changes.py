@@ -45,7 +45,7 @@ SELECT {test}, 0, 0, 0, 0, 0, m.n FROM (
 ) m JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = m.id
 ORDER BY t.last_main_on DESC, t.id
 """
-# The window before is summed for those tests alone that can have become slower by so much.
+# Both windows are summed for those tests alone that can have become slower by so much.
 NOW = """now AS MATERIALIZED (SELECT test_id, seconds, n_results - n_skipped AS n FROM ({sums}) sums),
 able AS MATERIALIZED (SELECT * FROM now s WHERE n >= 3 AND seconds >= %(least)s::float8 * n AND {is_young}),
 before AS (SELECT test_id, seconds, n_results - n_skipped AS n FROM ({sums_before}) sums)"""
@@ -62,6 +62,8 @@ ORDER BY slower.added DESC, t.id LIMIT %(limit)s
 # On the default branch, tests with enough passes are told of by their shifts; the means speak for those with few.
 YOUNG = f"""NOT EXISTS (SELECT FROM projects_testpace p WHERE p.project_id = %(project_id)s AND p.test_id = s.test_id
             AND length(p.bins) >= {2 * LEAST_PASSES})"""
+ASKED_OF = f"""SELECT s.test_id FROM ({{long}}) s WHERE {YOUNG} UNION SELECT d.test_id FROM projects_durationshift d
+    WHERE {of_shifts.TOLD}"""
 SHIFTED = f"""UNION ALL
     SELECT d.test_id, (d.since_s - d.before_s) * coalesce((SELECT n FROM now WHERE now.test_id = d.test_id), 1)
     FROM projects_durationshift d WHERE {of_shifts.TOLD}"""
@@ -78,10 +80,11 @@ def changes(project: Project, window: Window) -> tuple[Change, ...]:
         ratio=SLOWER_RATIO,
         least=SLOWER_SECONDS,
     )
-    kind = rows.kind_of(window)
-    is_young, told = ("true", "") if kind == "branch" else (YOUNG, SHIFTED)
+    is_branch = rows.kind_of(window) == "branch"
+    is_young, told = ("true", "") if is_branch else (YOUNG, SHIFTED)
+    asked_of = "" if is_branch else ASKED_OF.format(long=rows.long(window))
     before = rows.before(rows.sums(window, only="SELECT test_id FROM able"))
-    now = NOW.format(sums=rows.sums(window), sums_before=before, is_young=is_young)
+    now = NOW.format(sums=rows.sums(window, only=asked_of), sums_before=before, is_young=is_young)
     asked = {
         "new-flakes": NEW_FLAKES,
         "slower": SLOWER.replace("{told}", told),

@@ -121,11 +121,10 @@ def flakes(
     )
     plain = [rows.test_row(row) for row in found]
     tests = rows.dressed(project, window, plain) if is_dressed else tuple(plain)
-    hints = _hints(project, window, found) if is_dressed else {}
     page = tuple(
         replace(
             _flake_row(row, test, spent.of_tests.get(test.id, NOTHING)),
-            cause=hints.get(test.id),
+            cause=_hint(row) if is_dressed else None,
             beside=tuple(map(_named, row[BESIDE])),
         )
         for row, test in zip(found, tests, strict=True)
@@ -169,16 +168,12 @@ def _list_values(project: Project, window: Window, spent: Costs, *, is_joined: b
     )
 
 
-def _hints(project: Project, window: Window, found: Sequence[Sequence[Any]]) -> dict[int, CauseHint]:
-    """Return the likely causes as the night before found them, and those of tests that are flaky since."""
-    kept = {
-        row[0]: CauseHint(Cause(row[CAUSE]), row[CAUSE + 1], RECIPES[Cause(row[CAUSE])], "")
-        for row in found
-        if row[CAUSE] is not None
-    }
-    return kept | of_causes.causes(
-        project, [row[0] for row in found if row[0] not in kept], until=window.until
-    )
+def _hint(row: Sequence[Any]) -> CauseHint | None:
+    """Return the likely cause as analysis.hints kept it; None where it was not looked for yet."""
+    if row[CAUSE] is None:
+        return None
+    found = Cause(row[CAUSE])
+    return CauseHint(found, row[CAUSE + 1], RECIPES[found], "")
 
 
 def _flaked(window: Window) -> str:

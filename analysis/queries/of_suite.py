@@ -6,11 +6,11 @@ One statement answers for a window and the one before it, and for any number of 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 
-from analysis.answers.of_suite import Frame, ProjectRow, Seen, Suite, Totals, TrendWeek, ViewRow
+from analysis.answers.of_suite import Frame, ProjectRow, Seen, Suite, Totals, ViewRow
 from analysis.answers.rows import LayerAmount
 from analysis.queries import rows
 from analysis.window import Window, read
@@ -47,6 +47,10 @@ AMOUNTS = """
             GROUP BY project_id, layer, base
         ) b GROUP BY project_id, layer
     ) c CROSS JOIN LATERAL (VALUES (true, c.n), (false, c.n_before)) v (is_now, n)"""
+# What a look at the tests has told already.
+KNOWN_AMOUNTS = """
+    SELECT %(project_id)s::int AS project_id, k.*
+    FROM unnest(%(known_now)s::bool[], %(known_layers)s::int[], %(known_n)s::int[]) AS k (is_now, layer, n)"""
 # Outcomes count in incomplete runs too; their time is taken out again, since it is the time of a part of the suite.
 LAYER_SUMS = """
     SELECT project_id, is_now, layer, sum(n_passed) AS n_passed, sum(n_bad) AS n_bad, sum(n_skipped) AS n_skipped,
@@ -102,28 +106,6 @@ PROVEN = {
     " AND u.branch = %(branch)s)",
 }
 
-# Each test has a bit for every week in which it is alive; the bits of a test's environments are put together.
-TREND = """
-SELECT 'tests', mask, layer, count(*)::float8 FROM (
-    SELECT layer, bit_or(
-        ((1::bigint << least((last_main_on - %(first)s) / 7 + 1, %(n_weeks)s)) - 1)
-        & ~((1::bigint << greatest((first_main_on - %(first)s) / 7, 0)) - 1)) AS mask
-    FROM projects_test WHERE project_id = %(project_id)s AND last_main_on >= %(first)s AND first_main_on <= %(last)s
-    GROUP BY layer, base
-) alive GROUP BY mask, layer
-UNION ALL
-SELECT 'seconds', (day - %(first)s) / 7, layer, sum(seconds) FROM projects_layerday
-WHERE project_id = %(project_id)s AND on_default AND day BETWEEN %(first)s AND %(last)s GROUP BY 2, layer
-UNION ALL
-SELECT 'incomplete', (u.day - %(first)s) / 7, l.layer, sum(l.seconds) FROM projects_run u
-JOIN projects_runlayer l ON l.project_id = u.project_id AND l.run_number = u.number
-WHERE u.project_id = %(project_id)s AND u.is_default_branch AND u.is_incomplete AND u.day BETWEEN %(first)s AND %(last)s
-GROUP BY 2, l.layer
-UNION ALL
-SELECT 'runs', (day - %(first)s) / 7, 0, count(*) FROM projects_run
-WHERE project_id = %(project_id)s AND is_default_branch AND NOT is_incomplete AND day BETWEEN %(first)s AND %(last)s GROUP BY 2
-"""
-
 
 def seen(project: Project, window: Window) -> Seen:
     """Which data is there at all, in this window or elsewhere?"""
@@ -152,13 +134,24 @@ def suite(project: Project, window: Window) -> Suite:
     return _suites([project.pk], window, both=False)[project.pk, True]
 
 
-def suites(project: Project, window: Window) -> tuple[Suite, Suite]:
-    """How large is the suite, how did it do, and which layers has it: in the window, and in the one before it?"""
-    found = _suites([project.pk], window, both=True)
+def suites(
+    project: Project, window: Window, *, known: Mapping[tuple[bool, Layer], int] | None = None
+) -> tuple[Suite, Suite]:
+    """How large is the suite, how did it do, and which layers has it: in the window, and in the one before it?
+
+    `known` is how many tests a layer has now (True) and had before, where the caller has counted them.
+    """
+    found = _suites([project.pk], window, both=True, known=known)
     return found[project.pk, True], found[project.pk, False]
 
 
-def _suites(ids: Sequence[int], window: Window, *, both: bool) -> dict[tuple[int, bool], Suite]:
+def _suites(
+    ids: Sequence[int],
+    window: Window,
+    *,
+    both: bool,
+    known: Mapping[tuple[bool, Layer], int] | None = None,
+) -> dict[tuple[int, bool], Suite]:
     kind = rows.kind_of(window)
     values = {
         "ids": list(ids),
@@ -169,14 +162,19 @@ def _suites(ids: Sequence[int], window: Window, *, both: bool) -> dict[tuple[int
         "before_since": window.previous.since,
         "before_until": window.previous.until,
         "every_layer": [int(layer) for layer in Layer],
+        "known_now": [is_now for is_now, _ in known or ()],
+        "known_layers": [int(layer) for _, layer in known or ()],
+        "known_n": list((known or {}).values()),
     }
     found: dict[tuple[int, bool], list[Sequence[Any]]] = {}
-    for project_id, is_now, *row in rows.fetch(_suites_statement(kind, both=both), values):
+    for project_id, is_now, *row in rows.fetch(
+        _suites_statement(kind, both=both, is_known=known is not None), values
+    ):
         found.setdefault((project_id, is_now), []).append(row)
     return {key: _suite(got, window) for key, got in found.items()}
 
 
-def _suites_statement(kind: str, *, both: bool) -> str:
+def _suites_statement(kind: str, *, both: bool, is_known: bool) -> str:
     parts = {
         "windows": f"{NOW}, {BEFORE}" if both else NOW,
         "runs": rows.RUNS_OF_KIND[kind],
@@ -191,7 +189,8 @@ def _suites_statement(kind: str, *, both: bool) -> str:
         return SUITES.format(**parts | {"days": days}, amounts=AMOUNTS_OF_BRANCH, sums=SUMS_OF_BRANCH)
     on_default = "d.on_default" if kind == "default" else "d.on_default IN (false, true)"
     sums = LAYER_SUMS.format(on_default=on_default, runs=rows.RUNS_OF_KIND[kind])
-    return SUITES.format(**parts, amounts=amounts(kind), sums=sums)
+    counted = KNOWN_AMOUNTS if is_known else amounts(kind)
+    return SUITES.format(**parts, amounts=counted, sums=sums)
 
 
 def amounts(kind: str) -> str:
@@ -228,36 +227,6 @@ def totals(project: Project, window: Window) -> Totals:
 def layer_amounts(project: Project, window: Window) -> tuple[LayerAmount, ...]:
     """How many tests does each layer have, and how much time does it take?"""
     return suite(project, window).layers
-
-
-def trend(project: Project, window: Window, n_weeks: int = 12) -> tuple[TrendWeek, ...]:
-    """How did the suite grow, week by week, on the default branch?"""
-    mondays = rows.mondays(window.until, n_weeks)
-    values = {
-        "project_id": project.pk,
-        "first": mondays[0],
-        "last": mondays[-1] + timedelta(days=6),
-        "n_weeks": n_weeks,
-    }
-    counts: list[dict[Layer, int]] = [{} for _ in mondays]
-    seconds: list[dict[Layer, float]] = [{} for _ in mondays]
-    n_runs = [0] * n_weeks
-    for kind, place, layer, amount in rows.fetch(TREND, values):
-        if kind == "runs":
-            n_runs[place] = int(amount)
-        elif kind in ("seconds", "incomplete"):
-            more = float(amount) if kind == "seconds" else -float(amount)
-            seconds[place][Layer(layer)] = seconds[place].get(Layer(layer), 0.0) + more
-        else:
-            for week in range(n_weeks):
-                if place >> week & 1:
-                    counts[week][Layer(layer)] = counts[week].get(Layer(layer), 0) + int(amount)
-    return tuple(
-        TrendWeek(
-            monday, counts[week], {layer: max(0.0, s) for layer, s in seconds[week].items()}, n_runs[week]
-        )
-        for week, monday in enumerate(mondays)
-    )
 
 
 def projects(found: Sequence[Project], *, today: date) -> tuple[ProjectRow, ...]:

@@ -73,10 +73,11 @@ SPAN = """
             AND u.started_at BETWEEN p.since - interval '1 day' AND p.until + interval '2 days')
     ORDER BY p.length DESC, p.number DESC LIMIT 1"""
 IN_SPAN = "project_id = %(project_id)s AND span_number = (SELECT number FROM span)"
+# Both ends of the window are said in both, so that other months are left out while the statement is planned.
 BEFORE_SPAN = """project_id = %(project_id)s AND on_default IN (true, {on_default})
             AND day BETWEEN %(since)s AND coalesce((SELECT since FROM span) - 1, %(until)s)"""
 AFTER_SPAN = """project_id = %(project_id)s AND on_default IN (true, {on_default})
-            AND day BETWEEN coalesce((SELECT until FROM span), %(until)s) + 1 AND %(until)s"""
+            AND day BETWEEN coalesce((SELECT until FROM span), %(until)s) + 1 AND %(until)s AND day >= %(since)s"""
 
 # What a window's days come to, test by test: as a span holds them, and day by day what it does not hold.
 SPANNED = f"""
@@ -107,6 +108,13 @@ NEAR = f"""
     )
     SELECT test_id, coalesce(n_timed, 0) AS n_timed, coalesce({{near}}, '') AS near, coalesce(timings, '') AS timings
     FROM (SELECT * FROM projects_testspan WHERE {IN_SPAN}) held FULL JOIN later USING (test_id)"""
+
+# Which tests can come to a mean of so many seconds: the span or a day of theirs does. For `only` of a window's sums.
+LONG = f"""
+    SELECT test_id FROM projects_testspan WHERE {IN_SPAN} AND seconds > 0 AND seconds >= %(least)s::float8 * (n_results - n_skipped)
+    UNION ALL SELECT test_id FROM (
+        SELECT * FROM projects_testday WHERE {BEFORE_SPAN} UNION ALL SELECT * FROM projects_testday WHERE {AFTER_SPAN}
+    ) days WHERE seconds > 0 AND seconds >= %(least)s::float8 * (n_passed + n_failed + n_error)"""
 
 SUM_COLUMNS = "s.n_results, s.n_bad, s.n_skipped, s.n_flaky, s.seconds"
 
@@ -162,6 +170,11 @@ def sums(window: Window, *, only: str = "") -> str:
     narrow = "AND test_id = ANY((SELECT ids FROM wanted)::int[])" if only else ""
     only = f", wanted AS MATERIALIZED (SELECT ARRAY({only}) AS ids)" if only else ""
     return SPANNED.format(**_of_span(kind), only=only, narrow=narrow)
+
+
+def long(window: Window) -> str:
+    """Return a SELECT of the tests whose mean in the window can be `least` seconds, for `only` of sums, not of one branch."""
+    return LONG.format(**_of_span(kind_of(window)))
 
 
 def near(window: Window, column: str) -> str:

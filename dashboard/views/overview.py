@@ -23,14 +23,13 @@ def overview(request: ProjectRequest) -> HttpResponse:
     """Show the verdict, the headline numbers, the shape, its trend and what changed."""
     project, window = request.project, replace(request.window, layers=())
     request.window = window
-    now, before = queries.suites(project, window)
+    now, before, trend = queries.suites_and_trend(project, window)
     totals, amounts = now.totals, now.layers
     if not totals.n_runs:
         return page.render_nothing(request, "Overview", place="overview")
     earlier = before if window.compare and before.totals.n_runs else None
     target = wishes.target(project.target_kind, project.target_bands)
     urls, query = page.urls(project), page.kept(window)
-    trend = queries.trend(project, window)
     return page.render(
         request,
         "overview.html",

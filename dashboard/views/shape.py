@@ -12,6 +12,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
 from analysis import queries, shape, wishes
+from analysis.answers.of_suite import TrendWeek
 from analysis.answers.rows import LayerAmount
 from analysis.window import Window
 from dashboard import charts, page, plans, silhouette, verdicts
@@ -32,13 +33,14 @@ def suite_shape(request: ProjectRequest) -> HttpResponseBase:
     beside = _pairs(replace(listed, size=window.size))
     if "mark" in request.GET:  # one spelling of a plan, short enough to share
         return redirect(f"{request.path}{plans.joined(beside, plans.spelt(wanted))}#plan")
-    amounts = queries.layer_amounts(project, window)
+    suite, _, trend = queries.suites_and_trend(project, window)
+    amounts = suite.layers
     if not any(amount.n_tests for amount in amounts):
         return page.render_nothing(request, "Shape", place="overview")
     target = wishes.target(project.target_kind, project.target_bands)
     plan = plans.read(wanted, amounts, queries.marked(project, window, list(wanted.marks)), beside=beside)
     context = {
-        **_now(request, amounts, target),
+        **_now(request, amounts, target, trend),
         **_plan(request, plan, amounts, target),
         "beside": beside,
         "plan_url": request.build_absolute_uri(
@@ -59,7 +61,10 @@ def _pairs(window: Window) -> dict[str, str]:
 
 
 def _now(
-    request: ProjectRequest, amounts: Sequence[LayerAmount], target: shape.Target | None
+    request: ProjectRequest,
+    amounts: Sequence[LayerAmount],
+    target: shape.Target | None,
+    trend: Sequence[TrendWeek],
 ) -> dict[str, Any]:
     """Return what the suite is like, against targets and over twelve weeks."""
     project, window = request.project, request.window
@@ -77,7 +82,7 @@ def _now(
         "advice": next((_advice(fit) for fit in fits if fit.is_chosen), ""),
         "foundation": silhouette.foundation(now, target),
         "undecided": verdicts.undecided_sentence(amounts),
-        "trend": charts.trend(queries.trend(project, window), by=window.by, url=urls["tests"]),
+        "trend": charts.trend(trend, by=window.by, url=urls["tests"]),
         "stack": tuple(reversed(charts.STACK)),
         "misfits": queries.misfits(project, window, limit=MISFITS),
         "settings_url": urls["settings-targets"],

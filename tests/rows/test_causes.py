@@ -7,8 +7,10 @@ from django.utils import timezone
 
 from analysis import queries
 from analysis.causes import CauseHint
+from analysis.tasks import settle_runs
+from projects.models import Flake
 from projects.vocabulary import Cause
-from tests.factories import Shop, a_history, a_shop, a_test_named, failed, passed, record, report
+from tests.factories import Shop, a_history, a_shop, a_test_named, failed, passed, record, report, retried
 
 pytestmark = pytest.mark.django_db
 
@@ -24,6 +26,12 @@ def fails(shop: Shop, n: int, *, seconds: float = 0.01, message: str = "1 != 2",
     for number in range(n):
         case = failed(name, seconds=seconds, message=message)
         record(shop, report(case, passed("fine")), run=f"{name}-{number}", commit=f"c{number}")
+
+
+def retry(shop: Shop, *, number: int = 99) -> None:
+    """Record a run in which the test waits in vain and passes on a retry."""
+    case = retried("a", message="Timed out waiting for #pay")
+    record(shop, report(case, passed("fine")), run=f"again-{number}", commit=f"again-{number}")
 
 
 def test_a_test_that_never_failed_has_no_cause() -> None:
@@ -95,12 +103,39 @@ def test_the_pages_tell_the_cause_with_its_recipe() -> None:
     shop = a_shop()
     a_history(shop, "..R.R..R.R.")
     test = a_test_named(shop, "adds")
+    settle_runs(project_id=shop.project.pk)
 
     on_test = shop.browser().get(f"/p/{shop.project.slug}/tests/{test.id}").content.decode()
     on_flaky = shop.browser().get(f"/p/{shop.project.slug}/flaky").content.decode()
 
     assert "Likely cause: not enough evidence" in on_test
     assert "not enough evidence" in on_flaky
+
+
+def test_a_cause_is_looked_for_once_the_uploads_are_recorded_and_not_for_the_page() -> None:
+    shop = a_shop()
+    a_history(shop, "..R.R..R.R.")
+
+    before = shop.browser().get(f"/p/{shop.project.slug}/flaky").content.decode()
+    settle_runs(project_id=shop.project.pk)
+    after = shop.browser().get(f"/p/{shop.project.slug}/flaky").content.decode()
+
+    assert "not looked for yet" in before
+    assert "not looked for yet" not in after
+
+
+def test_more_failures_of_the_same_day_can_show_a_cause() -> None:
+    shop = a_shop()
+    retry(shop)
+    settle_runs(project_id=shop.project.pk)
+    early = Flake.objects.get(project=shop.project).cause
+
+    for number in range(4):
+        retry(shop, number=number)
+    settle_runs(project_id=shop.project.pk)
+
+    assert early is None or early == Cause.NOT_ENOUGH_EVIDENCE
+    assert Flake.objects.get(project=shop.project).cause == Cause.TIMING
 
 
 def test_two_flakes_in_one_test_are_two_entries_with_their_own_cause_and_rate() -> None:
