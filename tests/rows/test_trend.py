@@ -16,25 +16,29 @@ from tests.factories import Shop, a_shop, failed, passed, record, report
 pytestmark = pytest.mark.django_db
 
 
+def a_unit(name: str) -> str:
+    return passed(name, classname="tests.unit.Cart", file="tests/unit/test_cart.py")
+
+
 @pytest.fixture
 def shop() -> Shop:
     """Return a project whose tests came and went over months, on two branches and in two environments."""
     shop = a_shop()
     today = timezone.now().replace(hour=12)
-    unit = {"classname": "tests.unit.Cart", "file": "tests/unit/test_cart.py"}
-    whole = {"classname": "tests.e2e.Cart", "file": "tests/e2e/test_cart.py"}
+    failing = failed("buys", seconds=8.0, classname="tests.e2e.Cart", file="tests/e2e/test_cart.py")
+    passing = passed("buys", seconds=8.0, classname="tests.e2e.Cart", file="tests/e2e/test_cart.py")
     for days, cases in (
-        (75, [passed("old", **unit)]),
-        (45, [passed("old", **unit), passed("kept", **unit)]),
-        (20, [passed("kept", **unit), failed("buys", seconds=8.0, **whole)]),
-        (1, [passed("kept", **unit), passed("buys", seconds=8.0, **whole), passed("young", **unit)]),
+        (75, [a_unit("old")]),
+        (45, [a_unit("old"), a_unit("kept")]),
+        (20, [a_unit("kept"), failing]),
+        (1, [a_unit("kept"), passing, a_unit("young")]),
     ):
         at = (today - timedelta(days=days)).astimezone(UTC).isoformat()
         for environment in ("linux", "mac"):
             run = f"main-{days}"
             sent = {"run": run, "commit": run, "branch": "main", "started_at": at, "environment": environment}
             record(shop, report(*cases), **sent)
-    record(shop, report(passed("fresh", **unit)), run="side", commit="side", branch="side")
+    record(shop, report(a_unit("fresh")), run="side", commit="side", branch="side")
     shop.project.refresh_from_db()
     return shop
 
