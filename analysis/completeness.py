@@ -2,15 +2,20 @@
 
 Pure: tallies in, what is missing out. A tally counts a run's tests by suite and home (file or class). What is usual is
 asked of the runs before it that share a job and a file with it, so that a job that runs at night is compared with nights.
+Counts alone cannot tell tests that moved from tests that went while others came: where homes fall short, the runs are told in
+which that is to be looked up test by test.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
+
+from analysis.renames import Known, renames
 
 LEAST_RUNS = 5  # alike, before anything is usual
 USUAL_RUNS = 20
@@ -20,6 +25,7 @@ USUAL_SHARE = (
 NEW_USUAL = 3  # runs in a row without it, and it is no longer usual: it was removed
 MISSING_SHARE = 0.01  # of the usual tests
 FEW_SUITES = 50  # with more, a suite is no part of the whole any more, and one goes with an everyday change
+MOST_PAIRS = 10_000  # of tests that went and came whose words are compared, in some 40 ms
 NO_SUITE = 0  # of tests whose suite is but their file or class: one of these goes with an everyday change too
 
 Key = TypeVar("Key")
@@ -65,7 +71,16 @@ class Missing:
     home: int = 0
 
 
-def missing(here: Tally, before: Iterable[Tally]) -> Missing | None:
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Homes fall short of the usual: which runs tell whether tests are missing or have moved, the newest first."""
+
+    runs: tuple[int, ...]
+    n_usual: int
+    by_count: Missing | None  # what the counts say, where those runs' tests are known no more
+
+
+def missing(here: Tally, before: Iterable[Tally]) -> Missing | Doubt | None:
     """Say what the run lacks of the usual, the largest thing first; `before` has the newest run first."""
     alike = [tally for tally in before if is_alike(here, tally)][:USUAL_RUNS]
     if len(alike) < LEAST_RUNS:
@@ -123,15 +138,87 @@ def _suite(here: Tally, alike: Sequence[Tally]) -> Missing | None:
     return Missing(Lack.SUITE, wanted[first], total, suite=first)
 
 
-def _tests(here: Tally, alike: Sequence[Tally]) -> Missing | None:
+def _tests(here: Tally, alike: Sequence[Tally]) -> Doubt | None:
     """Count the tests that homes fall short of the usual; those by which others grew may have moved there."""
     wanted = _usual_of([tally.homes for tally in alike])
     total = sum(wanted.values())
-    grown = {home: n - max(tally.homes.get(home, 0) for tally in alike) for home, n in here.homes.items()}
-    n_new = sum(n for n in grown.values() if n > 0)
     short = {home: n - here.homes.get(home, 0) for home, n in wanted.items() if here.homes.get(home, 0) < n}
-    n_short = sum(short.values()) - n_new
+    n_short = sum(short.values())
     if n_short <= MISSING_SHARE * total:
         return None
+    grown = {home: n - max(tally.homes.get(home, 0) for tally in alike) for home, n in here.homes.items()}
+    n_short -= sum(n for n in grown.values() if n > 0)
     suite, home = min(short, key=lambda one: (-short[one], one))
-    return Missing(Lack.TESTS, n_short, total, suite=suite, home=home)
+    found = Missing(Lack.TESTS, n_short, total, suite=suite, home=home)
+    runs = tuple(tally.run for tally in alike)
+    return Doubt(runs, total, found if n_short > MISSING_SHARE * total else None)
+
+
+# --- Test by test
+
+
+class Seen(NamedTuple):
+    """A test that was not in each of the runs that are compared: its place, whether it is here, and in which others."""
+
+    test: Known
+    place: Home
+    is_here: bool
+    runs: frozenset[int]
+
+
+Pair = tuple[list[Seen], list[Seen]]
+
+
+def missing_tests(doubt: Doubt, seen: Iterable[Seen]) -> Missing | None:
+    """Say which usual tests are missing for good: neither here, nor gone on under another name or in another place.
+
+    What a test became, came after the last run that still had that test.
+    """
+    tests = list(seen)
+    gone = [one for one in tests if not one.is_here and usual([run in one.runs for run in doubt.runs])]
+    came = [one for one in tests if one.is_here]
+    lost: list[Seen] = []
+    for place, run in enumerate(doubt.runs[:NEW_USUAL]):
+        went = [one for one in gone if run in one.runs]
+        gone = [one for one in gone if run not in one.runs]
+        new = [one for one in came if one.runs.isdisjoint(doubt.runs[place:])]
+        left, unused = _unpaired(went, new)
+        used = {one.test.test for one in new} - {one.test.test for one in unused}
+        came = [one for one in came if one.test.test not in used]
+        lost += left
+    if len(lost) <= MISSING_SHARE * doubt.n_usual:
+        return None
+    places = Counter(one.place for one in lost)
+    suite, home = min(places, key=lambda place: (-places[place], place))
+    return Missing(Lack.TESTS, len(lost), doubt.n_usual, suite=suite, home=home)
+
+
+def _unpaired(gone: list[Seen], came: list[Seen]) -> Pair:
+    """Leave out tests that have their name elsewhere, then another of their place: written anew; then a name alike."""
+    gone, came = _without_pairs(gone, came, key=lambda one: one.test.name)
+    gone, came = _without_pairs(gone, came, key=lambda one: one.place)
+    if len(gone) * len(came) > MOST_PAIRS:
+        return gone, came
+    found = renames(vanished=[one.test for one in gone], appeared=[one.test for one in came])
+    pairs = {one.candidates[0]: one.new for one in found}
+    return (
+        [one for one in gone if one.test.test not in pairs],
+        [one for one in came if one.test.test not in pairs.values()],
+    )
+
+
+def _without_pairs(gone: list[Seen], came: list[Seen], *, key: Callable[[Seen], Hashable]) -> Pair:
+    both = Counter(map(key, gone)) & Counter(map(key, came))
+    return _beyond(gone, both, key=key), _beyond(came, both, key=key)
+
+
+def _beyond(
+    tests: list[Seen], n_taken: Mapping[Hashable, int], *, key: Callable[[Seen], Hashable]
+) -> list[Seen]:
+    left, found = Counter(n_taken), []
+    for one in tests:
+        if left[key(one)]:
+            left[key(one)] -= 1
+        else:
+            found.append(one)
+    return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -189,11 +189,21 @@ def tallied_runs_of(project_id: int, test_ids: Iterable[int]) -> dict[int, list[
         runs |= dict(newest[:LOOKED_AT])
     if not ids or not runs:
         return {}
-    days = [started_at.date() for started_at in runs.values()]
-    values: dict[str, Any] = {"project_id": project_id, "ids": ids, "runs": list(runs)}
+    return ran_in(project_id, ids, days={run: started_at.date() for run, started_at in runs.items()})
+
+
+def ran_in(project_id: int, test_ids: Iterable[int], *, days: Mapping[int, date]) -> dict[int, list[int]]:
+    """Return in which of the runs, told with their days, each test ran."""
+    values: dict[str, Any] = {
+        "project_id": project_id,
+        "ids": list(test_ids),
+        "runs": list(days),
+        "since": min(days.values()),
+        "until": max(days.values()),
+    }
     found: dict[int, list[int]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(RAN_IN, {**values, "since": min(days), "until": max(days)})
+        cursor.execute(RAN_IN, values)
         for run, test_id in cursor.fetchall():
             found.setdefault(test_id, []).append(run)
     return found

@@ -13,9 +13,9 @@ from typing import Protocol
 from django.db import connection, transaction
 from django.db.models import F, Max, Q
 
-from analysis import counting
+from analysis import counting, gaps
 from analysis.answers.of_runs import known_lack
-from analysis.completeness import Lack, Missing, Tally, is_alike, missing
+from analysis.completeness import Doubt, Lack, Missing, Tally, is_alike, missing
 from analysis.rollups import results_since
 from projects.models import Run, RunTally
 
@@ -133,7 +133,7 @@ def _compare(run: Run, *, now: datetime, on_whole: Whole | None) -> None:
         tallies[at].run: missing(tallies[at], reversed(tallies[max(0, at - counting.LOOKED_AT) : at]))
         for at in range(place, len(tallies))
     }
-    here = found.pop(run.number)
+    here = _lack(run.project_id, run.number, found.pop(run.number))
     if here is None and on_whole is not None and place == len(tallies) - 1:
         own = tallies[place]
         alike = (one for one in reversed(tallies[:place]) if is_alike(own, one))
@@ -145,9 +145,13 @@ def _compare(run: Run, *, now: datetime, on_whole: Whole | None) -> None:
         project_id=run.project_id, number__in=list(found), n_judged=F("n_uploads")
     ).order_by("number")
     for one in later:
-        sentence = _sentence(run.project_id, found[one.number])
+        sentence = _sentence(run.project_id, _lack(run.project_id, one.number, found[one.number]))
         if sentence != one.incomplete_sentence:
             _keep(one, sentence)
+
+
+def _lack(project_id: int, number: int, found: Missing | Doubt | None) -> Missing | None:
+    return gaps.look(project_id, number, found) if isinstance(found, Doubt) else found
 
 
 def _around(run: Run) -> list[Tally]:

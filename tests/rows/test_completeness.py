@@ -84,6 +84,50 @@ def test_more_than_one_per_cent_of_the_tests_missing_makes_a_run_incomplete() ->
     )
 
 
+def test_new_tests_elsewhere_hide_no_missing_ones() -> None:
+    shop = a_shop()
+    usual_runs(shop, a_report(names(100)), a_report(names(20, word="x"), suite="api"))
+
+    last = run(
+        shop, 1, a_report(names(90)), a_report([*names(20, word="x"), *names(15, word="new")], suite="api")
+    )
+
+    assert last.incomplete_sentence == (
+        "10 of the usual 120 tests are missing (8.3 %), most of them from shop.unit."
+    )
+
+
+def test_a_suite_that_is_new_hides_no_missing_one_of_many_tests() -> None:
+    shop = a_shop()
+    usual_runs(shop, a_report(names(100)), a_report(names(20, word="x"), suite="api"))
+
+    last = run(shop, 1, a_report(names(100)), a_report(names(30, word="y"), suite="shop"))
+
+    assert last.incomplete_sentence == (
+        "20 of the usual 120 tests are missing (16.7 %), most of them from shop.api."
+    )
+
+
+def test_tests_that_were_written_anew_in_their_file_are_not_missed() -> None:
+    shop = a_shop()
+    usual_runs(shop, a_report(names(100)))
+
+    later = [run(shop, day, a_report([*names(80), *names(20, word="new")]), run=f"r{day}") for day in (3, 2)]
+
+    assert [one.is_incomplete for one in later] == [False, False]
+
+
+def test_moved_tests_are_not_missed_off_the_default_branch_either() -> None:
+    shop = a_shop()
+    here, there = names(10), names(6, word="x")
+    usual_runs(shop, a_report(here), a_report(there, suite="api"), branch="topic", pull_request="7")
+    moved = (a_report(here[:6]), a_report([*there, *here[6:]], suite="api"))
+
+    later = [run(shop, day, *moved, run=f"r{day}", branch="topic", pull_request="7") for day in (4, 3, 2)]
+
+    assert [one.is_incomplete for one in later] == [False, False, False]
+
+
 def test_a_missing_job_is_named() -> None:
     shop = a_shop()
     for day in range(30, 24, -1):
