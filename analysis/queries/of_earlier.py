@@ -10,8 +10,13 @@ from projects.models import Project
 TEST_COUNTS = """
 SELECT coalesce(sum(n) FILTER (WHERE is_now), 0)::int, coalesce(sum(n) FILTER (WHERE NOT is_now), 0)::int FROM ({amounts}) told
 """
-# On a branch without rollups its results are read, so those of the window alone.
-TEST_COUNT_OF_BRANCH = "WITH days AS ({days}) SELECT coalesce(sum(n), 0)::int, NULL FROM ({amounts}) told"
+# A branch without rollups has its results read, so those of the window alone, and a second time only where tests have environments.
+TEST_COUNT_OF_BRANCH = """
+SELECT CASE WHEN EXISTS (SELECT FROM projects_test WHERE project_id = %(project_id)s AND variant <> '') THEN (
+        SELECT count(DISTINCT (t.layer, t.base)) FROM ({sums}) s
+        JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id)
+    ELSE %(n_listed)s END::int, NULL
+"""
 RUN_TIMES = """
 SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY u.seconds) FILTER (WHERE u.day >= %(since)s),
     percentile_cont(0.5) WITHIN GROUP (ORDER BY u.seconds) FILTER (WHERE u.day < %(since)s)
@@ -19,15 +24,17 @@ FROM projects_run u WHERE {runs} AND NOT u.is_truncated AND NOT u.is_incomplete
 """
 
 
-def test_counts(project: Project, window: Window) -> TestCounts:
-    """How many tests ran in the window and in the one before it, each once, whatever number of environments it ran in?"""
+def test_counts(project: Project, window: Window, *, n_listed: int) -> TestCounts:
+    """How many tests ran in the window and in the one before it, each once, whatever number of environments it ran in?
+
+    `n_listed` counts a test for each of its environments.
+    """
     kind = rows.kind_of(window)
     if kind == "branch":
-        days = of_suite.DAYS_OF_BRANCH.format(is_now="true", days=rows.DAYS[kind])
-        statement = TEST_COUNT_OF_BRANCH.format(days=days, amounts=of_suite.AMOUNTS_OF_BRANCH)
+        statement = TEST_COUNT_OF_BRANCH.format(sums=rows.sums(window))
     else:
         statement = TEST_COUNTS.format(amounts=of_suite.amounts(kind))
-    (found,) = rows.fetch(statement, rows.values_of(project, window, ids=[project.pk]))
+    (found,) = rows.fetch(statement, rows.values_of(project, window, ids=[project.pk], n_listed=n_listed))
     return TestCounts(*found)
 
 

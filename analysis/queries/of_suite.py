@@ -37,16 +37,27 @@ SELECT ARRAY(SELECT branch FROM projects_run WHERE project_id = %(project_id)s G
 NOW = "(true, %(since)s::date, %(until)s::date)"
 BEFORE = "(false, %(before_since)s::date, %(before_until)s::date)"
 
-# A test counts once, whatever number of environments it runs in. One pass serves both windows.
-AMOUNTS = """
+# A test counts once, whatever number of environments it runs in. One pass serves both windows; only tests that know
+# environments are gathered by their base, which takes longer than reading them.
+IN_ENVIRONMENTS = (
+    """(SELECT project_id, base FROM projects_test WHERE project_id = ANY(%(ids)s) AND variant <> '')"""
+)
+AMOUNTS = f"""
     SELECT c.project_id, v.is_now, c.layer, v.n FROM (
-        SELECT project_id, layer, count(*) FILTER (WHERE is_there) AS n, count(*) FILTER (WHERE was_there) AS n_before FROM (
-            SELECT project_id, layer, bool_or({last} >= %(since)s AND {first} <= %(until)s) AS is_there,
-                bool_or({last} >= %(before_since)s AND {first} <= %(before_until)s) AS was_there
-            FROM projects_test WHERE project_id = ANY(%(ids)s) AND {last} >= %(before_since)s AND {first} <= %(until)s
-            GROUP BY project_id, layer, base
+        SELECT project_id, layer, sum(n) FILTER (WHERE is_there)::bigint AS n,
+            sum(n) FILTER (WHERE was_there)::bigint AS n_before
+        FROM (
+            SELECT project_id, layer, {{is_there}} AS is_there, {{was_there}} AS was_there, count(*) AS n FROM projects_test
+            WHERE {{lived}} AND variant = '' AND (project_id, base) NOT IN {IN_ENVIRONMENTS}
+            GROUP BY project_id, layer, is_there, was_there
+            UNION ALL
+            SELECT project_id, layer, bool_or({{is_there}}), bool_or({{was_there}}), 1 FROM projects_test
+            WHERE {{lived}} AND (project_id, base) IN {IN_ENVIRONMENTS} GROUP BY project_id, layer, base
         ) b GROUP BY project_id, layer
     ) c CROSS JOIN LATERAL (VALUES (true, c.n), (false, c.n_before)) v (is_now, n)"""
+IS_THERE = "({last} >= %(since)s AND {first} <= %(until)s)"
+WAS_THERE = "({last} >= %(before_since)s AND {first} <= %(before_until)s)"
+LIVED = "project_id = ANY(%(ids)s) AND {last} >= %(before_since)s AND {first} <= %(until)s"
 # What a look at the tests has told already.
 KNOWN_AMOUNTS = """
     SELECT %(project_id)s::int AS project_id, k.*
@@ -65,15 +76,15 @@ LAYER_SUMS = """
         JOIN projects_runlayer l ON l.project_id = u.project_id AND l.run_number = u.number
         WHERE u.project_id = ANY(%(ids)s) AND u.is_incomplete AND {runs}
     ) summed GROUP BY project_id, is_now, layer"""
-DAYS_OF_BRANCH = """
+SUMS_OF_TESTS = """
     SELECT {is_now} AS is_now, d.*, t.layer, t.base FROM ({days}) d
     JOIN projects_test t ON t.project_id = d.project_id AND t.id = d.test_id"""
 AMOUNTS_OF_BRANCH = """
-    SELECT project_id, is_now, layer, count(DISTINCT base) AS n FROM days GROUP BY project_id, is_now, layer"""
+    SELECT project_id, is_now, layer, count(DISTINCT base) AS n FROM of_tests GROUP BY project_id, is_now, layer"""
 SUMS_OF_BRANCH = """
     SELECT project_id, is_now, layer, sum(n_passed) AS n_passed, sum(n_failed + n_error) AS n_bad, sum(n_skipped) AS n_skipped,
         sum(seconds) AS seconds
-    FROM days GROUP BY project_id, is_now, layer"""
+    FROM of_tests GROUP BY project_id, is_now, layer"""
 
 SUITES = """
 WITH w (is_now, since, until) AS (VALUES {windows}){days}, amounts AS ({amounts}), sums AS ({sums}),
@@ -183,9 +194,10 @@ def _suites_statement(kind: str, *, both: bool, is_known: bool) -> str:
         "days": "",
     }
     if kind == "branch":
-        now = DAYS_OF_BRANCH.format(is_now="true", days=rows.DAYS[kind])
-        before = DAYS_OF_BRANCH.format(is_now="false", days=rows.before(rows.DAYS[kind]))
-        days = f", days AS ({now} UNION ALL {before})" if both else f", days AS ({now})"
+        of_tests = rows.TESTS_OF_BRANCH.format(narrow="")
+        now = SUMS_OF_TESTS.format(is_now="true", days=of_tests)
+        before = SUMS_OF_TESTS.format(is_now="false", days=rows.before(of_tests))
+        days = f", of_tests AS ({now} UNION ALL {before})" if both else f", of_tests AS ({now})"
         return SUITES.format(**parts | {"days": days}, amounts=AMOUNTS_OF_BRANCH, sums=SUMS_OF_BRANCH)
     on_default = "d.on_default" if kind == "default" else "d.on_default IN (false, true)"
     sums = LAYER_SUMS.format(on_default=on_default, runs=rows.RUNS_OF_KIND[kind])
@@ -196,7 +208,9 @@ def _suites_statement(kind: str, *, both: bool, is_known: bool) -> str:
 def amounts(kind: str) -> str:
     """Return a SELECT of how many tests each layer has, in the window and in the one before it, but on one other branch."""
     of = "main" if kind == "default" else "seen"
-    return AMOUNTS.format(first=f"first_{of}_on", last=f"last_{of}_on")
+    days = {"first": f"first_{of}_on", "last": f"last_{of}_on"}
+    parts = {"is_there": IS_THERE, "was_there": WAS_THERE, "lived": LIVED}
+    return AMOUNTS.format(**{name: part.format(**days) for name, part in parts.items()})
 
 
 def _suite(found: Sequence[Sequence[Any]], window: Window) -> Suite:

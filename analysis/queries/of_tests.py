@@ -10,10 +10,9 @@ from typing import Any
 from analysis import timing
 from analysis.answers.of_tests import EvidenceRow, FlakeAnswer, ProofRow, ReasonRow, ResultRow, TestAnswer
 from analysis.answers.rows import Page, StripCell, TestRow
-from analysis.quantiles import quantile
+from analysis.quantiles import quantile, quantile_of_packed
 from analysis.queries import of_renames, of_results, of_shifts, rows
 from analysis.refresh import bins_of
-from analysis.slowdowns import unpacked
 from analysis.window import Window
 from projects.models import FlakeProof, Project
 from projects.vocabulary import Boundary, FlakeRule, FlakeStatus, Layer
@@ -142,7 +141,7 @@ def _by_percentile(project: Project, window: Window) -> list[int]:
     told: dict[int, int | None] = {}
     for test_id, n_timed, near, timings in rows.fetch(statement, _values(project, window)):
         is_timed = n_timed or timings
-        told[test_id] = quantile(n_timed, unpacked(near), unpacked(timings), q) if is_timed else UNTIMED
+        told[test_id] = quantile_of_packed(n_timed, near, timings, q) if is_timed else UNTIMED
     untold = [test_id for test_id, found in told.items() if found is None]
     for test_id, (bins, _) in rows.timings(project, window, untold).items():
         told[test_id] = quantile(0, (), bins, q)

@@ -15,20 +15,26 @@ from projects.vocabulary import Layer
 WEEKS = 12
 
 # Each test has a bit for every week in which it is alive on the default branch, and one each for the window and the one before
-# it; the bits of a test's environments are put together.
-TREND = """
-SELECT 'tests', mask, layer, count(*)::float8 FROM (
-    SELECT layer, bit_or(
+# it; the bits of a test's environments are put together. Tests without environments are counted by their days first.
+BITS = """(
         CASE WHEN last_main_on >= %(first)s AND first_main_on <= %(last)s
             THEN ((1::bigint << least((last_main_on - %(first)s) / 7 + 1, %(n_weeks)s)) - 1)
                 & ~((1::bigint << greatest((first_main_on - %(first)s) / 7, 0)) - 1)
             ELSE 0 END
         | CASE WHEN {last} >= %(since)s AND {first} <= %(until)s THEN 1::bigint << %(n_weeks)s ELSE 0 END
-        | CASE WHEN {last} >= %(before_since)s AND {first} <= %(before_until)s THEN 1::bigint << %(n_weeks)s + 1 ELSE 0 END
-    ) AS mask
-    FROM projects_test WHERE project_id = %(project_id)s AND {last} >= least(%(first)s, %(before_since)s)
-        AND {first} <= greatest(%(last)s, %(until)s)
-    GROUP BY layer, base
+        | CASE WHEN {last} >= %(before_since)s AND {first} <= %(before_until)s THEN 1::bigint << %(n_weeks)s + 1 ELSE 0 END)"""
+LIVED = """project_id = %(project_id)s AND {last} >= least(%(first)s, %(before_since)s)
+        AND {first} <= greatest(%(last)s, %(until)s)"""
+TREND = f"""
+SELECT 'tests', mask, layer, sum(n)::float8 FROM (
+    SELECT layer, {BITS} AS mask, n FROM (
+        SELECT layer, first_main_on, last_main_on, first_seen_on, last_seen_on, count(*) AS n FROM projects_test
+        WHERE {LIVED} AND variant = '' AND (project_id, base) NOT IN {of_suite.IN_ENVIRONMENTS}
+        GROUP BY layer, first_main_on, last_main_on, first_seen_on, last_seen_on
+    ) days
+    UNION ALL
+    SELECT layer, bit_or({BITS}), 1 FROM projects_test
+    WHERE {LIVED} AND (project_id, base) IN {of_suite.IN_ENVIRONMENTS} GROUP BY layer, base
 ) alive GROUP BY mask, layer
 UNION ALL
 SELECT 'seconds', (day - %(first)s) / 7, layer, sum(seconds) FROM projects_layerday
@@ -78,7 +84,7 @@ def _look(project: Project, window: Window, n_weeks: int) -> tuple[Sequence[Aliv
     mondays = rows.mondays(window.until, n_weeks)
     of = "seen" if window.is_all_branches else "main"
     last = mondays[-1] + timedelta(days=6)
-    values = rows.values_of(project, window, first=mondays[0], last=last, n_weeks=n_weeks)
+    values = rows.values_of(project, window, first=mondays[0], last=last, n_weeks=n_weeks, ids=[project.pk])
     statement = TREND.format(first=f"first_{of}_on", last=f"last_{of}_on")
     alive: list[Alive] = []
     amounts: dict[tuple[str, int], dict[Layer, float]] = {}

@@ -24,6 +24,15 @@ RUNS_OF_A_BRANCH = 200  # newest runs summed for a branch that has no rollup
 STRIP = 20  # results in a history strip: what the eye takes in
 RUNS_OF_A_STRIP = 60  # a test of a nightly job is in every third run or so
 
+# The results of the newest runs of a branch that has no rollup.
+RESULTS_OF_BRANCH = f"""
+        SELECT r.*, {rollups.FLAKY} AS is_flaky
+        FROM projects_result r
+        WHERE r.project_id = %(project_id)s AND r.ran_on BETWEEN %(since)s AND %(until)s AND r.run_number = ANY(ARRAY(
+            SELECT number FROM projects_run
+            WHERE project_id = %(project_id)s AND branch = %(branch)s AND day BETWEEN %(since)s AND %(until)s
+            ORDER BY started_at DESC LIMIT {RUNS_OF_A_BRANCH}))"""
+
 DAYS = {
     "default": "SELECT * FROM projects_testday WHERE project_id = %(project_id)s AND on_default"
     " AND day BETWEEN %(since)s AND %(until)s",
@@ -33,15 +42,12 @@ DAYS = {
     SELECT project_id, false AS on_default, ran_on AS day, test_id, {rollups.SUMS},
         coalesce(string_agg({rollups.TIMING.format(outcome="outcome", seconds="seconds")}, ''::bytea ORDER BY run_number), '')
             AS timings
-    FROM (
-        SELECT r.*, {rollups.FLAKY} AS is_flaky
-        FROM projects_result r
-        WHERE r.project_id = %(project_id)s AND r.ran_on BETWEEN %(since)s AND %(until)s AND r.run_number = ANY(ARRAY(
-            SELECT number FROM projects_run
-            WHERE project_id = %(project_id)s AND branch = %(branch)s AND day BETWEEN %(since)s AND %(until)s
-            ORDER BY started_at DESC LIMIT {RUNS_OF_A_BRANCH}))
-    ) judged GROUP BY project_id, ran_on, test_id""",
+    FROM ({RESULTS_OF_BRANCH}) judged GROUP BY project_id, ran_on, test_id""",
 }
+# Without days and timings, which take as long as reading the results. OFFSET 0 keeps the planner from reading every result that the
+# wanted tests ever had: those of the runs are fewer.
+TESTS_OF_BRANCH = f"""
+    SELECT project_id, test_id, {rollups.SUMS} FROM ({RESULTS_OF_BRANCH} OFFSET 0) judged {{narrow}} GROUP BY project_id, test_id"""
 
 # The runs of a branch, and those of a window, as conditions on projects_run u.
 RUNS_OF_KIND = {"default": "u.is_default_branch", "all": "true", "branch": "u.branch = %(branch)s"}
@@ -165,8 +171,8 @@ def sums(window: Window, *, only: str = "") -> str:
     """Return a SELECT of what each test of the window came to: SUM_COLUMNS as s. `only` selects the ids of those wanted."""
     kind = kind_of(window)
     if kind == "branch":
-        narrow = f"WHERE test_id IN ({only})" if only else ""
-        return SUMMED.replace("FROM days", f"FROM ({DAYS[kind]}) days {narrow}")
+        days = TESTS_OF_BRANCH.format(narrow=f"WHERE test_id IN ({only})" if only else "")
+        return SUMMED.replace("FROM days", f"FROM ({days}) days")
     narrow = "AND test_id = ANY((SELECT ids FROM wanted)::int[])" if only else ""
     only = f", wanted AS MATERIALIZED (SELECT ARRAY({only}) AS ids)" if only else ""
     return SPANNED.format(**_of_span(kind), only=only, narrow=narrow)

@@ -41,7 +41,7 @@ def tests(request: ProjectRequest) -> HttpResponseBase:
     rows = queries.tests(project, window)
     if page.is_bare(rows, window):
         return page.render_nothing(request, "Tests", place="tests", offers=OFFERS)
-    counts = None if window.is_filtered else queries.test_counts(project, window)
+    counts = None if window.is_filtered else queries.test_counts(project, window, n_listed=rows.n_total)
     context = {
         "rows": rows,
         "n_tests": counts.n_tests if counts else rows.n_total,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import pytest
 
-from analysis.quantiles import REACH, around, quantile
+from analysis.quantiles import REACH, around, quantile, quantile_of_packed
 from analysis.timing import rank
 
 
@@ -31,6 +32,21 @@ def test_values_like_the_others_leave_the_quantile_told() -> None:
 
     assert quantile(300, around(many, 0.95), more, 0.95) is not None
     assert quantile(300, around(many, 0.5), more, 0.5) is not None
+
+
+def test_packed_values_tell_the_same() -> None:
+    chance = random.Random(11)
+    many = sorted(chance.randrange(60_000) for _ in range(300))
+    more = [chance.randrange(60_000) for _ in range(5)]
+
+    told = quantile_of_packed(300, stored(around(many, 0.5)), stored(more), 0.5)
+
+    assert told == quantile(300, around(many, 0.5), more, 0.5)
+
+
+def stored(bins: Sequence[int]) -> bytes:
+    """Return bins as PostgreSQL keeps them: two bytes each, the higher first."""
+    return b"".join(number.to_bytes(2, "big") for number in bins)
 
 
 def test_many_values_of_another_kind_leave_it_open() -> None:
