@@ -81,11 +81,6 @@ def shift(ring: Sequence[float], *, least_change_s: float = LEAST_CHANGE_S) -> S
     return None
 
 
-def after_alarm(ring: Sequence[float], found: Shift) -> list[float]:
-    """Return the ring to go on with: what is new becomes what is usual."""
-    return list(ring[-found.window :])
-
-
 def push(ring: Sequence[float], seconds: Sequence[float]) -> list[float]:
     """Return the ring with newer durations, the oldest falling out."""
     return [*ring, *seconds][-RING:]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from projects.vocabulary import Layer, TimingBucket
 
@@ -79,12 +78,6 @@ def middle(bins: Sequence[int]) -> int:
     return ordered[half] if len(ordered) % 2 else round((ordered[half - 1] + ordered[half]) / 2)
 
 
-def median_of_last(seconds: Sequence[float | None], n: int = LAST_PASSES) -> float | None:
-    """Return the median of the last `n` timed durations (oldest first), or None where none was timed."""
-    timed = [value for value in seconds if value is not None and is_timed(value)]
-    return median(timed[-n:]) if timed else None
-
-
 # Durations are stored as one of 65,536 bins, each 0.039 % wider than the one before, from 10 µs to 10⁶ s
 # (eleven and a half days). Counts in these bins add up, so percentiles of any window come from sums.
 SHORTEST_S = 1e-5
@@ -116,17 +109,6 @@ def percentile(bins: Iterable[int], q: float) -> float:
     """Return the duration at quantile `q` (0..1) by nearest rank: always a bin that occurred."""
     ordered = sorted(bins)
     return from_bin(ordered[rank(len(ordered), q) - 1])
-
-
-def percentile_of_counts(counts: Mapping[int, int], q: float) -> float:
-    """Return the same quantile from how often each bin occurred."""
-    wanted = rank(sum(counts.values()), q)
-    seen = 0
-    for number in sorted(counts):
-        seen += counts[number]
-        if seen >= wanted:
-            return from_bin(number)
-    raise AssertionError("the rank lies within the counts")
 
 
 def rank(n: int, q: float) -> int:

@@ -10,7 +10,7 @@ import json
 import os
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -71,21 +71,6 @@ def database(url: str) -> dict[str, Any]:
         "PORT": options.pop("port", "") or str(parts.port or ""),
         "OPTIONS": options,
     }
-
-
-def database_named(url: str, *, name: str) -> str:
-    """Return the same server's URL with another database."""
-    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
-
-
-def redis_numbered(url: str, *, number: int) -> str:
-    """Return the same Redis server's URL with another of its numbered databases."""
-    parts = urlsplit(url)
-    if parts.scheme == "unix":
-        query = dict(parse_qsl(parts.query)) | {"db": str(number)}
-        # A path alone would be joined as unix:/path, which redis-py does not take.
-        return f"unix://{parts.path}?{urlencode(query)}"
-    return urlunsplit(parts._replace(path=f"/{number}"))
 
 
 def broker(url: str) -> str:

@@ -70,8 +70,22 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 def _found() -> Iterable[Metric]:
-    (n_received, n_processing, n_failed, age_s) = _rows(QUEUE)[0]
+    yield from _of_uploads()
+    yield from _of_the_queue()
+    yield _one(
+        "trophycase_requests_refused_day",
+        "Requests of the last day that were refused before they became an upload.",
+        _rows(REFUSED)[0][0],
+    )
+    yield _states("trophycase_letters_week", "Letters to readers of the last seven days.", LETTERS, "refused")
+    yield _states("trophycase_messages_day", "Messages to channels of the last day.", MESSAGES, "failed")
     (n_projects, n_runs, n_tests) = _rows(TOTALS)[0]
+    yield _one("trophycase_projects", "Projects.", n_projects)
+    yield _one("trophycase_runs", "Runs recorded in all projects.", n_runs)
+    yield _one("trophycase_tests", "Tests known in all projects.", n_tests)
+
+
+def _of_uploads() -> Iterable[Metric]:
     recent = {UploadState(row[0]).word: row[1:] for row in _rows(UPLOADS)}
     by_state = {state.word: recent.get(state.word, (0, 0, 0)) for state in UploadState}
     yield Metric(
@@ -90,6 +104,10 @@ def _found() -> Iterable[Metric]:
         "Bytes of the uploads of the last five minutes, as they came.",
         sum(row[2] for row in by_state.values()),
     )
+
+
+def _of_the_queue() -> Iterable[Metric]:
+    (n_received, n_processing, n_failed, age_s) = _rows(QUEUE)[0]
     waiting = {"received": n_received, "processing": n_processing, "failed": n_failed}
     yield Metric(
         "trophycase_uploads_waiting",
@@ -100,16 +118,6 @@ def _found() -> Iterable[Metric]:
     yield _one(
         "trophycase_queue_age_seconds", "How long the oldest upload has waited for a worker.", float(age_s)
     )
-    yield _one(
-        "trophycase_requests_refused_day",
-        "Requests of the last day that were refused before they became an upload.",
-        _rows(REFUSED)[0][0],
-    )
-    yield _states("trophycase_letters_week", "Letters to readers of the last seven days.", LETTERS, "refused")
-    yield _states("trophycase_messages_day", "Messages to channels of the last day.", MESSAGES, "failed")
-    yield _one("trophycase_projects", "Projects.", n_projects)
-    yield _one("trophycase_runs", "Runs recorded in all projects.", n_runs)
-    yield _one("trophycase_tests", "Tests known in all projects.", n_tests)
 
 
 def _one(name: str, words: str, value: float) -> Metric:

@@ -182,7 +182,11 @@ def flake_weeks(weeks: Sequence[FlakeWeek], *, url: str) -> Chart:
             yaxis={"fixedrange": True, "nticks": 5, "zeroline": True, "tickformat": "d"},
         ),
     }
-    table = Table(
+    return Chart("flakes", _flake_sentence(weeks), figure, _flake_table(weeks))
+
+
+def _flake_table(weeks: Sequence[FlakeWeek]) -> Table:
+    return Table(
         "Flaky tests, week by week",
         ("Week from", "New", "Still flaky", "Fixed"),
         tuple(
@@ -190,7 +194,6 @@ def flake_weeks(weeks: Sequence[FlakeWeek], *, url: str) -> Chart:
             for week in reversed(weeks)
         ),
     )
-    return Chart("flakes", _flake_sentence(weeks), figure, table)
 
 
 def _flake_sentence(weeks: Sequence[FlakeWeek]) -> str:
@@ -208,6 +211,17 @@ OUTCOME_MARKS = (
     ("error", "error", "triangle-up", 9),
     ("flaky", "flaky", "diamond", 9),
 )
+
+
+LEGEND_ABOVE = {
+    "orientation": "h",
+    "x": 0,
+    "y": 1.12,
+    "entrywidth": 56,
+    "itemclick": False,
+    "itemdoubleclick": False,
+}
+DAYS_AXIS = {"showgrid": False, "type": "date", "tickformat": "%-d %b", "nticks": 8, "fixedrange": True}
 
 
 def durations(
@@ -234,22 +248,9 @@ def durations(
         "layout": _layout(
             hovermode="closest",
             showlegend=True,
-            legend={
-                "orientation": "h",
-                "x": 0,
-                "y": 1.12,
-                "entrywidth": 56,
-                "itemclick": False,
-                "itemdoubleclick": False,
-            },
+            legend=LEGEND_ABOVE,
             margin={"l": 8, "r": 8, "t": 28, "b": 8},
-            xaxis={
-                "showgrid": False,
-                "type": "date",
-                "tickformat": "%-d %b",
-                "nticks": 8,
-                "fixedrange": True,
-            },
+            xaxis=DAYS_AXIS,
             yaxis=_seconds_axis(timed),
             **_lines(timed, fast_s=fast_s, slow_s=slow_s, shifts=shifts),
         ),

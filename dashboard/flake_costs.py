@@ -18,40 +18,28 @@ def tiles(totals: FlakeTotals, window: Window) -> list[Tile]:
     if not (totals.n_runs_broken or totals.seconds_lost or (before.n_runs_broken if before else None)):
         return []
     plain = window.without_filters
+    runs = Tile(
+        "Runs broken",
+        count(totals.n_runs_broken),
+        plain.query(sort="-runs"),
+        count_delta(totals.n_runs_broken, before.n_runs_broken if before else None, more=Tone.WORSE),
+        "runs-broken",
+    )
+    lost, people, waited = (
+        (before.seconds_lost, before.developer_s, before.waited_s) if before else (None, None, None)
+    )
+    times = (
+        ("Machines' time lost", totals.seconds_lost, lost, "-cost", "time-lost"),
+        ("People's time", totals.developer_s, people, "-people", "developer-time"),
+        ("Waited for green", totals.waited_s, waited, "-runs", "waiting"),
+    )
     return [
-        Tile(
-            "Runs broken",
-            count(totals.n_runs_broken),
-            plain.query(sort="-runs"),
-            count_delta(totals.n_runs_broken, before.n_runs_broken if before else None, more=Tone.WORSE),
-            "runs-broken",
-        ),
-        _time(
-            "Machines' time lost",
-            totals.seconds_lost,
-            before.seconds_lost if before else None,
-            plain.query(sort="-cost"),
-            "time-lost",
-        ),
-        _time(
-            "People's time",
-            totals.developer_s,
-            before.developer_s if before else None,
-            plain.query(sort="-people"),
-            "developer-time",
-        ),
-        _time(
-            "Waited for green",
-            totals.waited_s,
-            before.waited_s if before else None,
-            plain.query(sort="-runs"),
-            "waiting",
+        runs,
+        *(
+            Tile(word, duration(seconds), plain.query(sort=sort), time_delta(seconds, then), anchor)
+            for word, seconds, then, sort, anchor in times
         ),
     ]
-
-
-def _time(word: str, seconds: float, before_s: float | None, url: str, definition: str) -> Tile:
-    return Tile(word, duration(seconds), url, time_delta(seconds, before_s), definition)
 
 
 def turns(totals: FlakeTotals) -> str:

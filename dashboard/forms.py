@@ -6,7 +6,6 @@ projects.changes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -288,8 +287,3 @@ def _visible(text: str) -> str:
     if not any(character.isalnum() for character in text):
         raise ValidationError("Use at least one letter or digit.")
     return text
-
-
-def errors_of(form: forms.BaseForm) -> Sequence[str]:
-    """Return what is wrong with the form as a whole."""
-    return [str(error) for error in form.non_field_errors()]

@@ -207,6 +207,26 @@ def past_the_end(rows: Page[Any], window: Window) -> Empty | None:
 def overview_tiles(now: Totals, before: Totals | None, *, urls: dict[str, str], query: str) -> list[Tile]:
     """Return the five headline numbers, each with its change and its rows."""
     return [
+        *_size_tiles(now, before, urls=urls, query=query),
+        Tile(
+            "Flaky",
+            count(now.n_flaky),
+            urls["flaky"] + query,
+            count_delta(now.n_flaky, before.n_flaky if before else None, more=Tone.WORSE),
+            "flake",
+        ),
+        Tile(
+            "No layer",
+            count(now.n_unknown),
+            urls["tests"] + _joined(query, "layer=unknown"),
+            count_delta(now.n_unknown, before.n_unknown if before else None, more=Tone.WORSE),
+            "layer",
+        ),
+    ]
+
+
+def _size_tiles(now: Totals, before: Totals | None, *, urls: dict[str, str], query: str) -> list[Tile]:
+    return [
         Tile(
             "Tests",
             count(now.n_tests),
@@ -227,20 +247,6 @@ def overview_tiles(now: Totals, before: Totals | None, *, urls: dict[str, str], 
             urls["slow"] + query,
             time_delta(now.run_seconds_p50, before.run_seconds_p50 if before else None),
             "run-time",
-        ),
-        Tile(
-            "Flaky",
-            count(now.n_flaky),
-            urls["flaky"] + query,
-            count_delta(now.n_flaky, before.n_flaky if before else None, more=Tone.WORSE),
-            "flake",
-        ),
-        Tile(
-            "No layer",
-            count(now.n_unknown),
-            urls["tests"] + _joined(query, "layer=unknown"),
-            count_delta(now.n_unknown, before.n_unknown if before else None, more=Tone.WORSE),
-            "layer",
         ),
     ]
 

@@ -56,12 +56,7 @@ def accept(
     A sender that was promised an id brings it along. One id is one upload: other bytes under it are refused. In place of a
     token, `repository` says whose job it was.
     """
-    if not any(file.content for file in delivery.files):
-        raise Refusal(
-            "no_file",
-            422,
-            "No report came with the request. Send it as the part `file`, or as the body itself.",
-        )
+    _refuse_when_empty(delivery)
     digest = _digest(delivery)
     before = Upload.objects.filter(project=project, digest=digest).first()
     if before is not None:
@@ -81,6 +76,12 @@ def accept(
             ) from None
         return Accepted(before, is_new=False)
     return Accepted(stored, is_new=True)
+
+
+def _refuse_when_empty(delivery: Delivery) -> None:
+    if not any(file.content for file in delivery.files):
+        words = "No report came with the request. Send it as the part `file`, or as the body itself."
+        raise Refusal("no_file", 422, words)
 
 
 def _digest(delivery: Delivery) -> bytes:
@@ -117,34 +118,37 @@ def _store(
     repository: str,
     now: datetime,
 ) -> Upload:
-    fields = delivery.fields
+    upload = _upload(delivery, digest)
+    upload.project, upload.id, upload.received_at = project, upload_id, now
+    upload.token, upload.repository = token, repository
     with transaction.atomic():
-        upload = Upload.objects.create(
-            project=project,
-            id=upload_id,
-            received_at=now,
-            token=token,
-            repository=repository,
-            n_bytes=sum(len(file.content) for file in delivery.files),
-            digest=digest,
-            run_key=fields.run or f"auto-{digest.hex()[:24]}",
-            branch=fields.branch,
-            commit=fields.commit,
-            shard=fields.shard,
-            shard_total=fields.shard_total,
-            attempt=fields.attempt,
-            job=fields.job,
-            environment=fields.environment,
-            url=fields.url,
-            pull_request=fields.pull_request,
-            layer=fields.layer,
-            started_at=fields.started_at,
-        )
+        upload.save(force_insert=True)
         UploadFile.objects.bulk_create(
             (_file(upload, position, file) for position, file in enumerate(delivery.files, 1)), batch_size=100
         )
         ring(project.pk, upload.id)
     return upload
+
+
+def _upload(delivery: Delivery, digest: bytes) -> Upload:
+    """Return what the delivery says of itself, as a row that nobody owns yet."""
+    fields = delivery.fields
+    return Upload(
+        n_bytes=sum(len(file.content) for file in delivery.files),
+        digest=digest,
+        run_key=fields.run or f"auto-{digest.hex()[:24]}",
+        branch=fields.branch,
+        commit=fields.commit,
+        shard=fields.shard,
+        shard_total=fields.shard_total,
+        attempt=fields.attempt,
+        job=fields.job,
+        environment=fields.environment,
+        url=fields.url,
+        pull_request=fields.pull_request,
+        layer=fields.layer,
+        started_at=fields.started_at,
+    )
 
 
 def _file(upload: Upload, position: int, file: SentFile) -> UploadFile:

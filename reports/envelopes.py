@@ -92,12 +92,8 @@ def _way_out(name: str) -> str:
 
 
 def _signed(name: str) -> str:
-    return signing.Signer(salt=SALT).sign(name)
-
-
-def stop_token(reader: LetterReader) -> str:
     """Return the signed name of a reader; it does not run out, as mail is kept for years."""
-    return _signed(recipient(reader).name)
+    return signing.Signer(salt=SALT).sign(name)
 
 
 def reader_to_stop(token: str) -> LetterReader | None:

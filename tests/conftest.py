@@ -21,7 +21,7 @@ from django.db import connections
 
 from config import embedded, env
 from config.celery import app as celery_app
-from tests import processes
+from tests import addresses, processes
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def worker_number(request: pytest.FixtureRequest) -> int:
 def services(worker_number: int) -> embedded.Services:
     """Return the session's PostgreSQL, and the Redis database of this test process."""
     found = embedded.ensure(Path(os.environ[HOME_VARIABLE]), environ=os.environ, is_durable=False)
-    redis_url = env.redis_numbered(found.redis_url, number=worker_number)
+    redis_url = addresses.redis_numbered(found.redis_url, number=worker_number)
     settings.REDIS_URL = redis_url
     settings.CELERY_BROKER_URL = celery_app.conf.broker_url = env.broker(redis_url)
     return embedded.Services(database_url=found.database_url, redis_url=redis_url)
@@ -96,7 +96,7 @@ def _live_app(
     database = str(connections["default"].settings_dict["NAME"])
     folder = tmp_path_factory.mktemp("live")
     environ = {
-        "DATABASE_URL": env.database_named(services.database_url, name=database),
+        "DATABASE_URL": addresses.database_named(services.database_url, name=database),
         "REDIS_URL": services.redis_url,
         "SECRET_KEY": settings.SECRET_KEY,
         "TROPHYCASE_HOME": str(folder),

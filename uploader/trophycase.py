@@ -2188,6 +2188,17 @@ def parser() -> argparse.ArgumentParser:
     )
     doctor = commands.add_parser("doctor", help="say what reports lack, and which setting mends it")
     doctor.add_argument("files", nargs="+")
+    _shared_options(upload=upload, run=run, gate=gate, doctor=doctor)
+    return root
+
+
+def _shared_options(
+    *,
+    upload: argparse.ArgumentParser,
+    run: argparse.ArgumentParser,
+    gate: argparse.ArgumentParser,
+    doctor: argparse.ArgumentParser,
+) -> None:
     for command in (upload, run, gate):
         _connection(command)
     for command in (run, gate):
@@ -2201,7 +2212,6 @@ def parser() -> argparse.ArgumentParser:
     for command in (upload, run, gate, doctor):
         command.add_argument("--json", action="store_true", help="print one JSON object; words go to stderr")
         command.add_argument("--quiet", action="store_true", help="print only what went wrong")
-    return root
 
 
 def _connection(command: argparse.ArgumentParser) -> None:

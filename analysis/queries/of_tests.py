@@ -170,14 +170,16 @@ def test(project: Project, window: Window, test_id: int) -> TestAnswer | None:
         renames=of_renames.OF_ONE,
     )
     found = rows.fetch(statement, rows.values_of(project, window, test_id=test_id))
-    if not found:
-        return None
-    _, suite, classname, name, file = found[0][:5]
-    timings, all_seconds, line, framework, markers, tags, first_seen_on, evidence, before, after = found[0][
+    return _answer(project, window, found[0]) if found else None
+
+
+def _answer(project: Project, window: Window, found: Sequence[Any]) -> TestAnswer:
+    test_id, suite, classname, name, file = found[:5]
+    timings, all_seconds, line, framework, markers, tags, first_seen_on, evidence, before, after = found[
         17:27
     ]
     newest = of_results.results_of_test(project, replace(window, page=1, size=HISTORY, outcomes=()), test_id)
-    row = rows.timed(rows.test_row(found[0]), bins_of(bytes(timings)) if timings else ())
+    row = rows.timed(rows.test_row(found), bins_of(bytes(timings)) if timings else ())
     return TestAnswer(
         row=replace(row, strip=tuple(map(_cell, reversed(newest.rows[: rows.STRIP])))),
         suite=suite,
@@ -192,7 +194,7 @@ def test(project: Project, window: Window, test_id: int) -> TestAnswer | None:
         evidence=tuple(
             EvidenceRow(words, Layer(layer), weight) for words, layer, weight, *_ in json.loads(evidence)
         ),
-        flake=_flake(project, test_id, found[0][27:34]),
+        flake=_flake(project, test_id, found[27:34]),
         reasons=_reasons(project, window, test_id, n_results=row.n_results - row.n_skipped)
         if newest.n_total
         else (),
@@ -201,8 +203,8 @@ def test(project: Project, window: Window, test_id: int) -> TestAnswer | None:
         share_of_time=row.seconds / all_seconds if all_seconds else None,
         id_before=before,
         id_after=after,
-        shifts=of_shifts.shifts_of_one(found[0][34]),
-        renames=of_renames.renames_of_one(found[0][35]),
+        shifts=of_shifts.shifts_of_one(found[34]),
+        renames=of_renames.renames_of_one(found[35]),
     )
 
 

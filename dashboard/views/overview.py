@@ -12,6 +12,7 @@ from analysis.answers.rows import LayerAmount
 from dashboard import charts, page, silhouette, verdicts
 from dashboard.page import ProjectRequest, project_page
 from dashboard.silhouette import amounts_by_count, amounts_by_time
+from projects.models import Project
 from projects.vocabulary import TargetKind
 
 LAYERS = ("layer",)
@@ -28,7 +29,6 @@ def overview(request: ProjectRequest) -> HttpResponse:
     if not totals.n_runs:
         return page.render_nothing(request, "Overview", place="overview")
     earlier = before if window.compare and before.totals.n_runs else None
-    target = wishes.target(project.target_kind, project.target_bands)
     urls, query = page.urls(project), page.kept(window)
     return page.render(
         request,
@@ -42,13 +42,7 @@ def overview(request: ProjectRequest) -> HttpResponse:
             "tiles": verdicts.overview_tiles(
                 totals, earlier.totals if earlier else None, urls=urls, query=query
             ),
-            "by_count": silhouette.draw(amounts_by_count(amounts), target, by="count"),
-            "by_time": silhouette.draw(amounts_by_time(amounts), None, by="time"),
-            "by_count_table": charts.shape_table(amounts, target, by="count"),
-            "by_time_table": charts.shape_table(amounts, None, by="time"),
-            "target": target,
-            "target_word": TargetKind(project.target_kind).word if project.target_kind else "",
-            "advice": _advice(amounts, target),
+            **_shape(project, amounts),
             "undecided": verdicts.undecided_sentence(amounts),
             "budgets": [verdicts.budget_line(budget) for budget in queries.budgets(project, window)],
             "trend": charts.trend(trend, by=window.by, url=urls["tests"]),
@@ -60,6 +54,20 @@ def overview(request: ProjectRequest) -> HttpResponse:
         place="overview",
         offers=(),
     )
+
+
+def _shape(project: Project, amounts: tuple[LayerAmount, ...]) -> dict[str, object]:
+    """Return the shape by count and by time, against what the project wants."""
+    target = wishes.target(project.target_kind, project.target_bands)
+    return {
+        "by_count": silhouette.draw(amounts_by_count(amounts), target, by="count"),
+        "by_time": silhouette.draw(amounts_by_time(amounts), None, by="time"),
+        "by_count_table": charts.shape_table(amounts, target, by="count"),
+        "by_time_table": charts.shape_table(amounts, None, by="time"),
+        "target": target,
+        "target_word": TargetKind(project.target_kind).word if project.target_kind else "",
+        "advice": _advice(amounts, target),
+    }
 
 
 def _advice(amounts: tuple[LayerAmount, ...], target: shape.Target | None) -> str:

@@ -22,7 +22,6 @@ from projects.changes import RuleRow
 from projects.vocabulary import Layer, Role, RuleField, RuleSyntax
 
 BLANK_ROWS = 1  # at the end of the form, to write the next rule into
-ENDS = ("save", "preview", "text")
 MOST_BYTES = 256 * 1024  # 200 rules of 300 letters are a quarter of it
 
 

@@ -148,19 +148,12 @@ def run(request: ProjectRequest, number: int) -> HttpResponseBase:
         "run": answer.run,
         "verdict": verdict(answer.run),
         "kinds": [
-            (
-                "failed-new",
-                "Failed here, passing before",
-                answer.failed_new[:SHOWN_FAILURES],
-                len(answer.failed_new),
-            ),
-            (
-                "failed-before",
-                "Failed before too",
-                answer.failed_before[:SHOWN_FAILURES],
-                len(answer.failed_before),
-            ),
-            ("flaky", "Flaky here", answer.flaky[:SHOWN_FAILURES], len(answer.flaky)),
+            (key, words, failures[:SHOWN_FAILURES], len(failures))
+            for key, words, failures in (
+                ("failed-new", "Failed here, passing before", answer.failed_new),
+                ("failed-before", "Failed before too", answer.failed_before),
+                ("flaky", "Flaky here", answer.flaky),
+            )
         ],
         "machine": time_words.machine_sentence(queries.machine(project, number)),
         "remarks": queries.remarks_of_run(project, number) if answer.run.incident_sentence else (),

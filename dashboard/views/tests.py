@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from analysis import queries, wishes
-from analysis.answers.of_tests import ResultRow
+from analysis.answers.of_tests import ResultRow, TestAnswer
 from analysis.answers.rows import TestRow
 from dashboard import care, charts, export, page, parts, stories, verdicts
 from dashboard.export import Column
@@ -93,11 +93,15 @@ def test(request: ProjectRequest, test_id: int) -> HttpResponseBase:
         lambda of, asked: queries.results_of_test(of, asked, test_id),
     ):
         return file
+    return page.render(request, "test.html", _story(request, answer), place="tests", offers=("outcome",))
+
+
+def _story(request: ProjectRequest, answer: TestAnswer) -> dict[str, object]:
+    project, window, test_id = request.project, request.window, answer.row.id
     cared = queries.care(project, test_id, today=window.today)
     cause, causes = queries.causes_of_test(project, test_id, until=window.until)
     limits = wishes.limits(project.timing_limits).get(answer.row.layer)
-    run_url = reverse("run", args=[project.slug, 0])
-    context = {
+    return {
         "answer": answer,
         "test": answer.row,
         "sentence": stories.test_sentence(answer),
@@ -116,7 +120,7 @@ def test(request: ProjectRequest, test_id: int) -> HttpResponseBase:
             answer.history,
             fast_s=limits.fast_s if limits else None,
             slow_s=limits.slow_s if limits else None,
-            run_url=run_url,
+            run_url=reverse("run", args=[project.slug, 0]),
             shifts=answer.shifts,
         ),
         "renames": answer.renames,
@@ -124,4 +128,3 @@ def test(request: ProjectRequest, test_id: int) -> HttpResponseBase:
         "results": answer.results,
         "rules_url": page.urls(project)["settings-rules"],
     }
-    return page.render(request, "test.html", context, place="tests", offers=("outcome",))

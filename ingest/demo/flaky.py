@@ -87,31 +87,19 @@ def _seen_by_a_rerun_of_the_job() -> tuple[Flaky, ...]:
     browser = "test_page_renders_in_a_browser[basket]"
     tomorrow = test_named(unit, "test_estimate_says_tomorrow_after_cutoff")
     disk = test_named(Group.WINDOWS, "writes through to disk")
+    outbox = test_named(integration, "test_outbox_survives_a_reconnect")
+    split = test_named(unit, "test_random_split_sums_to_the_total")
+    rate = test_named(unit, "test_rate_of_the_day_is_parsed[JPY]")
     return (
         Flaky(stock, "shared state", failures.not_released_yet, 0.35, predecessor=predecessor),
         Flaky(baskets, "deadlock", failures.deadlock, 0.10, quiet_from_day=FIXED_ON_DAY),
         Flaky(test_named(integration, mail), "broker refuses", failures.broker_refused, 0.025),
         Flaky(test_named(integration, export), "database refuses", failures.database_refused, 0.03),
-        Flaky(
-            test_named(integration, "test_outbox_survives_a_reconnect"),
-            "sleep",
-            failures.outbox_too_slow,
-            0.025,
-        ),
+        Flaky(outbox, "sleep", failures.outbox_too_slow, 0.025),
         Flaky(tomorrow, "midnight", failures.not_tomorrow, 0.3, only_nightly=True),
-        Flaky(
-            test_named(unit, "test_random_split_sums_to_the_total"),
-            "randomness",
-            failures.cents_are_lost,
-            0.03,
-        ),
+        Flaky(split, "randomness", failures.cents_are_lost, 0.03),
         Flaky(test_named(integration, browser), "browser in disguise", failures.driver_lost_the_page, 0.02),
-        Flaky(
-            test_named(unit, "test_rate_of_the_day_is_parsed[JPY]"),
-            "slow bank",
-            failures.bank_too_slow,
-            0.012,
-        ),
+        Flaky(rate, "slow bank", failures.bank_too_slow, 0.012),
         Flaky(test_named(front, "closes after the debounce"), "real timer", failures.debounce_too_slow, 0.03),
         Flaky(disk, "busy file", failures.file_is_busy, 0.22, only_environment=WINDOWS),
     )

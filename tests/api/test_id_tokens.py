@@ -18,9 +18,9 @@ from django.conf import settings as kept
 from django.db import connections
 from django.test import Client
 
-from config import env
 from ingest import issuers
 from projects.models import Trust, Upload
+from tests import addresses
 from tests.factories import Shop, a_shop, passed, report
 from tests.issuer import GITLAB, JOB_SECRET, PULL, SHA, Issuer, an_issuer
 from tests.processes import web_server
@@ -448,7 +448,7 @@ def served(services: Any, transactional_db: None, tmp_path: Path) -> Iterator[tu
     with an_issuer() as running:
         database = str(connections["default"].settings_dict["NAME"])
         environ = {
-            "DATABASE_URL": env.database_named(services.database_url, name=database),
+            "DATABASE_URL": addresses.database_named(services.database_url, name=database),
             "REDIS_URL": services.redis_url,
             "SECRET_KEY": kept.SECRET_KEY,
             "TROPHYCASE_HOME": str(tmp_path),

@@ -31,10 +31,10 @@ from playwright.sync_api import Browser, Response
 from pytest_django import DjangoDbBlocker
 
 from analysis import spans
-from config import commands, embedded, env
+from config import commands, embedded
 from projects import access
 from projects.models import Membership, Project, Upload
-from tests import processes
+from tests import addresses, processes
 from tests.bench import kept
 from tests.bench.large_project import fill
 from tests.factories import a_person
@@ -232,7 +232,9 @@ def _n_read() -> int:
 def a_server(services: embedded.Services, folder: Path) -> Iterator[str]:
     """Run the web server as in production, with its static files collected; give its address."""
     environ = {
-        "DATABASE_URL": env.database_named(services.database_url, name=str(connection.settings_dict["NAME"])),
+        "DATABASE_URL": addresses.database_named(
+            services.database_url, name=str(connection.settings_dict["NAME"])
+        ),
         "REDIS_URL": services.redis_url,
         "SECRET_KEY": settings.SECRET_KEY,
         "TROPHYCASE_HOME": str(folder),

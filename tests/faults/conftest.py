@@ -12,6 +12,7 @@ from django.db import connection, connections
 from pytest_django import DjangoDbBlocker
 
 from config import embedded, env
+from tests import addresses
 from tests.faults.wreck import Servers, SmallDisk, small_disk
 
 
@@ -20,7 +21,7 @@ def environ(services: embedded.Services, transactional_db: None, tmp_path: Path)
     """Return the environment of a process on this test's database."""
     database = str(connections["default"].settings_dict["NAME"])
     return {
-        "DATABASE_URL": env.database_named(services.database_url, name=database),
+        "DATABASE_URL": addresses.database_named(services.database_url, name=database),
         "REDIS_URL": services.redis_url,
         "SECRET_KEY": settings.SECRET_KEY,
         "TROPHYCASE_HOME": str(tmp_path),

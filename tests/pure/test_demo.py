@@ -21,13 +21,14 @@ from ingest.demo.reports import files
 from ingest.demo.runs import Job
 from ingest.demo.sender import Sender, SendingFailed, multipart
 from ingest.demo.story import Damage, Delivery, Report, deliveries
-from ingest.demo.suite import DAYS, MOVED_ON_DAY, DemoTest, Group, every_test
+from ingest.demo.suite import DAYS, MOVED_ON_DAY, DemoTest, Group, all_of
 
 NOW = datetime(2026, 11, 21, 15, 0, tzinfo=UTC)  # a Saturday
 OTHER_TIMES = [
     NOW + timedelta(days=n, hours=5 * n) for n in range(1, 8)
 ]  # every weekday, by day and by night
 
+EVERY_TEST = tuple(test for group in Group for test in all_of(group))
 UNITS = (Group.BACKEND_UNIT, Group.JAVA_UNIT, Group.FRONTEND)
 INTEGRATIONS = (Group.BACKEND_INTEGRATION, Group.JAVA_INTEGRATION)
 
@@ -100,7 +101,7 @@ def test_a_nightly_run_repeats_the_commit_of_the_last_push() -> None:
 
 
 def test_the_suite_has_at_least_1500_tests_of_distinct_identity() -> None:
-    identities = Counter((test.group, test.file, test.classname, test.name) for test in every_test())
+    identities = Counter((test.group, test.file, test.classname, test.name) for test in EVERY_TEST)
 
     assert all(count_on(day, tuple(Group)) > 1_500 for day in range(DAYS))
     assert max(identities.values()) == 1
@@ -220,7 +221,7 @@ def test_one_test_is_broken_to_the_end() -> None:
 
 
 def test_tests_are_slowed_moved_renamed_added_and_removed() -> None:
-    slowed = [test for test in every_test() if test.slowed_on_day < DAYS]
+    slowed = [test for test in EVERY_TEST if test.slowed_on_day < DAYS]
     before = {test.name: test.file for test in suite.tests_on(Group.BACKEND_UNIT, MOVED_ON_DAY - 1)}
     after = {test.name: test.file for test in suite.tests_on(Group.BACKEND_UNIT, MOVED_ON_DAY)}
     first, last = set(suite.tests_on(Group.FRONTEND, 0)), set(suite.tests_on(Group.FRONTEND, DAYS - 1))
@@ -231,7 +232,7 @@ def test_tests_are_slowed_moved_renamed_added_and_removed() -> None:
     assert len(moved) > 20
     assert {test.classname for test in first - last} == {"Spinner", "VoiceSearch"}
     assert {test.classname for test in last - first} == {"ProgressRing"}
-    assert any("wishlist" in test.file and test.added_on_day for test in every_test())
+    assert any("wishlist" in test.file and test.added_on_day for test in EVERY_TEST)
 
 
 def test_the_outage_fails_about_300_tests_alike_and_the_rerun_passes() -> None:
@@ -254,11 +255,11 @@ def test_one_shard_is_missing() -> None:
 
 def test_some_tests_are_misfits_skipped_untimed_and_hard_to_print() -> None:
     tests = suite.tests_on(Group.BACKEND_UNIT, DAYS - 1)
-    names = [test.name for test in every_test()]
+    names = [test.name for test in EVERY_TEST]
 
     assert sum(1 for test in tests if test.seconds > 1 and "exchange_rates" in test.file) == 5
     assert sum(1 for test in tests if test.seconds > 0.1 and "sales_report" in test.file) == 5
-    assert {test.group for test in every_test() if test.skipped} >= {
+    assert {test.group for test in EVERY_TEST if test.skipped} >= {
         Group.BACKEND_UNIT,
         Group.JAVA_UNIT,
         Group.E2E,

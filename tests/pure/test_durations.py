@@ -9,7 +9,6 @@ import pytest
 
 from analysis.durations import (
     RING,
-    after_alarm,
     is_slow_runner,
     mann_whitney_p,
     push,
@@ -68,7 +67,7 @@ def test_after_an_alarm_the_new_speed_is_the_usual_one() -> None:
     found = shift(ring)
     assert found is not None
 
-    quiet = push(after_alarm(ring, found), noise(30, middle=4.0, seed=8))
+    quiet = push(ring[-found.window :], noise(30, middle=4.0, seed=8))
 
     assert shift(quiet) is None
 

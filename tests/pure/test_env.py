@@ -6,6 +6,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from config import env
+from tests import addresses
 
 
 def test_a_database_url_is_taken_apart() -> None:
@@ -77,7 +78,7 @@ def test_celery_gets_the_same_redis(url: str, broker: str) -> None:
     ],
 )
 def test_another_database_of_the_same_redis(url: str, numbered: str) -> None:
-    assert env.redis_numbered(url, number=5) == numbered
+    assert addresses.redis_numbered(url, number=5) == numbered
 
 
 @pytest.mark.parametrize(

@@ -75,16 +75,6 @@ def test_limits_that_cannot_be_met_are_refused(fast_s: float, slow_s: float) -> 
         Limits(fast_s=fast_s, slow_s=slow_s)
 
 
-def test_the_median_reads_the_last_ten_timed_passes() -> None:
-    seconds = [100.0, 100.0, 1.0, 2.0, 3.0, 4.0, None, 0.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]
-
-    assert timing.median_of_last(seconds) == 5.5
-
-
-def test_no_timed_pass_has_no_median() -> None:
-    assert timing.median_of_last([None, 0.0]) is None
-
-
 @given(SECONDS)
 def test_a_bin_gives_back_its_duration_within_half_its_width(seconds: float) -> None:
     again = timing.from_bin(timing.to_bin(seconds))
@@ -112,14 +102,6 @@ def test_a_percentile_is_the_nearest_rank() -> None:
     bins = [timing.to_bin(float(second)) for second in range(1, 101)]
 
     assert [round(timing.percentile(bins, q)) for q in (0.0, 0.07, 0.5, 0.95, 1.0)] == [1, 7, 50, 95, 100]
-
-
-@given(st.lists(st.integers(min_value=0, max_value=timing.LAST_BIN), min_size=1, max_size=50))
-def test_counts_of_bins_give_the_same_percentiles_as_the_bins(bins: list[int]) -> None:
-    counts = {number: bins.count(number) for number in bins}
-
-    for q in (0.0, 0.25, 0.5, 0.9, 0.95, 1.0):
-        assert timing.percentile_of_counts(counts, q) == timing.percentile(bins, q)
 
 
 def test_percentiles_stay_within_a_bin_of_the_exact_ones() -> None:
