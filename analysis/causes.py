@@ -14,13 +14,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+from analysis.seats import PassSeen
 from analysis.signatures import masked
 from projects.vocabulary import Cause
 
+Common = TypeVar("Common", int, str)  # a test, or the name of a worker
 FEW = 3  # under three failures any pattern is chance
 SURE = 1e-3  # p of a pattern that chance alone would show once in a thousand tests
+MOST = 0.6  # of the failures come after one test or on one worker; the others may have had another cause
+LATE = 0.8  # from here on the last fifth of a run
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,9 @@ class FailureSeen:
     message: str
     signature: bytes
     passed_on_retry: bool | None  # None: it was not retried
-    predecessor: str = ""
+    run: int = 0
+    after_test: int = 0  # the test right before it; 0: none, or unknown
+    predecessor: str = ""  # how the runner calls that test
     n_parallel: int = 0
     place_in_run: float | None = None  # 0 the first test of the run, 1 the last
     n_failed_beside: int = 0  # failures of the same class in the same run
@@ -49,9 +55,11 @@ class FailureHistory:
     median_pass_s: float | None
     n_runs: int
     runs_by_environment: dict[str, int]
-    runs_by_worker: dict[str, int]
     runs_by_hour: Sequence[int]  # 24 counts, UTC
     n_tests_with_signature: int  # unrelated tests that failed with the commonest signature
+    passes: Sequence[
+        PassSeen
+    ] = ()  # soon after its failures, oldest first: where they stood, and on which worker
     median_parallel: float = 0.0
     runner: str = ""  # pytest, jest, go...: names the command that confirms
     test: str = ""
@@ -67,11 +75,12 @@ class CauseHint(NamedTuple):
 
 
 class Witness(NamedTuple):
-    """One observation and its weight: the share of the failures that show it."""
+    """One observation and its weight: the share of the failures that show it; and the test that they came after."""
 
     cause: Cause
     evidence: str
     weight: float
+    predecessor: str = ""
 
 
 RECIPES = {
@@ -110,17 +119,34 @@ def cause(history: FailureHistory) -> CauseHint:
     if not heard:
         return _unknown(f"No pattern in {n} failures of {history.n_runs} runs.")
     best = max(heard, key=lambda witness: witness.weight)
-    return CauseHint(best.cause, best.evidence, RECIPES[best.cause], _command(best.cause, history))
+    return CauseHint(best.cause, best.evidence, RECIPES[best.cause], _command(best, history))
 
 
 def _unknown(sentence: str) -> CauseHint:
     return CauseHint(Cause.NOT_ENOUGH_EVIDENCE, sentence, RECIPES[Cause.NOT_ENOUGH_EVIDENCE], "")
 
 
-def _command(found: Cause, history: FailureHistory) -> str:
+def _command(best: Witness, history: FailureHistory) -> str:
     """How to see it fail on purpose, for the runners that have a way."""
-    ways = COMMANDS.get(history.runner, {})
-    return ways.get(found, "").format(test=shlex.quote(history.test)) if history.test else ""
+    if not history.test:
+        return ""
+    if best.predecessor and history.runner in BOTH:
+        both = re.escape(best.predecessor), re.escape(history.test)
+        return BOTH[history.runner].format(
+            after=shlex.quote(best.predecessor),
+            test=shlex.quote(history.test),
+            either=shlex.quote("|".join(both)),
+        )
+    return COMMANDS.get(history.runner, {}).get(best.cause, "").format(test=shlex.quote(history.test))
+
+
+# Both tests, one right after the other.
+BOTH = {
+    "pytest": "pytest -p no:randomly {after} {test}",
+    "jest": "npx jest --runInBand -t {either}",
+    "playwright": "npx playwright test --workers 1 -g {either}",
+    "rspec": "bundle exec rspec --order defined -e {after} -e {test}",
+}
 
 
 COMMANDS: dict[str, dict[Cause, str]] = {
@@ -165,10 +191,13 @@ def _resource(history: FailureHistory) -> Witness | None:
     if share >= 0.5:
         sentence = f'{round(share * n)} of {n} failures name a resource that ran out ("{said}").'
         return Witness(Cause.RESOURCE, sentence, share + 0.2)
-    late = [seen.place_in_run for seen in history.failures if seen.place_in_run is not None]
-    n_late = sum(place >= 0.8 for place in late)
-    if len(late) >= 5 and _binomial_tail(n_late, len(late), 0.2) < SURE:
-        sentence = f"{n_late} of {len(late)} failures came in the last fifth of the run."
+    late = [seen.place_in_run for seen in _beside_passes(history) if seen.place_in_run is not None]
+    n_late, n_late_passes = sum(at >= LATE for at in late), sum(seen.share >= LATE for seen in history.passes)
+    if len(late) >= 5 and fisher(n_late, len(late), n_late_passes, len(history.passes)) < SURE:
+        sentence = (
+            f"{n_late} of {len(late)} failures came in the last fifth of the run,"
+            f" {n_late_passes} of the {len(history.passes)} passes beside them."
+        )
         return Witness(Cause.RESOURCE, sentence, 0.9 * n_late / len(late))
     load = [seen.n_parallel for seen in history.failures if seen.n_parallel]
     n_loaded = sum(jobs > history.median_parallel for jobs in load)
@@ -209,13 +238,40 @@ def _environment(history: FailureHistory) -> Witness | None:
 
 
 def _worker(history: FailureHistory) -> Witness | None:
-    return _gathered(
-        Cause.SHARED_STATE,
-        Counter(seen.worker for seen in history.failures if seen.worker),
-        history.runs_by_worker,
-        what="worker or shard",
-        weight=0.8,
+    """One of several workers holds most of the failures and few of the passes beside them."""
+    failed = Counter(seen.worker for seen in _beside_passes(history) if seen.worker)
+    passed = Counter(seen.worker for seen in history.passes if seen.worker)
+    stands_out = _standing_out(failed, passed)
+    if stands_out is None:
+        return None
+    worker, k, n = stands_out
+    sentence = (
+        f"{k} of {n} failures were on the worker {worker}, {passed[worker]} of the {sum(passed.values())} passes"
+        " beside them."
     )
+    return Witness(Cause.SHARED_STATE, sentence, 0.8 * k / n)
+
+
+def _beside_passes(history: FailureHistory) -> Sequence[FailureSeen]:
+    """Return the failures of the time of the passes: order and workers of another time may have been others."""
+    if not history.passes:
+        return ()
+    oldest = min(seen.run for seen in history.passes)
+    older = [seen for seen in history.failures if seen.run < oldest]
+    return older[-1:] + [seen for seen in history.failures if seen.run >= oldest]
+
+
+def _standing_out(failed: Counter[Common], passed: Counter[Common]) -> tuple[Common, int, int] | None:
+    """Return what most failures have in common and few passes do, with how many failures have it, and of how many.
+
+    The p is one-sided and exact (Fisher), and times the number of things that could have stood out.
+    """
+    n = sum(failed.values())
+    if n < FEW:
+        return None
+    common, k = failed.most_common(1)[0]
+    p = fisher(k, n, passed[common], sum(passed.values())) * len(failed)
+    return (common, k, n) if k >= MOST * n and p < SURE else None
 
 
 def _gathered(
@@ -234,11 +290,23 @@ def _gathered(
 
 
 def _order(history: FailureHistory) -> Witness | None:
-    before = Counter(seen.predecessor for seen in history.failures if seen.predecessor)
-    n = sum(before.values())
-    if n >= FEW and before.most_common(1)[0][1] >= 0.8 * n:
-        test, k = before.most_common(1)[0]
-        return Witness(Cause.SHARED_STATE, f"{k} of {n} failures come right after {test}.", 0.95 * k / n)
+    """Most failures came right after one test, and few of the passes beside them did."""
+    beside = _beside_passes(history)
+    failed = Counter(seen.after_test for seen in beside if seen.after_test)
+    passed = Counter(seen.after_test for seen in history.passes if seen.after_test)
+    stands_out = _standing_out(failed, passed)
+    if stands_out is None:
+        return None
+    after, k, n = stands_out
+    name = next(seen.predecessor for seen in beside if seen.after_test == after)
+    sentence = (
+        f"{k} of {n} failures came right after {name}, {passed[after]} of the {sum(passed.values())} passes"
+        " beside them."
+    )
+    return Witness(Cause.SHARED_STATE, sentence, 0.95 * k / n, predecessor=name)
+
+
+def _together(history: FailureHistory) -> Witness | None:
     together = sum(seen.n_failed_beside >= 2 for seen in history.failures)
     retried = [seen.passed_on_retry for seen in history.failures if seen.passed_on_retry is not None]
     alone = sum(retried)
@@ -333,6 +401,7 @@ WITNESSES: tuple[Callable[[FailureHistory], Witness | None], ...] = (
     _resource,
     _timing,
     _order,
+    _together,
     _environment,
     _worker,
     _clock,

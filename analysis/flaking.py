@@ -19,6 +19,7 @@ from analysis import incidents, mass_failures
 from analysis.engine import Judged, RunSeen, Tried, forgive_all, judge, replay
 from analysis.flakes import Event, Group, State, Update
 from analysis.incidents import Incident, Kind
+from analysis.seats import Report, packed, seat
 from analysis.states import Proof, mark
 from analysis.verdicts import FlakeVerdict, shown, verdict
 from projects.cursors import binding_cursor
@@ -38,7 +39,8 @@ AWAKE = "SELECT test_id FROM projects_flake WHERE project_id = %(project_id)s AN
 # lateral subqueries, since after the first upload of a project the planner knows nothing of its size.
 TRIED = """
 WITH bad AS (SELECT seq, count(*)::int AS n, bool_or(is_final) AS is_final FROM trouble GROUP BY seq)
-SELECT i.test_id, coalesce(b.n, 0), coalesce(b.is_final, false), t.suite, f.signature, coalesce(f.is_infrastructure, false)
+SELECT i.test_id, coalesce(b.n, 0), coalesce(b.is_final, false), t.suite, f.signature, coalesce(f.is_infrastructure, false),
+    i.seq
 FROM incoming i LEFT JOIN bad b USING (seq)
 CROSS JOIN LATERAL (
     SELECT hashtext(coalesce(nullif(file, ''), nullif(classname, ''), suite)) AS suite FROM projects_test t
@@ -53,6 +55,8 @@ LEFT JOIN LATERAL (
 WHERE i.layer <> 1 AND (b.seq IS NOT NULL OR (i.outcome = 1 AND i.test_id = ANY(%(awake)s)))
 ORDER BY i.test_id
 """
+
+BEFORE = "SELECT seq + 1, test_id FROM incoming WHERE seq = ANY(%s) AND outcome <> 4"
 
 PASSES = """
 SELECT test_id, sum(n_passed - n_flaky)::int, coalesce(sum(n_passed - n_flaky) FILTER (WHERE on_default), 0)::int
@@ -110,16 +114,24 @@ FLAKE_FIELDS = {
     "state": "bytea",
     "awake_until": "float8",
 }
+# Passes of a flake that stand beside its failures: the newest of them, and of each quiet spell the first.
+PASSES_KEPT = 60
+PASSES_A_SPELL = 5
+
 # An array a column: a placeholder a value takes longer to write out than to keep. The runs of a proof come as text, since
 # unnest would flatten arrays of arrays.
 KEEP_FLAKES = f"""
-INSERT INTO projects_flake (project_id, test_id, note, fixed_commit, {", ".join(FLAKE_FIELDS)})
-SELECT %(project_id)s, test_id, '', '', {", ".join(FLAKE_FIELDS).replace("proof_runs", "proof_runs::int[]")}
-FROM unnest(%(test_ids)s::int[], {", ".join(f"%({name})s::{kind}[]" for name, kind in FLAKE_FIELDS.items())})
-    AS f (test_id, {", ".join(FLAKE_FIELDS)})
+INSERT INTO projects_flake AS k (project_id, test_id, note, fixed_commit, passes_seen, {", ".join(FLAKE_FIELDS)})
+SELECT %(project_id)s, test_id, '', '', array_remove(ARRAY[pass_seen], ''),
+    {", ".join(FLAKE_FIELDS).replace("proof_runs", "proof_runs::int[]")}
+FROM unnest(%(test_ids)s::int[], %(passes_seen)s::text[],
+    {", ".join(f"%({name})s::{kind}[]" for name, kind in FLAKE_FIELDS.items())})
+    AS f (test_id, pass_seen, {", ".join(FLAKE_FIELDS)})
 ON CONFLICT (project_id, test_id) DO UPDATE SET
     {", ".join(f"{name} = excluded.{name}" for name in FLAKE_FIELDS if name != "status")},
-    status = CASE WHEN excluded.status = 2 AND projects_flake.only_here <> '' THEN 6 ELSE excluded.status END
+    status = CASE WHEN excluded.status = 2 AND k.only_here <> '' THEN 6 ELSE excluded.status END,
+    passes_seen = (k.passes_seen || excluded.passes_seen)[
+        greatest(1, cardinality(k.passes_seen) + cardinality(excluded.passes_seen) - {PASSES_KEPT - 1}):]
 """  # noqa: S608 - names of our own
 
 
@@ -130,6 +142,7 @@ class Part:
     environment: str
     attempt: int
     n_tests: int
+    reports: Sequence[Report] = ()
 
 
 def day_of(at: float) -> date | None:
@@ -139,7 +152,7 @@ def day_of(at: float) -> date | None:
 
 def after_upload(project: Project, run: Run, part: Part) -> None:
     """Judge the staged results, and keep verdicts, proofs, events and incidents."""
-    tried, passed = _tried(project, run)
+    tried, passed, seqs = _tried(project, run)
     seen = _run_seen(run, part, tried)
     still_open = mass_failures.open_incidents(project.pk, seen)
     if not tried and not still_open:  # nothing failed, and nothing waits for a pass: nearly every upload
@@ -158,15 +171,18 @@ def after_upload(project: Project, run: Run, part: Part) -> None:
         told = {**again, **told}  # what this run says of a test is the newer word
     _keep_numbers(project.pk, run.number, judged.updates)
     if states:
-        _keep(project, run, states, told, passed, at=seen.at)
+        beside = _passes_beside(run, part, states, seqs)
+        _keep(project, run, states, told, passed, at=seen.at, beside=beside)
     _keep_incident(project, run, seen, judged, failing)
     for past in changed:
         mass_failures.keep(project.pk, past)
         _show_incident(project.pk, past)
 
 
-def _tried(project: Project, run: Run) -> tuple[dict[int, Tried], dict[int, int]]:
-    """Return the tests whose attempts mean something, and the run of the same commit that failing ones passed in."""
+def _tried(project: Project, run: Run) -> tuple[dict[int, Tried], dict[int, int], dict[int, int]]:
+    """Return the tests whose attempts mean something, the run of the same commit that failing ones passed in, and the numbers
+    of the cases of those that passed.
+    """
     values: dict[str, Any] = {
         "project_id": project.pk,
         "run_number": run.number,
@@ -182,20 +198,44 @@ def _tried(project: Project, run: Run) -> tuple[dict[int, Tried], dict[int, int]
         cursor.execute(TRIED, values)
         rows = cursor.fetchall()
         if not rows:
-            return {}, {}
+            return {}, {}, {}
         values["ids"] = [row[0] for row in rows]
         cursor.execute(PASSES, values)
         passes = {test_id: (n, n_main) for test_id, n, n_main in cursor.fetchall()}
         values["ids"] = [row[0] for row in rows if row[1]]
         passed = _passed_on_commit(cursor, values) if run.commit and values["ids"] else {}
-    return {row[0]: _one(row, passes, passed, is_main=run.is_default_branch) for row in rows}, passed
+    tried = {row[0]: _one(row, passes, passed, is_main=run.is_default_branch) for row in rows}
+    return tried, passed, {row[0]: row[6] for row in rows if not row[1]}
+
+
+def _passes_beside(
+    run: Run, part: Part, states: Mapping[int, State], seqs: Mapping[int, int]
+) -> dict[int, str]:
+    """Return the passes to be held against failures: of a flake, the first few after one, when all else was as it was then."""
+    wanted = {
+        test_id: seq
+        for test_id, seq in seqs.items()
+        if test_id in states and states[test_id].is_flagged and states[test_id].n_quiet <= PASSES_A_SPELL
+    }
+    before = tests_before(list(wanted.values())) if wanted else {}
+    return {
+        test_id: packed(run.number, seat(seq, before=before.get(seq), reports=part.reports))
+        for test_id, seq in wanted.items()
+    }
+
+
+def tests_before(seqs: Sequence[int]) -> dict[int, int]:
+    """Return the test of the case before each of these staged ones, where there is one that ran."""
+    with connection.cursor() as cursor:
+        cursor.execute(BEFORE, [[seq - 1 for seq in seqs]])
+        return dict(cursor.fetchall())
 
 
 def _one(
     row: Sequence[Any], passes: Mapping[int, tuple[int, int]], passed: Mapping[int, int], *, is_main: bool
 ) -> Tried:
     """Read one test's attempts; its own pass of this upload is taken off the passes before."""
-    test_id, n_bad, is_final, suite, signature, is_infrastructure = row
+    test_id, n_bad, is_final, suite, signature, is_infrastructure, _ = row
     n_pass, n_main = passes.get(test_id, (0, 0))
     own = 0 if n_bad else 1
     retries = (True,) * (n_bad - 1) if is_final else (True,) * (n_bad - 1) + (False,)
@@ -352,8 +392,9 @@ def _keep(
     passed: Mapping[int, int],
     *,
     at: float,
+    beside: Mapping[int, str],
 ) -> None:
-    keep_states(project.pk, states, told, at=at)
+    keep_states(project.pk, states, told, at=at, beside=beside)
     for ids in _slices(states):
         FlakeProof.objects.bulk_create(
             [
@@ -368,12 +409,21 @@ def _keep(
 
 
 def keep_states(
-    project_id: int, states: Mapping[int, State], told: Mapping[int, Update], *, at: float
+    project_id: int,
+    states: Mapping[int, State],
+    told: Mapping[int, Update],
+    *,
+    at: float,
+    beside: Mapping[int, str] | None = None,
 ) -> None:
-    """Store the states with the verdicts that they earn, and the changes of status as events; some at a time."""
+    """Store the states with the verdicts that they earn, and the changes of status as events; some at a time.
+
+    `beside` are the passes of this run that stand beside failures.
+    """
     for ids in _slices(states):
         judged = {test_id: verdict(states[test_id], now_day=max(at, states[test_id].at)) for test_id in ids}
-        _keep_flakes(project_id, [_flake(project_id, one, states[one], judged[one]) for one in ids])
+        rows = [_flake(project_id, one, states[one], judged[one]) for one in ids]
+        _keep_flakes(project_id, rows, beside or {})
         events = {test_id: told[test_id].event for test_id in ids if test_id in told}
         FlakeEvent.objects.bulk_create(
             _event(project_id, test_id, event, judged[test_id])
@@ -391,10 +441,11 @@ def _slices(test_ids: Iterable[int]) -> Iterator[list[int]]:
         yield ids
 
 
-def _keep_flakes(project_id: int, rows: Sequence[Flake]) -> None:
+def _keep_flakes(project_id: int, rows: Sequence[Flake], beside: Mapping[int, str]) -> None:
     values: dict[str, Any] = {name: [getattr(row, name) for row in rows] for name in FLAKE_FIELDS}
     values["proof_runs"] = ["{" + ",".join(map(str, runs)) + "}" for runs in values["proof_runs"]]
     values |= {"project_id": project_id, "test_ids": [row.test_id for row in rows]}
+    values["passes_seen"] = [beside.get(row.test_id, "") for row in rows]
     with binding_cursor() as cursor:
         cursor.execute(KEEP_FLAKES, values)
 

@@ -28,11 +28,12 @@ class Limits:
 
 
 class Failure(NamedTuple):
-    """What a failed attempt said: exception class, message, text."""
+    """What a failed attempt said: exception class, message, text; and the worker it ran on, where the report names one."""
 
     kind: str
     message: str
     text: str
+    worker: str = ""
 
 
 class Attempt(NamedTuple):

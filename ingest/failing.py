@@ -12,7 +12,9 @@ from typing import Any
 from django.db import connection
 
 from analysis import failures
+from analysis.flaking import tests_before
 from analysis.rollups import Place
+from analysis.seats import Report, seat
 from projects.cursors import binding_cursor
 from projects.models import Signature
 from projects.vocabulary import Outcome
@@ -23,7 +25,7 @@ SAMPLES = 3  # samples of one signature in one test: the first words rarely diff
 # The tries of a test in a run are numbered on from those that are there.
 TROUBLES = """
 SELECT i.test_id, t.attempt + coalesce(greatest(i.n_before, b.last), 0), t.is_final, t.outcome, t.seconds, t.kind,
-    t.message, t.words
+    t.message, t.words, t.worker, t.seq
 FROM trouble t JOIN incoming i USING (seq)
 LEFT JOIN (
     SELECT test_id, max(attempt) AS last FROM projects_failure
@@ -41,13 +43,18 @@ WHERE i.is_merge AND f.project_id = %(project_id)s AND f.run_number = %(run_numb
         AND NOT EXISTS (SELECT FROM trouble t WHERE t.seq = i.seq AND t.is_final))
 """
 
-FAILURE_COLUMNS = ("test_ids", "attempts", "outcomes", "finals", "seconds", "signatures")
+FAILURE_COLUMNS = (
+    *("test_ids", "attempts", "outcomes", "finals", "seconds", "signatures"),
+    *("after_tests", "places", "n_cases", "workers"),
+)
 KEEP_FAILURES = """
 INSERT INTO projects_failure (project_id, test_id, run_number, attempt, day, on_default, outcome, is_final, seconds,
-    signature, in_incident)
-SELECT %(project_id)s, test_id, %(run_number)s, attempt, %(day)s, %(on_default)s, outcome, is_final, seconds, signature, false
+    signature, in_incident, after_test, place, n_cases, worker)
+SELECT %(project_id)s, test_id, %(run_number)s, attempt, %(day)s, %(on_default)s, outcome, is_final, seconds, signature, false,
+    after_test, place, n_cases, worker
 FROM unnest(%(test_ids)s::int[], %(attempts)s::smallint[], %(outcomes)s::smallint[], %(finals)s::boolean[],
-    %(seconds)s::float8[], %(signatures)s::bytea[]) AS f (test_id, attempt, outcome, is_final, seconds, signature)
+    %(seconds)s::float8[], %(signatures)s::bytea[], %(after_tests)s::int[], %(places)s::int[], %(n_cases)s::int[],
+    %(workers)s::text[]) AS f (test_id, attempt, outcome, is_final, seconds, signature, after_test, place, n_cases, worker)
 """
 SAMPLE_COLUMNS = ("test_ids", "signatures", "kinds", "messages", "texts")
 KEEP_SAMPLES = """
@@ -72,10 +79,15 @@ class Trouble:
     kind: str
     message: str
     text: str
+    worker: str
+    seq: int
 
 
-def record(place: Place, *, kind: str, has_merges: bool) -> None:
-    """Keep the staged troubles as failures of the run; `kind` says how they relate to earlier attempts in it."""
+def record(place: Place, *, kind: str, has_merges: bool, reports: Sequence[Report]) -> None:
+    """Keep the staged troubles as failures of the run; `kind` says how they relate to earlier attempts in it.
+
+    `reports` are those of the upload, in their order.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT EXISTS (SELECT FROM trouble)")
         has_troubles = cursor.fetchone()[0]
@@ -85,7 +97,7 @@ def record(place: Place, *, kind: str, has_merges: bool) -> None:
             )
     if has_troubles:
         for batch in _batches(place):
-            _keep(place, batch, is_overruled=kind == "earlier")
+            _keep(place, batch, is_overruled=kind == "earlier", reports=reports)
 
 
 def _batches(place: Place) -> Iterator[list[Trouble]]:
@@ -95,12 +107,16 @@ def _batches(place: Place) -> Iterator[list[Trouble]]:
             yield [Trouble(*row) for row in rows]
 
 
-def _keep(place: Place, batch: list[Trouble], *, is_overruled: bool) -> None:
+def _keep(place: Place, batch: list[Trouble], *, is_overruled: bool, reports: Sequence[Report]) -> None:
     signatures = [failures.signature(kind=t.kind, message=t.message, text=t.text) for t in batch]
     named = list(zip(signatures, batch, strict=True))
     _keep_signatures(place, {s.digest: (s, t) for s, t in named})
+    before = tests_before([t.seq for t in batch])
     failed = [
-        (t.test_id, t.attempt, t.outcome, t.is_final and not is_overruled, t.seconds, s.digest)
+        (
+            *(t.test_id, t.attempt, t.outcome, t.is_final and not is_overruled, t.seconds, s.digest),
+            *seat(t.seq, before=before.get(t.seq), reports=reports, worker=t.worker),
+        )
         for s, t in named
     ]
     samples = {(t.test_id, s.digest): (t.test_id, s.digest, t.kind, t.message, t.text) for s, t in named}

@@ -72,7 +72,7 @@ def _trouble(seq: int, number: int, attempt: Attempt, *, is_final: bool) -> byte
         *(packing.int2(attempt.outcome), packing.float4(attempt.seconds)),
         *(packing.text(_storable(words)) for words in failure),
     )
-    return packing.row(fields, n=8)
+    return packing.row(fields, n=9)
 
 
 def _storable(words: str) -> str:
@@ -110,7 +110,7 @@ SELECT EXISTS (
 """
 CASES_OF = "SELECT seq, outcome, seconds, hint FROM incoming WHERE seq = ANY(%s)"
 TROUBLES_OF = """
-SELECT seq, is_final, outcome, seconds, kind, message, words FROM trouble WHERE seq = ANY(%s) ORDER BY seq, attempt
+SELECT seq, is_final, outcome, seconds, kind, message, words, worker FROM trouble WHERE seq = ANY(%s) ORDER BY seq, attempt
 """
 KEEP_FOLDED = """
 UPDATE incoming i SET outcome = f.outcome, seconds = f.seconds, n_attempts = f.n_attempts, is_flaky = f.is_flaky
@@ -157,8 +157,8 @@ def _cases_of(cursor: CursorWrapper, seqs: list[int], frameworks: list[str]) -> 
     cursor.execute(TROUBLES_OF, [seqs])
     attempts: dict[int, list[Attempt]] = {}
     failures: dict[int, Failure] = {}
-    for seq, is_final, outcome, seconds, kind, message, words in cursor.fetchall():
-        failure = Failure(kind, message, words)
+    for seq, is_final, outcome, seconds, *words in cursor.fetchall():
+        failure = Failure(*words)
         if is_final:
             failures[seq] = failure
         else:

@@ -18,7 +18,7 @@ from xml.parsers import expat
 
 from lxml import etree
 
-from ingest import elements, identity, producers, times
+from ingest import elements, identity, producers, times, workers
 from ingest.attempts import Folded, fold, names_repeat
 from ingest.cases import Attempt, Case, Failure, Limits, Problem, Refused, refusal, warning
 from ingest.recall import Memory, Recalled
@@ -102,6 +102,7 @@ class Reading:
         self.n_cases = 0
         self.n_declared: int | None = None
         self.framework = ""
+        self.worker = ""  # the first that a suite names
         self.started_at: str | None = None
         self.seconds: float | None = None
         self._file = file_name
@@ -284,6 +285,7 @@ class Reading:
         self._suites.append(self._suite)
         self._skimmer.enter(self._suite)
         self.framework = self.framework or self._suite.framework
+        self.worker = self.worker or self._suite.worker
         self.started_at = self.started_at or attributes.get("timestamp")
 
     def _add_declared(self, attributes: dict[str, str]) -> None:
@@ -305,6 +307,7 @@ class Reading:
         self._suite.take_property(name, value, limits=self._limits)
         self._skimmer.enter(self._suite)
         self.framework = self.framework or self._suite.framework
+        self.worker = self.worker or self._suite.worker
 
     def _take_suite_result(self, tag: str, attributes: dict[str, str]) -> None:
         suite = self._suite
@@ -415,9 +418,14 @@ class Reading:
 
     def _with_children(self, case: Case, children: elements.Reading) -> Case:
         properties = (case.properties + children.properties)[: self._limits.properties]
+        failure, attempts = children.failure, children.attempts
+        if failure is not None or attempts:
+            failure, attempts = workers.named(
+                failure, attempts, properties=children.properties, suite=self._suite.worker
+            )
         return case._replace(
-            failure=children.failure,
-            attempts=children.attempts,
+            failure=failure,
+            attempts=attempts,
             properties=properties,
             markers=markers_in(children.properties, *case.markers),
             owner=owner_in(children.properties) or case.owner,

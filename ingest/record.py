@@ -19,6 +19,7 @@ from django.db.models import F
 
 from analysis import refresh, rollups
 from analysis.flaking import Part
+from analysis.seats import Report
 from ingest import bodies, failing, junit, readers, results
 from ingest.cases import Limits, Refused
 from ingest.cases import Problem as ReportProblem
@@ -97,7 +98,7 @@ def record(
         place = rollups.Place(project.pk, run.number, run.day, run.is_default_branch)
         is_stale = project.reclassified_at != was_classified_at
         _record_results(project, run, upload, place, stage, arrived, is_stale=is_stale, now=now)
-        refresh.after_upload(project, run, _part(upload, arrived))
+        refresh.after_upload(project, run, _part(upload, arrived, _reports(stage, upload)))
         _close(upload, run, arrived, problems, is_truncated=is_truncated, now=now)
     stage.remember()
     return run
@@ -227,7 +228,7 @@ def _record_results(
 ) -> None:
     kind = _kind(run, upload)
     merged = results.keep(project, run, place, stage, kind=kind, is_stale=is_stale, now=now)
-    failing.record(place, kind=kind, has_merges=bool(merged))
+    failing.record(place, kind=kind, has_merges=bool(merged), reports=_reports(stage, upload))
     rollups.add(place, n_new=arrived.n_tests - len(merged))
     passes_changed = rollups.change(place) if merged else False
     _count(run, rollups.run_change() if merged else arrived)
@@ -258,10 +259,16 @@ def _kind(run: Run, upload: Upload) -> str:
     return "later" if (upload.job or upload.shard) and again.exists() else "same"
 
 
-def _part(upload: Upload, arrived: Arrived) -> Part:
+def _reports(stage: Stage, upload: Upload) -> list[Report]:
+    """Return the reports of the upload; its shard is the worker of those that name none."""
+    shard = f"shard {upload.shard}" if upload.shard else ""
+    return [report._replace(worker=report.worker or shard) for report in stage.reports]
+
+
+def _part(upload: Upload, arrived: Arrived, reports: list[Report]) -> Part:
     """Say which environment the upload speaks for: the CI job and what it ran in, without its shard."""
     environment = " · ".join(filter(None, [upload.job, upload.environment]))
-    return Part(environment=environment, attempt=upload.attempt, n_tests=arrived.n_tests)
+    return Part(environment=environment, attempt=upload.attempt, n_tests=arrived.n_tests, reports=reports)
 
 
 def _count(run: Run, change: rollups.RunChange | Arrived) -> None:

@@ -18,6 +18,7 @@ from django.db.backends.utils import CursorWrapper
 
 from analysis import layers, refresh
 from analysis.rules import RuleSet
+from analysis.seats import Report
 from ingest import folding, packing
 from ingest.cases import Case, Refused
 from ingest.identity import relative
@@ -42,7 +43,8 @@ CREATE TEMP TABLE IF NOT EXISTS newcomer (
     layer smallint, confidence double precision, evidence jsonb, tags text[], traits bigint
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS trouble (
-    seq integer, attempt smallint, is_final boolean, outcome smallint, seconds real, kind text, message text, words text
+    seq integer, attempt smallint, is_final boolean, outcome smallint, seconds real, kind text, message text, words text,
+    worker text
 ) ON COMMIT DELETE ROWS;
 """
 
@@ -102,6 +104,7 @@ class Stage:
         self.n_cases = 0
         self.n_new = 0  # cases of tests that were not known when they were staged
         self.n_changed = 0  # cases of tests whose words changed
+        self.reports: list[Report] = []
         self._staged = array("i")  # the known tests of the upload, as long as they are few
         self._learned: list[tuple[dict[int, int], int, int, int]] = []
         self._unnamed: dict[int, tuple[dict[int, int], int, int]] = {}
@@ -133,6 +136,7 @@ class Stage:
         self._add_chunk(start, waiting)
         self._add_recalled(start, reading.recalled)
         self.n_cases = start + reading.n_cases
+        self.reports.append(Report(start, reading.n_cases, reading.worker))
 
     def _add_chunk(self, start: int, chunk: Sequence[Case]) -> None:
         if not chunk:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 
-from ingest import identity, producers
+from ingest import identity, producers, workers
 from ingest.cases import Case, Failure, Limits
 from projects.vocabulary import Outcome
 
@@ -21,11 +21,11 @@ class Suite:
 
     __slots__ = (
         *("chain", "classes", "display", "failure", "file", "framework", "has_bad", "host", "inherited"),
-        *("key", "name", "outcome", "variant"),
+        *("key", "name", "outcome", "variant", "worker"),
     )
 
     def __init__(self) -> None:
-        self.name = self.display = self.file = self.framework = self.variant = self.host = ""
+        self.name = self.display = self.file = self.framework = self.variant = self.host = self.worker = ""
         self.chain: tuple[str, ...] = ()
         self.key = ""
         self.inherited: tuple[tuple[str, str], ...] = ()
@@ -53,6 +53,7 @@ class Suite:
         suite.variant = _joined(self.variant, host) if is_playwright else self.variant
         file = attributes.get("file") or attributes.get("filepath") or ""
         suite.file = identity.relative(file)[: limits.name_chars] or self.file
+        suite.worker = workers.of_suite(suite.name, host=suite.host) or self.worker
         suite.inherited = self.inherited
         suite.chain = _chained(self.chain, identity.masked_suite(suite.name, host=suite.host))
         suite.key = identity.SEPARATOR.join(
@@ -81,6 +82,8 @@ class Suite:
             self.inherited += ((name, value[: limits.message_chars]),)
         elif name in producers.VARIANT_PROPERTIES and value not in self.variant:
             self.variant = _joined(self.variant, value[:100])
+        elif name in workers.SUITE_PROPERTIES and value:
+            self.worker = value[: workers.LONGEST]
 
     def as_case(self, *, limits: Limits) -> Case:
         """Return the case that stands for a suite whose own failure no case of it shows."""

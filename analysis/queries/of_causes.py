@@ -14,6 +14,7 @@ from typing import Any
 
 from analysis.causes import CauseHint, FailureHistory, FailureSeen, cause
 from analysis.queries import rows
+from analysis.seats import unpacked
 from projects.models import Project
 
 HISTORY_DAYS = 90  # an older failure may have had another cause
@@ -38,6 +39,8 @@ WITH wanted AS MATERIALIZED (
 ), tried AS (
     SELECT k.wanted, k.id, k.variant, k.classname, f.run_number, count(*) AS n, bool_or(f.is_final) AS is_final,
         (array_agg(f.seconds ORDER BY f.attempt))[1] AS seconds, (array_agg(f.signature ORDER BY f.attempt))[1] AS signature,
+        (array_agg(f.after_test ORDER BY f.attempt))[1] AS after_test, (array_agg(f.worker ORDER BY f.attempt))[1] AS worker,
+        (array_agg((f.place - 1) / greatest(1, f.n_cases - 1)::float8 ORDER BY f.attempt))[1] AS share,
         row_number() OVER (PARTITION BY k.wanted ORDER BY f.run_number DESC, k.id) AS place
     FROM kin k JOIN projects_failure f ON f.project_id = %(project_id)s AND f.test_id = k.id
     WHERE f.day BETWEEN %(since)s AND %(until)s AND NOT f.in_incident
@@ -66,14 +69,20 @@ WITH wanted AS MATERIALIZED (
     LEFT JOIN projects_run u ON u.project_id = %(project_id)s AND u.day BETWEEN %(since)s AND %(until)s
         AND extract(hour FROM u.started_at AT TIME ZONE 'UTC') = h
     GROUP BY h
+), passes AS (
+    SELECT k.wanted, array_agg(p ORDER BY k.id, n) AS passes
+    FROM kin k JOIN projects_flake f ON f.project_id = %(project_id)s AND f.test_id = k.id
+    CROSS JOIN unnest(f.passes_seen) WITH ORDINALITY AS u (p, n)
+    GROUP BY k.wanted
 ), exposure AS (
     SELECT r.wanted, json_build_object('runs', json_object_agg(r.variant, r.n),
-        'hours', (SELECT json_agg(n ORDER BY h) FROM hours))::text AS document
+        'hours', (SELECT json_agg(n ORDER BY h) FROM hours),
+        'passes', (SELECT b.passes FROM passes b WHERE b.wanted = r.wanted))::text AS document
     FROM ran r GROUP BY r.wanted
 )
 SELECT s.wanted, u.started_at, s.seconds, s.variant, coalesce(m.message, ''), g.title, s.signature, s.n, s.is_final,
-    coalesce(b.n - 1, 0),
-    p.n, CASE WHEN s.place = 1 THEN e.document END, k.median_s, k.framework, k.home, k.name, k.file
+    coalesce(b.n - 1, 0), p.n, CASE WHEN s.place = 1 THEN e.document END, k.median_s, k.framework, k.home, k.name, k.file,
+    s.run_number, s.after_test, s.share, s.worker, o.classname, o.name, o.file
 FROM shown s
 JOIN kin k ON k.wanted = s.wanted AND k.id = s.wanted
 JOIN exposure e ON e.wanted = s.wanted
@@ -81,6 +90,7 @@ JOIN projects_run u ON u.project_id = %(project_id)s AND u.number = s.run_number
 JOIN projects_signature g ON g.project_id = %(project_id)s AND g.digest = s.signature
 JOIN spread p ON p.signature = s.signature
 LEFT JOIN beside b ON b.run_number = s.run_number AND b.classname = s.classname
+LEFT JOIN projects_test o ON o.project_id = %(project_id)s AND o.id = s.after_test
 LEFT JOIN LATERAL (
     SELECT m.message FROM projects_failuresample m
     WHERE m.project_id = %(project_id)s AND m.test_id = s.id AND m.signature = s.signature AND m.run_number = s.run_number
@@ -140,21 +150,28 @@ def _failed(project: Project, test_ids: Sequence[int], *, until: date) -> dict[i
 
 def _seen(row: Sequence[Any]) -> FailureSeen:
     _, at, seconds, environment, message, title, signature, n, is_final, n_beside = row[:10]
+    run, after_test, share, worker, classname, name, file = row[17:]
     return FailureSeen(
         at=at,
         seconds=seconds,
         environment=environment,
-        worker="",
+        worker=worker,
         message=message,
         signature=bytes(signature),
         passed_on_retry=(not is_final) if n > 1 or not is_final else None,
         n_failed_beside=n_beside,
         masked=title,
+        run=run,
+        after_test=(after_test or 0) if name else 0,
+        predecessor=_address(RUNNERS.get(row[13], ""), classname=classname, name=name, file=file)
+        if name
+        else "",
+        place_in_run=share,
     )
 
 
 def _history(found: Sequence[Sequence[Any]]) -> FailureHistory:
-    median_s, framework, classname, name, file = found[0][12:]
+    median_s, framework, classname, name, file = found[0][12:17]
     exposure = json.loads(next(row[11] for row in found if row[11] is not None))
     runner = RUNNERS.get(framework, "")
     return FailureHistory(
@@ -162,8 +179,8 @@ def _history(found: Sequence[Sequence[Any]]) -> FailureHistory:
         median_pass_s=median_s,
         n_runs=sum(exposure["runs"].values()),
         runs_by_environment=exposure["runs"],
-        runs_by_worker={},
         runs_by_hour=exposure["hours"],
+        passes=[unpacked(words) for words in exposure["passes"] or []],
         n_tests_with_signature=_spread_of_commonest(found),
         runner=runner,
         test=_address(runner, classname=classname, name=name, file=file),

@@ -62,6 +62,8 @@ class Flake(models.Model):
     only_here = models.CharField(max_length=300, blank=True, db_default="")
     cause = models.PositiveSmallIntegerField(choices=choices(Cause), null=True)
     cause_evidence = models.CharField(max_length=500, blank=True, db_default="")
+    # Passes soon after a failure, newest last, with where they stood: what its failures are held against.
+    passes_seen = ArrayField(models.TextField(), default=list, db_default=[])
 
     def __str__(self) -> str:
         return f"{self.test_id}: {FlakeStatus(self.status).word}"

@@ -64,6 +64,11 @@ class Failure(models.Model):
     signature = models.BinaryField(max_length=16)
     in_incident = models.BooleanField(default=False)
     p_flaky = models.FloatField(null=True)
+    # Where it stood: right after this test (0: the first, or after one that did not run), at this place of so many cases.
+    after_test = models.PositiveIntegerField(null=True)
+    place = models.PositiveIntegerField(null=True)
+    n_cases = models.PositiveIntegerField(null=True)
+    worker = models.CharField(max_length=100, blank=True, default="", db_default="")
 
     class Meta:
         indexes = [

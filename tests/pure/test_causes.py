@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +11,7 @@ import pytest
 
 from analysis.causes import chi_squared_p, fisher
 from analysis.failures import FailureHistory, FailureSeen, cause
+from analysis.seats import PassSeen
 from projects.vocabulary import Cause
 
 SEEN = FailureSeen(
@@ -28,7 +31,6 @@ def history(*failures: FailureSeen) -> FailureHistory:
         median_pass_s=0.2,
         n_runs=200,
         runs_by_environment={"linux": 100, "win": 100},
-        runs_by_worker={},
         runs_by_hour=[8] * 24,
         n_tests_with_signature=1,
         runner="pytest",
@@ -86,13 +88,84 @@ def test_an_environment_with_nearly_all_failures_is_the_cause() -> None:
     assert found.evidence == "12 of 12 failures are in the environment win, which has 100 of the 200 runs."
 
 
-def test_one_predecessor_means_shared_state() -> None:
-    found = cause(history(*[replace(seen, predecessor="test_clears_basket") for seen in spread(5)]))
+def after(tests: Sequence[int], *, first_run: int = 1) -> list[FailureSeen]:
+    """Failures that came right after these tests, one every six runs."""
+    return [
+        replace(seen, after_test=test, predecessor=f"tests/b.py::test_{test}", run=first_run + 6 * i)
+        for i, (seen, test) in enumerate(zip(spread(len(tests)), tests, strict=True))
+    ]
+
+
+def passes(tests: Sequence[int], *, share: float = 0.5, worker: str = "") -> list[PassSeen]:
+    """The passes beside them, five after each failure."""
+    return [PassSeen(2 + 6 * (i // 5) + i % 5, test, share, worker) for i, test in enumerate(tests)]
+
+
+def test_failures_that_come_after_one_test_and_passes_that_do_not_are_shared_state() -> None:
+    failures = after([7, 7, 7, 12, 7, 7, 7])
+
+    found = cause(replace(history(*failures), passes=passes(range(20, 55))))
 
     assert (found.cause, found.evidence) == (
         Cause.SHARED_STATE,
-        "5 of 5 failures come right after test_clears_basket.",
+        "6 of 7 failures came right after tests/b.py::test_7, 0 of the 35 passes beside them.",
     )
+    assert found.command == "pytest -p no:randomly tests/b.py::test_7 'tests/a.py::test_it'\"'\"'s'"
+
+
+def test_a_test_that_always_runs_after_the_same_one_does_not_fail_for_that() -> None:
+    failures = after([7] * 9)
+
+    found = cause(replace(history(*failures), passes=passes([7] * 45)))
+
+    assert found.cause == Cause.NOT_ENOUGH_EVIDENCE
+
+
+def test_an_order_that_no_pass_can_be_held_against_proves_nothing() -> None:
+    assert cause(history(*after([7] * 9))).cause == Cause.NOT_ENOUGH_EVIDENCE
+
+
+def test_failures_of_a_time_with_another_order_are_not_held_against_todays_passes() -> None:
+    before = after([7] * 6)
+    since = after([8, 8, 8], first_run=101)
+    today = [seen._replace(run=seen.run + 100) for seen in passes([8] * 15)]
+
+    found = cause(replace(history(*before, *since), passes=today))
+
+    assert found.cause == Cause.NOT_ENOUGH_EVIDENCE
+
+
+def test_random_orders_hardly_ever_look_like_shared_state() -> None:
+    source = random.Random(3)
+    n_fired = 0
+    for _ in range(400):
+        n = source.randrange(3, 15)
+        n_tests = source.choice([3, 5, 10, 300])
+        failures = after([source.randrange(1, n_tests) for _ in range(n)])
+        beside = passes([source.randrange(1, n_tests) for _ in range(min(60, 5 * n))])
+        n_fired += cause(replace(history(*failures), passes=beside)).cause == Cause.SHARED_STATE
+
+    assert n_fired <= 2
+
+
+def test_a_worker_with_most_failures_and_few_passes_is_named() -> None:
+    failures = [replace(seen, worker="gw3") for seen in after([0] * 6)]
+    beside = [seen._replace(worker=f"gw{i % 4}") for i, seen in enumerate(passes([0] * 30))]
+
+    found = cause(replace(history(*failures), passes=beside))
+
+    assert (found.cause, found.evidence) == (
+        Cause.SHARED_STATE,
+        "6 of 6 failures were on the worker gw3, 7 of the 30 passes beside them.",
+    )
+
+
+def test_a_machine_that_runs_everything_is_not_the_cause() -> None:
+    failures = [replace(seen, worker="runner-1") for seen in after([0] * 6)]
+
+    found = cause(replace(history(*failures), passes=passes([0] * 30, worker="runner-1")))
+
+    assert found.cause == Cause.NOT_ENOUGH_EVIDENCE
 
 
 def test_tests_of_a_class_that_fail_together_share_state() -> None:
@@ -134,8 +207,17 @@ def test_a_resource_that_ran_out_is_named() -> None:
     )
 
 
-def test_failures_at_the_end_of_the_run_are_a_resource() -> None:
-    assert cause(history(*[replace(seen, place_in_run=0.95) for seen in spread(6)])).cause == Cause.RESOURCE
+def test_failures_at_the_end_of_the_run_are_a_resource_unless_its_passes_are_there_too() -> None:
+    late = [replace(seen, place_in_run=0.95) for seen in after([0] * 6)]
+
+    found = cause(replace(history(*late), passes=passes([0] * 30, share=0.3)))
+    always = cause(replace(history(*late), passes=passes([0] * 30, share=0.95)))
+
+    assert (found.cause, found.evidence) == (
+        Cause.RESOURCE,
+        "6 of 6 failures came in the last fifth of the run, 0 of the 30 passes beside them.",
+    )
+    assert always.cause == Cause.NOT_ENOUGH_EVIDENCE
 
 
 def test_fisher_agrees_with_the_table_worked_by_hand() -> None:

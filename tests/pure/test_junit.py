@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest import times
-from ingest.junit import Case, Limits, Problem, Reading, Refused, read
+from ingest.junit import Case, Failure, Limits, Problem, Reading, Refused, read
 from projects.vocabulary import Outcome
 
 REPORT = (
@@ -41,7 +41,7 @@ def test_a_report_becomes_its_cases() -> None:
 
     assert [case.outcome for case in cases] == [Outcome.PASSED, Outcome.FAILED, Outcome.SKIPPED]
     assert [case.seconds for case in cases] == [0.5, None, None]
-    assert cases[1].failure == ("T", "m", "t")
+    assert cases[1].failure == Failure("T", "m", "t")
     assert (reading.n_cases, reading.n_declared, reading.problems) == (3, 3, [])
 
 
@@ -151,7 +151,7 @@ def test_earlier_attempts_of_surefire_are_kept_in_order() -> None:
 
     assert case.outcome is Outcome.PASSED
     assert [attempt.outcome for attempt in case.attempts] == [Outcome.FAILED, Outcome.ERROR]
-    assert case.attempts[0].failure == ("E", "1", "at X")
+    assert case.attempts[0].failure == Failure("E", "1", "at X")
 
 
 def test_a_suite_that_fails_by_itself_is_a_case() -> None:
@@ -162,7 +162,7 @@ def test_a_suite_that_fails_by_itself_is_a_case() -> None:
     )
 
     assert [(case.name, case.outcome) for case in cases] == [("s", Outcome.ERROR), ("a", Outcome.FAILED)]
-    assert cases[0].failure == ("X", "setup", "trace")
+    assert cases[0].failure == Failure("X", "setup", "trace")
 
 
 def test_a_case_without_names_is_shown_as_what_is_known() -> None:

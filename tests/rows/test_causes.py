@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
 from analysis import queries
 from analysis.causes import CauseHint
+from analysis.flaking import PASSES_A_SPELL
 from analysis.tasks import settle_runs
-from projects.models import Flake
+from projects.models import Failure, Flake
 from projects.vocabulary import Cause
-from tests.factories import Shop, a_history, a_shop, a_test_named, failed, passed, record, report, retried
+from tests.factories import (
+    Shop,
+    a_history,
+    a_shop,
+    a_test_named,
+    failed,
+    passed,
+    record,
+    report,
+    retried,
+    skipped,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -154,3 +169,96 @@ def test_two_flakes_in_one_test_are_two_entries_with_their_own_cause_and_rate() 
         (3, Cause.EXTERNAL_SERVICE),
     ]
     assert [reason.rate for reason in reasons] == [4 / 8, 3 / 8]
+
+
+# --- order and workers
+
+
+def ordered(shop: Shop, orders: str, *, culprit: str = "dirties", hosts: Sequence[str] = ()) -> None:
+    """Record a run a letter on a commit each: "F" fails right after the culprit, "f" after another, "." and "," pass alike."""
+    now = timezone.now()
+    for number, letter in enumerate(orders):
+        others = [f"other{(number + n) % 5}" for n in range(4)]
+        before = [*others[:2], culprit] if letter in "F," else [culprit, *others[:2]]
+        case = retried("a") if letter in "Ff" else passed("a")
+        cases = [*map(passed, before), case, passed(others[2])]
+        body = report(*cases, suite="pytest")
+        if hosts:
+            host = f'<testsuite hostname="{hosts[number % len(hosts)]}"'.encode()
+            body = body.replace(b"<testsuite", host)
+        started = now - timedelta(hours=len(orders) - number)
+        record(shop, body, run=f"r{number}", commit=f"c{number}", started_at=started.isoformat())
+
+
+def test_a_failure_keeps_where_it_stood_and_on_which_machine() -> None:
+    shop = a_shop()
+    ordered(shop, ".F", hosts=["runner-17"])
+
+    failure = Failure.objects.get()
+
+    assert (failure.after_test, failure.place, failure.n_cases, failure.worker) == (
+        a_test_named(shop, "dirties").id,
+        4,
+        5,
+        "runner-17",
+    )
+
+
+def test_the_first_case_of_a_report_comes_after_nothing() -> None:
+    shop = a_shop()
+    first, second = report(passed("b"), passed("c")), report(failed("a"), passed("d"))
+
+    record(shop, first, second, run="r", shard="2")
+
+    failure = Failure.objects.get()
+    assert (failure.after_test, failure.place, failure.n_cases, failure.worker) == (0, 1, 2, "shard 2")
+
+
+def test_a_test_that_did_not_run_is_nobodys_predecessor() -> None:
+    shop = a_shop()
+
+    record(shop, report(passed("b"), skipped("c"), failed("a")))
+
+    assert Failure.objects.get().after_test == 0
+
+
+def test_failures_after_one_test_are_told_with_the_passes_that_did_not_come_after_it() -> None:
+    shop = a_shop()
+    ordered(shop, "....F" * 4 + "....f" + "....F" * 3)
+
+    page = shop.page(f"tests/{a_test_named(shop, 'a').id}")
+
+    # seven of the eight failures have four passes after them
+    assert "7 of 8 failures came right after shop.py::Cart::dirties, 0 of the 28 passes beside them." in page
+    assert "pytest -p no:randomly shop.py::Cart::dirties shop.py::Cart::a" in page
+
+
+def test_failures_after_one_test_that_all_passes_follow_too_tell_nothing() -> None:
+    shop = a_shop()
+    ordered(shop, ",,,,F" * 8)
+
+    found = hint(shop)
+
+    assert found is not None
+    assert found.cause is Cause.NOT_ENOUGH_EVIDENCE
+
+
+def test_only_the_first_passes_after_a_failure_are_kept_beside_it() -> None:
+    shop = a_shop()
+    ordered(shop, "....F....F" + "." * 12)
+
+    kept = Flake.objects.get().passes_seen
+
+    assert len(kept) <= 2 * PASSES_A_SPELL
+    assert [int(words.split()[0]) for words in kept] == sorted(int(words.split()[0]) for words in kept)
+
+
+def test_failures_on_one_machine_of_four_are_told() -> None:
+    shop = a_shop()
+    ordered(shop, "..f." * 8, hosts=["runner-1", "runner-2", "runner-3", "runner-4"])
+
+    found = hint(shop)
+
+    assert found is not None
+    assert found.cause is Cause.SHARED_STATE
+    assert "failures were on the worker runner-3, 0 of the" in found.evidence
