@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -143,6 +143,7 @@ class Part:
     attempt: int
     n_tests: int
     reports: Sequence[Report] = ()
+    workers: Mapping[int, str] = field(default_factory=dict)  # of cases that name one of their own
 
 
 def day_of(at: float) -> date | None:
@@ -219,7 +220,10 @@ def _passes_beside(
     }
     before = tests_before(list(wanted.values())) if wanted else {}
     return {
-        test_id: packed(run.number, seat(seq, before=before.get(seq), reports=part.reports))
+        test_id: packed(
+            run.number,
+            seat(seq, before=before.get(seq), reports=part.reports, worker=part.workers.get(seq, "")),
+        )
         for test_id, seq in wanted.items()
     }
 

@@ -98,7 +98,7 @@ def record(
         place = rollups.Place(project.pk, run.number, run.day, run.is_default_branch)
         is_stale = project.reclassified_at != was_classified_at
         _record_results(project, run, upload, place, stage, arrived, is_stale=is_stale, now=now)
-        refresh.after_upload(project, run, _part(upload, arrived, _reports(stage, upload)))
+        refresh.after_upload(project, run, _part(upload, arrived, stage))
         _close(upload, run, arrived, problems, is_truncated=is_truncated, now=now)
     stage.remember()
     return run
@@ -265,10 +265,16 @@ def _reports(stage: Stage, upload: Upload) -> list[Report]:
     return [report._replace(worker=report.worker or shard) for report in stage.reports]
 
 
-def _part(upload: Upload, arrived: Arrived, reports: list[Report]) -> Part:
+def _part(upload: Upload, arrived: Arrived, stage: Stage) -> Part:
     """Say which environment the upload speaks for: the CI job and what it ran in, without its shard."""
     environment = " · ".join(filter(None, [upload.job, upload.environment]))
-    return Part(environment=environment, attempt=upload.attempt, n_tests=arrived.n_tests, reports=reports)
+    return Part(
+        environment=environment,
+        attempt=upload.attempt,
+        n_tests=arrived.n_tests,
+        reports=_reports(stage, upload),
+        workers=stage.workers,
+    )
 
 
 def _count(run: Run, change: rollups.RunChange | Arrived) -> None:

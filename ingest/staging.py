@@ -19,7 +19,7 @@ from django.db.backends.utils import CursorWrapper
 from analysis import layers, refresh
 from analysis.rules import RuleSet
 from analysis.seats import Report
-from ingest import folding, packing
+from ingest import folding, packing, workers
 from ingest.cases import Case, Refused
 from ingest.identity import relative
 from ingest.junit import Reading
@@ -105,6 +105,7 @@ class Stage:
         self.n_new = 0  # cases of tests that were not known when they were staged
         self.n_changed = 0  # cases of tests whose words changed
         self.reports: list[Report] = []
+        self.workers: dict[int, str] = {}  # of cases whose own properties name one
         self._staged = array("i")  # the known tests of the upload, as long as they are few
         self._learned: list[tuple[dict[int, int], int, int, int]] = []
         self._unnamed: dict[int, tuple[dict[int, int], int, int]] = {}
@@ -160,6 +161,11 @@ class Stage:
                 self._learned.append((*case.memo, found[0]))
             if case.attempts or case.failure is not None or case.outcome.is_bad:
                 troubles.extend(folding.troubles(seq, case))
+        self.workers |= {
+            start + case.at: worker
+            for case in chunk
+            if case.properties and (worker := workers.of_properties(case.properties))
+        }
         if start + chunk[-1].at > MOST_ENTRIES:  # too large to be remembered; a part is not worth the room
             self._unnamed.clear()
             self._learned.clear()

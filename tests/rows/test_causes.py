@@ -243,6 +243,25 @@ def test_failures_after_one_test_that_all_passes_follow_too_tell_nothing() -> No
     assert found.cause is Cause.NOT_ENOUGH_EVIDENCE
 
 
+def test_failures_on_one_of_the_workers_that_cases_name_are_told() -> None:
+    shop = a_shop()
+    for number in range(28):
+        named = f'<properties><property name="worker_id" value="gw{number % 4}"/></properties>'
+        case = retried("a") if number % 4 == 2 else passed("a")
+        own = case.replace("><flaky", f">{named}<flaky").replace("></testcase", f">{named}</testcase", 1)
+        started = timezone.now() - timedelta(hours=40 - number)
+        other = passed(f"other{number % 7}")
+        record(
+            shop, report(other, own), run=f"r{number}", commit=f"c{number}", started_at=started.isoformat()
+        )
+
+    found = hint(shop)
+
+    # seven failures, and three passes after each but the last, which has one
+    assert found is not None
+    assert found.evidence == "7 of 7 failures were on the worker gw2, 0 of the 19 passes beside them."
+
+
 def test_only_the_first_passes_after_a_failure_are_kept_beside_it() -> None:
     shop = a_shop()
     ordered(shop, "....F....F" + "." * 12)
