@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 
+from config.celery import app
 from ingest import wishes
 from projects.locks import Lock
 from tests.settings_names import environment_names
@@ -165,7 +167,25 @@ def constant(name: str) -> Any:
     raise AssertionError(f"there is no {name}")
 
 
-# --- locks
+# --- rows, tasks and locks
+
+
+def test_the_table_of_rows_has_every_model() -> None:
+    rows = text("docs", "architecture.md").partition("## The rows")[2].partition("\n- **Result**")[0]
+    told = {
+        name for row in re.findall(r"^\| ([A-Z][\w, ]+) \|", rows, re.MULTILINE) for name in row.split(", ")
+    }
+
+    assert told == {model.__name__ for model in apps.get_app_config("projects").get_models()}
+
+
+def test_the_table_of_tasks_has_each() -> None:
+    tasks = text("docs", "architecture.md").partition("## Tasks")[2].partition("\n## ")[0]
+    told = {name for row in re.findall(r"^\| (`.+?`) \|", tasks, re.MULTILINE) for name in row.split(", ")}
+    app.loader.import_default_modules()
+
+    ours = {f"`{name.rpartition('.')[2]}`" for name in app.tasks if not name.startswith("celery.")}
+    assert told == ours
 
 
 def test_the_table_of_locks_has_each_by_its_number() -> None:
