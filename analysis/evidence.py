@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from analysis import conventions, producers
-from analysis.paths import is_hollow as says_nothing
 from analysis.votes import Facts, add
+from analysis.words import is_hollow as says_nothing
 from projects.vocabulary import EvidenceKind, Layer
 
 
@@ -114,35 +114,74 @@ _NUMBERED = re.compile(r"^(?:test|case|testcase)[ _-]*\d+$", re.IGNORECASE)
 _LOUD = frozenset(conventions.NAMES)
 
 
+QUIET = " "  # of a name without a telling word
+_MARK = "\0"
+_HEARD = frozenset({*_LOUD, "encryption", _MARK}).__contains__
+
+
 class Said(NamedTuple):
     """What a test's own name says, apart from its class: many names say the same."""
 
     words: frozenset[str]
-    shape: str
-    is_numbered: bool
-    is_hollow: bool
+    shape: str = ""
+    is_numbered: bool = False
+    is_hollow: bool = False
 
 
-def said(name: str, title: str, suite: str, *, is_hollow: bool) -> Said | None:
-    """Read a test's own name, and the title that its class is; None is the case of most: they say nothing."""
-    text = f"{title} {name}" if title else name
-    spoken = text.lower().replace("_", " ").replace("::", " ").split()
-    is_plain = _LOUD.isdisjoint(spoken)
-    if is_plain and not is_hollow and not name[-1:].isdigit() and "/" not in name and name[:1] not in "[o":
+AT_ONCE = 200  # names: a few letters beyond ASCII make the whole string slower to look at
+
+
+def heard(titled: Sequence[str]) -> list[str]:
+    """Return of each name, behind the title its class may be, the words that may speak: QUIET for most."""
+    found: list[str] = []
+    for start in range(0, len(titled), AT_ONCE):
+        found += _heard_at_once(titled[start : start + AT_ONCE])
+    return found
+
+
+def _heard_at_once(titled: Sequence[str]) -> list[str]:
+    # One string of many names, since a call for each takes longer than looking at its words.
+    text = f"{_MARK} {f' {_MARK} '.join(titled)} {_MARK}"
+    marked = " ".join(filter(_HEARD, _spoken(text))).split(_MARK)
+    if len(marked) != len(titled) + 2:
+        return heard([name.replace(_MARK, "?") for name in titled])
+    return marked[1:-1]
+
+
+def _spoken(text: str) -> list[str]:
+    return text.lower().replace("_", " ").replace("::", " ").split()
+
+
+def said(name: str, suite: str, heard: str, *, text: str, is_hollow: bool) -> Said | None:
+    """Read a test's own name and what was heard of it; None is the case of most: they say nothing.
+
+    `text` is the name behind the title that its class may be.
+    """
+    words = words_of(heard.split())
+    if not words and not is_hollow and not has_form(name, suite):
         return None
     shape = _shape_of_name(name, suite)
     is_numbered = name[-1:].isdigit() and _NUMBERED.match(name) is not None
     says_little = is_hollow and says_nothing(text)
-    if is_plain and not shape and not is_numbered and not says_little:
+    if not (words or shape or is_numbered or says_little):
         return None
-    return Said(_heard(spoken), shape, is_numbered, says_little)
+    return Said(words, shape, is_numbered, says_little)
 
 
-def _heard(spoken: Sequence[str]) -> frozenset[str]:
+def has_form(name: str, suite: str) -> bool:
+    """True for a name whose form may say something, whatever its words: few are."""
+    if name[-1:].isdigit() and (":" in name or name == suite or _NUMBERED.match(name)):
+        return True
+    return " /" in name or name.startswith(("[", "org.")) or (name == suite and "/" in name)
+
+
+def words_of(spoken: Sequence[str]) -> frozenset[str]:
+    """Return the words of a name that say something."""
     heard = _LOUD.intersection(spoken)
     return heard - {"end-to-end"} if "end-to-end" in heard and "encryption" in spoken else heard
 
 
+@lru_cache(maxsize=1_000)
 def name_facts(one: Said) -> Facts:
     """Return what a name votes for."""
     facts: Facts = {}

@@ -151,13 +151,21 @@ class Judge:
         self._is_afresh = is_afresh
         self._packed: dict[int, tuple[layers.Verdict, Packed]] = {}  # by identity; the verdict keeps its id
 
-    def change(self, test: KeptTest, bins: Sequence[int]) -> Change | None:
-        """Judge a test by its last timed passes; return what is new about it, None where nothing is."""
-        is_judged = len(bins) >= timing.ENOUGH_TIMED
-        median_s = timing.from_bin(timing.middle(bins)) if is_judged else test.median_s
-        packed = self._pack(self._weigh.verdict(test.identity(), median_s))
+    def changes(self, tests: Sequence[KeptTest], bins: Mapping[int, Sequence[int]]) -> list[Change | None]:
+        """Judge tests by their last timed passes; return what is new about each, None where nothing is."""
+        passes = [bins.get(test.id, ()) for test in tests]
+        medians = [
+            timing.from_bin(timing.middle(timed)) if len(timed) >= timing.ENOUGH_TIMED else test.median_s
+            for test, timed in zip(tests, passes, strict=True)
+        ]
+        verdicts = self._weigh.verdicts([test.identity() for test in tests], medians)
+        return list(map(self._change, tests, passes, medians, map(self._pack, verdicts)))
+
+    def _change(
+        self, test: KeptTest, bins: Sequence[int], median_s: float | None, packed: Packed
+    ) -> Change | None:
         bucket = test.bucket
-        if is_judged:
+        if len(bins) >= timing.ENOUGH_TIMED:
             is_new = self._is_afresh or packed.layer != test.layer
             before = TimingBucket.UNTIMED if is_new else TimingBucket(test.bucket)
             bucket = timing.bucket(

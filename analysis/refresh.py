@@ -206,8 +206,9 @@ def reclassify(project: Project, *, now: datetime) -> int:
 def _reclassify_batch(project: Project, batch: Sequence[KeptTest], judge: kept.Judge, *, day: date) -> int:
     """Keep what is new about the tests of a batch; return how many are in another layer."""
     bins = _last_bins(project.pk, [test.id for test in batch], until=day)
-    judged = [(test, judge.change(test, bins.get(test.id, ()))) for test in batch]
-    kept.keep(project.pk, [change for _, change in judged if change])
+    changes = judge.changes(batch, bins)
+    kept.keep(project.pk, [change for change in changes if change])
+    judged = zip(batch, changes, strict=True)
     return sum(change is not None and change.verdict.layer != test.layer for test, change in judged)
 
 
@@ -228,6 +229,7 @@ def preview(project: Project, wanted: Sequence[rules.Rule], *, n_samples: int = 
     matches: Counter[int] = Counter()
     samples: list[tuple[int, str, Layer, Layer]] = []
     for batch in kept.batches(project.pk):
+        touched = []
         for test in batch:
             identity = test.identity()
             rule = after.match(identity)
@@ -235,7 +237,10 @@ def preview(project: Project, wanted: Sequence[rules.Rule], *, n_samples: int = 
                 matches[rule.position] += 1
             elif before is None or before.match(identity) is None:
                 continue  # no rule decides, before or after
-            move = Layer(test.layer), weigh.verdict(identity, test.median_s).layer
+            touched.append((test, identity))
+        verdicts = weigh.verdicts([one for _, one in touched], [test.median_s for test, _ in touched])
+        for (test, _), verdict in zip(touched, verdicts, strict=True):
+            move = Layer(test.layer), verdict.layer
             if move[0] is not move[1]:
                 counts[move] += 1
                 if len(samples) < n_samples:

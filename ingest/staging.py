@@ -143,19 +143,20 @@ class Stage:
         if not chunk:
             return
         known = self._known(chunk)
-        incoming, newcomers = [], []
+        incoming: list[bytes] = []
+        newcomers: list[tuple[int, Case, int | None]] = []
         troubles: list[bytes] = []
         for case in chunk:
             seq = start + case.at
             found = known.get(case.fingerprint)
             incoming.append(self._incoming(seq, case, found))
             if found is None:
-                newcomers.append(self._newcomer(seq, case, None))
+                newcomers.append((seq, case, None))
                 self.n_new += 1
                 if case.memo is not None:
                     self._unnamed[seq] = case.memo
             elif found[1] != self._traits_of(case):
-                newcomers.append(self._newcomer(seq, case, found[0]))
+                newcomers.append((seq, case, found[0]))
                 self.n_changed += 1
             elif case.memo is not None:
                 self._learned.append((*case.memo, found[0]))
@@ -173,7 +174,7 @@ class Stage:
             self._staged.extend(found[0] for case in chunk if (found := known.get(case.fingerprint)))
         with connection.cursor() as cursor:
             packing.copy(cursor, INCOMING, incoming)
-            packing.copy(cursor, "newcomer", newcomers)
+            packing.copy(cursor, "newcomer", self._newcomers(newcomers))
             packing.copy(cursor, "trouble", troubles)
 
     def _add_recalled(self, start: int, recalled: Mapping[str, Recalled]) -> None:
@@ -262,8 +263,16 @@ class Stage:
             number = self._frameworks.setdefault(framework, len(self._frameworks))
         return folding.hint(number, retry=retry, may_be_rerun=may_be_rerun)
 
-    def _newcomer(self, seq: int, case: Case, test_id: int | None) -> bytes:
-        case = _placed(case)
+    def _newcomers(self, found: Sequence[tuple[int, Case, int | None]]) -> list[bytes]:
+        """Pack the rows of tests that are new or have other words, with their layers: those of many weighed at once."""
+        placed = [_placed(case) for _, case, _ in found]
+        verdicts = self._classifier.verdicts([identity_of(case, sent=self.sent) for case in placed])
+        return [
+            self._newcomer(seq, case, test_id, verdict)
+            for (seq, _, test_id), case, verdict in zip(found, placed, verdicts, strict=True)
+        ]
+
+    def _newcomer(self, seq: int, case: Case, test_id: int | None, verdict: layers.Verdict) -> bytes:
         shared = packing.shared_text
         fields = (
             *(
@@ -275,13 +284,12 @@ class Stage:
             *(shared(case.suite), shared(case.classname), packing.text(case.name), shared(case.file)),
             *(packing.int4(case.line), shared(case.variant), shared(case.framework), shared(case.owner)),
             *(packing.texts(case.markers), packing.pairs(case.properties), packing.int2(self.sent)),
-            *(self._verdict(case), packing.int8(self._traits_of(case))),
+            *(self._packed(verdict), packing.int8(self._traits_of(case))),
         )
         return packing.row(fields, n=20)
 
-    def _verdict(self, case: Case) -> bytes:
+    def _packed(self, verdict: layers.Verdict) -> bytes:
         """Pack layer, confidence, evidence and tags; tests of one class mostly share one verdict."""
-        verdict = self._classifier.verdict(identity_of(case, sent=self.sent))
         known = self._judged.get(id(verdict))
         if known is not None and known[0] is verdict:
             return known[1]

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
-from analysis.layers import Identity, Verdict, classify, classify_many, weigh, with_duration
+from analysis.layers import (
+    Classifier,
+    Identity,
+    Verdict,
+    Weigher,
+    classify,
+    classify_many,
+    weigh,
+    with_duration,
+)
 from analysis.rules import Rule, RuleSet
 from analysis.votes import Evidence
 from projects.vocabulary import EvidenceKind, Layer, RuleField, RuleSyntax
@@ -312,6 +323,73 @@ def test_a_batch_says_what_each_test_alone_would_hear() -> None:
     ]
 
     assert list(classify_many(batch + batch[::-1])) == [classify(one) for one in batch + batch[::-1]]
+
+
+WORDS = """
+Order shop com github acme test Tests spec suite unit Integration e2e E2E e2E it IT ITCase it_IT L0 L2Tests end to
+encryption api client Db parser LoginPage system file javascript src cypress features pact contract lint code style
+load bench foo example 7 2024 90210 k6 cy e2e-spec feature py ts java get post login [e2e] Straße \0
+"""
+BORDERS = (".", "/", "\\", "::", "_", "-", " ", "", "", "(", "/")
+
+
+def _thrown_together(n: int) -> list[Identity]:
+    """Make identities of words that mean something, in every order and spelling."""
+    chance, words = random.Random(4), [*WORDS.split(), "\n"]
+
+    def text() -> str:
+        return "".join(chance.choice(words) + chance.choice(BORDERS) for _ in range(chance.randrange(6)))
+
+    made = []
+    for _ in range(n):
+        classname = text()
+        made.append(
+            Identity(
+                suite=chance.choice([classname, text(), "pytest"]),
+                classname=classname,
+                name=chance.choice(
+                    [text(), f"test_{text()}", "GET /orders", "[build failed]", "Test 4", classname]
+                ),
+                file=chance.choice(["", text()]),
+                framework=chance.choice(
+                    ["", "pytest", "unittest", "go", "jest", "nextest", "dart", "eslint", "x"]
+                ),
+                variant=chance.choice(["", "", "ci", "chromium"]),
+                markers=chance.choice([(), (), ("e2e",), ("slow", "Level:L0")]),
+                properties=chance.choice([(), (), (("category", "integration"),), (("team", "x"),)]),
+                sent=chance.choice([None, None, Layer.UNIT]),
+            )
+        )
+    return made
+
+
+def test_what_is_read_with_others_is_read_as_it_would_be_alone() -> None:
+    thrown = _thrown_together(4_000)
+
+    together = Classifier().verdicts(thrown)
+
+    assert together == [classify(one) for one in thrown]
+
+
+def test_what_was_forgotten_to_save_memory_is_read_again_alike() -> None:
+    rules = RuleSet([Rule(1, RuleField.NAME, RuleSyntax.GLOB, "*7", Layer.LOAD)])
+    many = [
+        identity(
+            f"com.shop{n % 7}.part{n % 4_001}.order{n}.{word}Test", name=f"pays {n}", framework=JAVA
+        )._replace(sent=(None, Layer.UNIT, Layer.E2E)[n % 3])
+        for n, word in enumerate(("Db", "Api", "Parser", "Integration", "Login") * 9_000)
+    ]
+    medians = [(None, 0.002, 0.3)[n % 3] for n in range(len(many))]
+    weigher = Weigher(rules)
+
+    found = [
+        verdict
+        for at in range(0, len(many), 4_000)
+        for verdict in weigher.verdicts(many[at : at + 4_000], medians[at : at + 4_000])
+    ]
+
+    for at in range(0, len(many), 97):
+        assert found[at] == classify(many[at], rules=rules, median_s=medians[at])
 
 
 def test_the_browser_is_found_beside_an_environment() -> None:
