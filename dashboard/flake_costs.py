@@ -8,7 +8,7 @@ from __future__ import annotations
 from analysis.answers.of_flakes import FlakeRow, FlakeTotals
 from analysis.window import Window
 from dashboard.format import Tone, count, duration
-from dashboard.verdicts import Tile, count_delta, time_delta
+from dashboard.tiles import Tile, count_delta, time_delta
 from projects.vocabulary import FlakeStatus
 
 

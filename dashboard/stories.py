@@ -156,7 +156,7 @@ def flaky_sentence(totals: FlakeTotals, *, window: Window, n_runs: int | None = 
     """Say how many tests are unreliable and what they cost."""
     if not totals.n_tests:
         over = f", over {plural(n_runs, 'run')}" if n_runs else ""
-        return f"No test both passed and failed on the same commit {during(window)}{over}."
+        return f"No test was flaky {during(window)}{over}."
     head = f"{plural(totals.n_tests, 'test is', 'tests are')} flaky"
     if not totals.n_runs_broken:
         return f"{head}; none of them broke a run."

@@ -85,5 +85,5 @@ def deliver_message(*, project_id: int, delivery_id: str, **_: Any) -> None:
 
 @shared_task
 def forget_deliveries(**_: Any) -> None:
-    """Drop what is older than it is kept: events, messages to channels, letters' deliveries."""
+    """Drop what is older than it is kept: events, messages to channels, letters with their deliveries."""
     forgetting.forget_old(now=timezone.now())

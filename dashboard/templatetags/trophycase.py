@@ -17,7 +17,7 @@ from analysis.answers.of_flakes import FlakeRow
 from analysis.answers.of_time import SlowRow
 from analysis.answers.rows import Page, StripCell
 from analysis.window import Window
-from dashboard import flake_costs, strips, time_words, verdicts
+from dashboard import flake_costs, strips, tiles, time_words
 from dashboard import format as formats
 from projects.vocabulary import Boundary, Cause, FlakeStatus, Layer, Outcome
 
@@ -205,4 +205,4 @@ def as_tuple(value: Any) -> tuple[Any, ...]:
 @register.filter
 def p95_delta(row: SlowRow) -> formats.Delta | None:
     """Compare the p95 of a row with that of the earlier window; None where it is about the same."""
-    return verdicts.notable(row.test.p95_s, row.p95_before_s, noise=NOISE_OF_ONE)
+    return tiles.notable(row.test.p95_s, row.p95_before_s, noise=NOISE_OF_ONE)

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from analysis import queries, shape, wishes
 from analysis.answers.rows import LayerAmount
-from dashboard import charts, page, silhouette, verdicts
+from dashboard import charts, page, silhouette, tiles, verdicts
 from dashboard.page import ProjectRequest, project_page
 from dashboard.silhouette import amounts_by_count, amounts_by_time
 from projects.models import Project
@@ -39,7 +39,7 @@ def overview(request: ProjectRequest) -> HttpResponse:
                 project.name, amounts, earlier.layers if earlier else None, n_days=window.n_days
             ),
             "time_sentence": verdicts.time_sentence(amounts),
-            "tiles": verdicts.overview_tiles(
+            "tiles": tiles.overview_tiles(
                 totals, earlier.totals if earlier else None, urls=urls, query=query
             ),
             **_shape(project, amounts),

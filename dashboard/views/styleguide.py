@@ -17,7 +17,8 @@ from analysis.answers.rows import LayerAmount, Page, StripCell, TestRow
 from analysis.shape import PYRAMID, TROPHY
 from dashboard import charts, filters, page, silhouette
 from dashboard.format import Delta, Tone
-from dashboard.verdicts import Empty, Tile
+from dashboard.tiles import Tile
+from dashboard.verdicts import Empty
 from projects.vocabulary import FlakeStatus, Layer, Outcome, TimingBucket
 
 TODAY = date(2026, 11, 21)
