@@ -29,6 +29,7 @@ urlpatterns = [
     path("", include("dashboard.urls")),
 ]
 
+handler400 = "dashboard.views.refusals.bad_request"
 handler403 = "dashboard.views.refusals.forbidden"
 handler404 = "dashboard.views.refusals.not_found"
 handler500 = "dashboard.views.refusals.server_error"

@@ -178,8 +178,9 @@ def flake_weeks(weeks: Sequence[FlakeWeek], *, url: str) -> Chart:
         "layout": _layout(
             barmode="relative",
             bargap=0.3,
-            xaxis=_week_axis(weeks) | {"fixedrange": True},
+            xaxis=_week_axis(weeks),
             yaxis={"fixedrange": True, "nticks": 5, "zeroline": True, "tickformat": "d"},
+            dragmode="zoom",
         ),
     }
     return Chart("flakes", _flake_sentence(weeks), figure, _flake_table(weeks))
@@ -221,7 +222,7 @@ LEGEND_ABOVE = {
     "itemclick": False,
     "itemdoubleclick": False,
 }
-DAYS_AXIS = {"showgrid": False, "type": "date", "tickformat": "%-d %b", "nticks": 8, "fixedrange": True}
+DAYS_AXIS = {"showgrid": False, "type": "date", "tickformat": "%-d %b", "nticks": 8}
 
 
 def durations(
@@ -251,6 +252,7 @@ def durations(
             legend=LEGEND_ABOVE,
             margin={"l": 8, "r": 8, "t": 28, "b": 8},
             xaxis=DAYS_AXIS,
+            dragmode="zoom",
             yaxis=_seconds_axis(timed),
             **_lines(timed, fast_s=fast_s, slow_s=slow_s, shifts=shifts),
         ),

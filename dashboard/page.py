@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
+from urllib.parse import urlsplit
 
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
@@ -88,7 +89,7 @@ def member_page(
     @wraps(view)
     def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.user.is_authenticated:
-            return redirect_to_login(request.get_full_path())
+            return redirect_to_login(_wanted(request))
         return view(cast(MemberRequest, request), *args, **kwargs)
 
     return guarded
@@ -103,7 +104,7 @@ def project_page(
         @wraps(view)
         def guarded(request: HttpRequest, slug: str, **captured: Any) -> HttpResponseBase:
             if not request.user.is_authenticated:
-                return redirect_to_login(request.get_full_path())
+                return redirect_to_login(_wanted(request))
             visit = cast(ProjectRequest, request)
             try:
                 visit.access = access.access_for(request.user, slug, needs=needs)
@@ -120,6 +121,15 @@ def project_page(
         return guarded
 
     return decorate
+
+
+def _wanted(request: HttpRequest) -> str:
+    """Return where to go after the login: a form that was sent too late is looked at again, since nobody can go to its address."""
+    if request.method in ("GET", "HEAD"):
+        return request.get_full_path()
+    came_from = urlsplit(request.headers.get("Referer", ""))
+    is_here = came_from.netloc == request.get_host()
+    return f"{came_from.path}?{came_from.query}".removesuffix("?") if is_here else reverse("projects")
 
 
 def render(

@@ -32,6 +32,11 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return page.render(request, "stale_form.html", status=403)
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer for a request that makes no sense; not even its host may be trusted, so nothing is asked of it."""
+    return HttpResponse(render_to_string("400.html", {"theme": page.theme(request)}), status=400)
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer for a fault of ours, without asking the database, which may be what broke."""
     context = {"theme": page.theme(request), "now": timezone.now()}

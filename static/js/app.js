@@ -334,7 +334,6 @@ function prepare(from) {
   localise(from);
   keepHeaders();
   showPlace();
-  for (const element of all("[data-copy] > button[hidden], [data-open][hidden], [data-js][hidden]", from)) element.hidden = false;
   for (const element of all("[data-nojs]", from)) element.hidden = true;
   for (const box of all("[data-keys-switch]", from)) box.checked = keysAreOn();
 }

@@ -1,140 +1,19 @@
-"""The pages in a real browser: filters, keys, themes, charts under a strict policy, phones, and without JavaScript."""
+"""The journeys through the pages in a real browser: filters, keys, themes, charts, phones, and without JavaScript."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from django.conf import settings
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from playwright.sync_api import Browser, Route, expect
 
-from tests.factories import Shop, a_history, a_shop, a_test_named, failed, passed, record, report
+from projects.models.people import Membership
+from projects.vocabulary import Role
+from tests.browser.desk import LONG_NAME, Desk, a_filled_shop, signed_in
 from tests.processes import LiveApp
 
 pytestmark = pytest.mark.browser
-
-LONG_NAME = "test_" + "a_very_long_name_that_never_ends_" * 6
-RIGHT_TO_LEFT = "اختبار يدفع بالبطاقة المحفوظة"
-PLACES = (
-    "",
-    "shape",
-    "tests",
-    "flaky",
-    "failures",
-    "quarantine",
-    "slow",
-    "budgets",
-    "runs",
-    "runs/1",
-    "runs/compare",
-    "uploads",
-    "uploads/how-to-send",
-    "settings/rules",
-    "settings/targets",
-    "settings/limits",
-    "settings/owners",
-    "settings/trust",
-    "settings/tokens",
-    "settings/members",
-    "settings/reports",
-    "settings/readers",
-    "settings/channels",
-    "settings/danger",
-)
-NOT_FOUND = "status of 404"  # what Chromium says of /nowhere, as it should
-ELSEWHERE = ("/?all=1", "/new", "/account", "/definitions", "/api/docs", "/nowhere")
-
-
-@dataclass
-class Desk:
-    """A signed-in reader of one project, and what the browser complained about."""
-
-    page: Page
-    shop: Shop
-    url: str
-    complaints: list[str]
-
-    def open(self, place: str = "", query: str = "") -> None:
-        """Open a page of the project and wait until it is quiet."""
-        self.page.goto(f"{self.path(place)}{query}")
-        self.page.wait_for_load_state("networkidle")
-
-    def path(self, place: str) -> str:
-        """Return the address of a page of the project."""
-        return f"/p/{self.shop.project.slug}/{place}"
-
-    def test_page(self, name: str = "pays") -> str:
-        """Return the place of a test's page."""
-        return f"tests/{a_test_named(self.shop, name).id}"
-
-
-def a_filled_shop() -> Shop:
-    """Return a project with a flaky test, a failing one, long and right-to-left names, and three layers."""
-    shop = a_shop("Web")
-    cases = [
-        passed(
-            f"case {number:02}",
-            classname=f"tests.{word}.Case",
-            file=f"tests/{word}/test_case.py",
-            seconds=seconds,
-        )
-        for word, n, seconds in (("unit", 42, 0.004), ("integration", 12, 0.3), ("e2e", 6, 9.0))
-        for number in range(n)
-    ]
-    names = [passed(LONG_NAME, file="tests/unit/" + "deep/" * 20 + "test_x.py"), passed(RIGHT_TO_LEFT)]
-    record(
-        shop,
-        report(*cases, *names, failed("breaks", message="1 != 2", text="Traceback")),
-        branch="main",
-        commit="a1",
-    )
-    a_history(shop, "..R.R..R.R.", name="pays")
-    return shop
-
-
-def signed_in(context: BrowserContext, shop: Shop, *, url: str) -> Page:
-    """Return a page of the owner's session; the form is signed in with elsewhere, it takes its time on purpose."""
-    session = shop.browser().cookies[settings.SESSION_COOKIE_NAME].value
-    context.add_cookies([{"name": f"trophycase_session_{urlsplit(url).port}", "value": session, "url": url}])
-    return context.new_page()
-
-
-def complaint(message: ConsoleMessage) -> str:
-    """Return what a console message complains of, and where; empty for what is no complaint."""
-    return f"{message.text} {message.location['url']}" if message.type in ("error", "warning") else ""
-
-
-@pytest.fixture
-def desk(browser: Browser, live_app: LiveApp) -> Iterator[Desk]:
-    """Return a reader at a filled project."""
-    shop = a_filled_shop()
-    context = browser.new_context(base_url=live_app.url, viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(30_000)  # beside other work a page takes its time
-    page = signed_in(context, shop, url=live_app.url)
-    desk = Desk(page, shop, live_app.url, [])
-    page.on("console", lambda message: desk.complaints.append(complaint(message)))
-    page.on("pageerror", lambda error: desk.complaints.append(str(error)))
-    yield desk
-    context.close()
-
-
-@pytest.mark.timeout(400)  # every page there is, and axe takes its time over each
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_no_page_complains_and_axe_finds_nothing(desk: Desk, theme: str) -> None:
-    desk.page.context.add_cookies([{"name": "theme", "value": theme, "url": desk.url}])
-
-    for path in (*map(desk.path, (*PLACES, desk.test_page())), *ELSEWHERE):
-        desk.page.goto(path)
-        desk.page.wait_for_load_state("networkidle")
-        desk.page.wait_for_timeout(200)  # axe reads colours, which fade in
-        found = Axe().run(desk.page)
-        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
-
-    assert [text for text in desk.complaints if text and NOT_FOUND not in text] == []
 
 
 def test_the_description_of_the_api_draws_itself_under_the_policy(desk: Desk) -> None:
@@ -144,18 +23,6 @@ def test_the_description_of_the_api_draws_itself_under_the_policy(desk: Desk) ->
     expect(desk.page.get_by_text("Upload reports of one run")).to_be_visible()
     desk.page.wait_for_url("**/api/v1/docs")
     assert [text for text in desk.complaints if text] == []
-
-
-def test_charts_are_drawn_without_moving_anything(desk: Desk) -> None:
-    desk.page.add_init_script(
-        "window.moved = 0; new PerformanceObserver((list) => { for (const entry of list.getEntries())"
-        " window.moved += entry.value; }).observe({ type: 'layout-shift', buffered: true });"
-    )
-
-    for place in ("", "flaky", desk.test_page()):
-        desk.open(place)
-        expect(desk.page.locator(".chart-space .main-svg").first).to_be_visible()
-        assert desk.page.evaluate("window.moved") < 0.01, place
 
 
 def test_why_a_test_is_flaky_is_found_from_the_overview(desk: Desk) -> None:
@@ -384,16 +251,6 @@ def test_a_plan_changes_the_shape_as_it_is_typed(desk: Desk) -> None:
     expect(desk.page.locator("#plan-outlook [role=status]")).to_have_text(re.compile("This plan makes"))
 
 
-@pytest.mark.timeout(400)  # every page there is
-def test_no_page_is_wider_than_a_phone(desk: Desk) -> None:
-    desk.page.set_viewport_size({"width": 390, "height": 800})
-
-    for path in (*map(desk.path, (*PLACES, desk.test_page(), desk.test_page(LONG_NAME))), *ELSEWHERE):
-        desk.page.goto(path)
-        desk.page.wait_for_load_state("networkidle")
-        assert desk.page.evaluate("document.documentElement.scrollWidth") <= 390, path
-
-
 def test_everything_is_read_without_javascript(browser: Browser, live_app: LiveApp) -> None:
     shop = a_filled_shop()
     context = browser.new_context(base_url=live_app.url, java_script_enabled=False)
@@ -413,20 +270,89 @@ def test_everything_is_read_without_javascript(browser: Browser, live_app: LiveA
     context.close()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_pages_before_the_login_are_as_clean(browser: Browser, live_app: LiveApp, theme: str) -> None:
-    a_shop("Web")
+def test_a_reader_signs_in_and_comes_where_they_wanted_to_be(browser: Browser, live_app: LiveApp) -> None:
+    shop = a_filled_shop()
+    # The server knows no hash that is made fast for tests.
+    shop.owner.password = PBKDF2PasswordHasher().encode("correct horse", salt="pepper", iterations=1_000)
+    shop.owner.save(update_fields=["password"])
     context = browser.new_context(base_url=live_app.url)
-    context.add_cookies([{"name": "theme", "value": theme, "url": live_app.url}])
     page = context.new_page()
-    said: list[str] = []
-    page.on("console", lambda message: said.append(complaint(message)))
+    page.goto(f"/p/{shop.project.slug}/flaky?window=7d")
+    page.get_by_label("Username").fill(shop.owner.username)
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
 
-    for path in ("/login", "/definitions", "/api/docs", "/nowhere"):
-        page.goto(path)
-        page.wait_for_load_state("networkidle")
-        found = Axe().run(page)
-        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+    page.get_by_label("Password").fill("correct horse")
+    page.get_by_role("button", name="Log in").click()
 
-    assert [text for text in said if text and NOT_FOUND not in text] == []
+    page.wait_for_url(re.compile(r"/flaky\?window=7d$"))
+    expect(page.locator("h1")).to_contain_text("flaky")
     context.close()
+
+
+def test_back_brings_a_filtered_list_and_its_place_again(desk: Desk) -> None:
+    desk.open("tests")
+    desk.page.mouse.wheel(0, 900)
+    desk.page.wait_for_function("() => scrollY === 900")
+
+    desk.page.locator("#pick-layer").select_option("e2e")
+    desk.page.wait_for_url(re.compile(r"layer=e2e"))
+    desk.page.wait_for_function("() => scrollY < 900")  # six tests are no such long list
+    desk.page.go_back()
+
+    desk.page.wait_for_url(re.compile(r"/tests$"))
+    expect(desk.page.locator("#pick-layer")).to_have_value("")
+    desk.page.wait_for_function("() => document.readyState === 'complete' && scrollY === 900")
+    desk.page.go_forward()
+    desk.page.wait_for_url(re.compile(r"layer=e2e"))
+    desk.page.wait_for_function("() => document.readyState === 'complete' && scrollY < 900")
+
+
+def test_a_bar_of_a_chart_leads_to_its_week(desk: Desk) -> None:
+    desk.open()
+    bar = desk.page.locator("#chart-trend .chart-space .bars path").last
+    expect(bar).to_be_visible()
+    box = bar.bounding_box()
+    assert box is not None
+
+    desk.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    desk.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+    desk.page.wait_for_url(re.compile(r"/tests\?since=\d{4}-\d\d-\d\d&until=\d{4}-\d\d-\d\d"))
+
+
+def test_a_list_is_had_as_json_too_and_a_second_list_of_the_page_by_its_name(desk: Desk) -> None:
+    desk.open("tests", "?layer=e2e")
+
+    with desk.page.expect_response(re.compile("format=json")) as answer:
+        desk.page.get_by_role("link", name="JSON").click()
+
+    assert len(answer.value.json()["rows"]) == 6
+
+
+def test_a_moment_in_a_chart_is_in_the_readers_zone(browser: Browser, live_app: LiveApp) -> None:
+    shop = a_filled_shop()
+    drawn = {}
+
+    for zone in ("UTC", "Asia/Kolkata"):
+        context = browser.new_context(base_url=live_app.url, timezone_id=zone)
+        page = signed_in(context, shop, url=live_app.url)
+        desk = Desk(page, shop, live_app.url, [])
+        desk.open(desk.test_page())
+        expect(page.locator(".chart-space .main-svg").first).to_be_visible()
+        drawn[zone] = page.evaluate("() => document.querySelector('.chart-space').data[0].x[0]")
+        context.close()
+
+    assert drawn["UTC"][:16] != drawn["Asia/Kolkata"][:16]
+    assert "+" not in drawn["UTC"]
+
+
+def test_a_viewer_who_may_not_change_something_is_told_so(desk: Desk) -> None:
+    page = signed_in(desk.page.context, desk.shop, url=desk.url)
+    page.goto(desk.path("settings/tokens"))
+    Membership.objects.filter(user=desk.shop.owner).update(role=Role.VIEWER)
+
+    page.get_by_role("button", name="Create token").click()
+
+    expect(page.locator("h1")).to_have_text("You may look here, but not change this.")

@@ -59,5 +59,23 @@ def test_a_broken_server_answers_without_the_database() -> None:
     assert 'data-theme="dark"' in response.content.decode()
 
 
+def test_a_request_for_another_host_is_told_which_setting_names_it() -> None:
+    response = Client(headers={"host": "elsewhere.example"}).get("/")
+
+    assert response.status_code == 400
+    assert "BASE_URL" in response.content.decode()
+
+
+def test_a_form_that_was_sent_after_the_session_ended_leads_back_to_its_page() -> None:
+    a_shop("Web")
+    page = "http://testserver/p/web/settings/tokens?tool=go"
+
+    here = Client(headers={"referer": page}).post("/p/web/settings/tokens/1/revoke")
+    elsewhere = Client(headers={"referer": "http://evil.example/x"}).post("/p/web/settings/tokens/1/revoke")
+
+    assert here.headers["Location"] == "/login?next=/p/web/settings/tokens%3Ftool%3Dgo"
+    assert elsewhere.headers["Location"] == "/login?next=/"
+
+
 def test_the_icon_is_found_where_browsers_look_for_it() -> None:
     assert Client().get("/favicon.ico").headers["Location"] == "/static/icon.svg"

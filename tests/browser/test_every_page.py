@@ -1,0 +1,198 @@
+"""Every page there is, in a real browser: nothing that axe finds, nothing in the console, nothing that moves or is too wide."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.models import User
+from django.contrib.auth.tokens import default_token_generator
+from django.db import connection
+from django.test import RequestFactory
+from django.urls import resolve, reverse
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+from playwright.sync_api import Browser, Page, Route, expect
+
+from config.embedded import Services
+from dashboard import urls
+from dashboard.views import refusals
+from projects.models.uploads import Upload
+from tests import addresses
+from tests.browser.desk import LONG_NAME, NOT_FOUND, Desk, complaint
+from tests.factories import a_person, a_shop
+from tests.processes import LiveApp, web_server
+
+pytestmark = pytest.mark.browser
+
+PLACES = (
+    *("", "shape", "tests", "flaky", "failures", "quarantine", "renames", "slow", "budgets"),
+    *("runs", "runs/1", "runs/compare", "uploads", "uploads/how-to-send"),
+    *("settings/rules", "settings/targets", "settings/limits", "settings/muting", "settings/owners"),
+    *("settings/trust", "settings/tokens", "settings/members", "settings/reports", "settings/readers"),
+    *("settings/channels", "settings/danger"),
+)
+ELSEWHERE = ("/?all=1", "/new", "/account", "/definitions", "/api/docs", "/nowhere")
+WITH_CHARTS = ("", "shape", "flaky")  # and the page of a test
+BEFORE_LOGIN = ("/login", "/definitions", "/api/docs", "/nowhere")
+ALONE = {"join", "welcome", "styleguide"}  # looked at by tests of their own
+# Addresses that take a form and show no page, and the one that only leads on.
+FORMS = {
+    *("view-save", "view-delete", "rename-decide", "test-care", "test-mute", "test-fixed", "run-put-back"),
+    *("misfit", "upload-again", "token-revoke", "trust-end", "member", "reader-remove", "reader-address"),
+    *("channel", "links-renew", "logout", "theme", "account-letters", "settings"),
+}
+SEEN = 0.0001  # of layout shift; less is no pixel
+MOVED = """window.moved = []; new PerformanceObserver((list) => { for (const entry of list.getEntries())
+    window.moved.push([entry.value, ...entry.sources.map((source) => source.node?.className ?? source.node?.nodeName)]); })
+    .observe({ type: 'layout-shift', buffered: true });"""
+
+
+# The data under a chart may scroll in its own box; no list does.
+WIDE_LISTS = """() => [...document.querySelectorAll('.table-wrap')].filter((list) => list.offsetParent
+    && !list.closest('.data') && list.scrollWidth > list.clientWidth + 1).map((list) => list.textContent.slice(0, 60))"""
+PAINTED = "() => performance.getEntriesByName('first-contentful-paint').length > 0"
+DRAWN = "() => [...document.querySelectorAll('[data-chart]')].every((chart) => chart.dataset.drawn)"
+
+
+def paths(desk: Desk) -> Iterator[str]:
+    """Yield the address of every page that a reader of the project can open."""
+    upload = Upload.objects.filter(project=desk.shop.project).first()
+    assert upload is not None
+    yield from map(desk.path, (*PLACES, desk.test_page(), desk.test_page(LONG_NAME), f"uploads/{upload.id}"))
+    yield from ELSEWHERE
+
+
+def quiet(page: Page, path: str) -> None:
+    """Open a page and wait until nothing is fetched any more."""
+    page.goto(path)
+    page.wait_for_load_state("networkidle")
+
+
+def found_by_axe(page: Page, path: str) -> str:
+    """Return what axe finds on a page; empty where it finds nothing."""
+    quiet(page, path)
+    page.wait_for_timeout(200)  # axe reads colours, which fade in
+    found = Axe().run(page)
+    return f"{path}: {found.generate_report()}" if found.violations_count else ""
+
+
+def test_every_address_of_the_pages_is_looked_at(desk: Desk) -> None:
+    seen = {resolve(path.partition("?")[0]).url_name for path in paths(desk) if path != "/nowhere"}
+    seen |= {resolve(path).url_name for path in BEFORE_LOGIN if path != "/nowhere"}
+
+    assert {pattern.name for pattern in urls.urlpatterns} - seen - FORMS - ALONE == set()
+
+
+@pytest.mark.timeout(400)  # every page there is, and axe takes its time over each
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_page_complains_and_axe_finds_nothing(desk: Desk, theme: str) -> None:
+    desk.page.context.add_cookies([{"name": "theme", "value": theme, "url": desk.url}])
+
+    assert [said for path in paths(desk) if (said := found_by_axe(desk.page, path))] == []
+    assert [text for text in desk.complaints if text and NOT_FOUND not in text] == []
+
+
+@pytest.mark.timeout(400)  # every page there is
+def test_no_page_and_no_list_is_wider_than_a_phone(desk: Desk) -> None:
+    desk.page.set_viewport_size({"width": 390, "height": 800})
+
+    for path in paths(desk):
+        quiet(desk.page, path)
+        assert desk.page.evaluate("document.documentElement.scrollWidth") <= 390, path
+        assert desk.page.evaluate(WIDE_LISTS) == [], path
+
+
+@pytest.mark.timeout(400)  # every page there is
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_moves_when_scripts_and_charts_come_after_the_first_paint(desk: Desk, width: int) -> None:
+    desk.page.set_viewport_size({"width": width, "height": 800})
+    desk.page.add_init_script(MOVED)
+    held: list[Route] = []
+    holds = True
+    scripts = re.compile(r"/js/(app|charts|back)\.")
+    desk.page.route(scripts, lambda route: held.append(route) if holds else route.continue_())
+
+    for path in paths(desk):
+        holds = True
+        desk.page.goto(path, wait_until="commit")
+        desk.page.wait_for_function(PAINTED)
+        holds = False
+        while held:
+            held.pop().continue_()
+        desk.page.wait_for_load_state("networkidle")
+        desk.page.wait_for_function(DRAWN)
+        assert [one for one in desk.page.evaluate("window.moved") if one[0] >= SEEN] == [], path
+
+
+def test_plotly_comes_to_pages_with_a_chart_alone(desk: Desk) -> None:
+    fetched: list[str] = []
+    desk.page.on(
+        "request", lambda request: fetched.append(desk.page.url) if "plotly" in request.url else None
+    )
+    charts = {desk.path(place) for place in (*WITH_CHARTS, desk.test_page(), desk.test_page(LONG_NAME))}
+
+    for path in paths(desk):
+        fetched.clear()
+        quiet(desk.page, path)
+        assert bool(fetched) == (path in charts), path
+        expect(desk.page.locator(".chart-space .main-svg").first).to_be_visible() if path in charts else None
+        assert (
+            desk.page.locator("[data-chart]").count()
+            == desk.page.locator("[data-chart] [data-table]").count()
+        )
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_pages_before_the_login_are_as_clean(browser: Browser, live_app: LiveApp, theme: str) -> None:
+    context = browser.new_context(base_url=live_app.url)
+    context.add_cookies([{"name": "theme", "value": theme, "url": live_app.url}])
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(complaint(message)))
+
+    found = [found_by_axe(page, "/welcome")]
+    a_shop("Web")
+    found += [found_by_axe(page, path) for path in (*BEFORE_LOGIN, an_invitation(a_person()))]
+    found += [broken(page, theme=theme)]
+
+    assert [one for one in found if one] == []
+    assert [text for text in said if text and NOT_FOUND not in text and "status of 500" not in text] == []
+    context.close()
+
+
+def an_invitation(person: User) -> str:
+    """Return the link with which a person chooses a password."""
+    uid = urlsafe_base64_encode(force_bytes(person.pk))
+    return reverse("join", args=[uid, default_token_generator.make_token(person)])
+
+
+def broken(page: Page, *, theme: str) -> str:
+    """Return what axe finds on the page of a server that broke, shown at an address of the server that did not."""
+    answer = refusals.server_error(RequestFactory().get("/", headers={"cookie": f"theme={theme}"}))
+    page.route(
+        "**/broken", lambda route: route.fulfill(status=500, body=answer.content, content_type="text/html")
+    )
+    return found_by_axe(page, "/broken")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_style_guide_is_as_clean(
+    browser: Browser, services: Services, transactional_db: None, tmp_path: Path, theme: str
+) -> None:
+    database = addresses.database_named(services.database_url, name=str(connection.settings_dict["NAME"]))
+    environ = {"DATABASE_URL": database, "REDIS_URL": services.redis_url, "TROPHYCASE_HOME": str(tmp_path)}
+
+    with web_server(environ | {"TROPHYCASE_COLLECTED_STATIC": "0", "DEBUG": "1"}, folder=tmp_path) as (
+        url,
+        _,
+    ):
+        context = browser.new_context(base_url=url)
+        context.add_cookies([{"name": "theme", "value": theme, "url": url}])
+        found = found_by_axe(context.new_page(), "/styleguide")
+        context.close()
+
+    assert found == ""
