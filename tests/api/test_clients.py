@@ -5,389 +5,29 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
-from ingest.clients import codecov
-from ingest.tasks import process_upload
 from projects import care
-from projects.models import Result, Run, Test, Token, Upload
-from projects.vocabulary import Outcome, UploadState
+from projects.models import Upload
 from tests.factories import Shop, a_shop, a_test_named, failed, passed, record, report, skipped
+from tests.received import (
+    COMMIT,
+    RESULTS,
+    TWIN,
+    body,
+    files,
+    fingerprints,
+    its_build,
+    the_results,
+    the_upload,
+)
 
 pytestmark = pytest.mark.django_db
-
-BODIES = Path(__file__).resolve().parent.parent / "data" / "clients"
-TWIN = (BODIES / "twin.xml").read_bytes()
-COMMIT = "abcdefabcdefabcdefabcdefabcdefabcdefabcd"
-RESULTS = {"test_ok": Outcome.PASSED, "test_bad": Outcome.FAILED, "test_skip": Outcome.SKIPPED}
-
-
-def body(name: str) -> bytes:
-    """Return a recorded body."""
-    return (BODIES / name).read_bytes()
-
-
-def the_upload(shop: Shop) -> Upload:
-    """Record the project's uploads and return the only one."""
-    for upload in Upload.objects.filter(project=shop.project, state=UploadState.RECEIVED):
-        process_upload(project_id=shop.project.pk, upload_id=str(upload.id))
-    return Upload.objects.get(project=shop.project)
-
-
-def the_results(shop: Shop) -> dict[str, Outcome]:
-    """Return the outcomes of the project's only run by the names of the tests."""
-    names = dict(Test.objects.filter(project=shop.project).values_list("id", "name"))
-    found = Result.objects.filter(project_id=shop.project.pk).values_list("test_id", "outcome")
-    return {names[test_id]: Outcome(outcome) for test_id, outcome in found}
-
-
-def its_build(upload: Upload) -> tuple[str, str, str, int]:
-    """Return what joins an upload to a build."""
-    return upload.run_key, upload.branch, upload.commit, upload.attempt
-
-
-def files(*sent: tuple[str, bytes]) -> list[SimpleUploadedFile]:
-    """Return parts of a form."""
-    return [SimpleUploadedFile(name, content) for name, content in sent]
-
-
-# --- Buildkite Test Engine
-
-
-def buildkite(shop: Shop, content: bytes, **headers: str) -> Any:
-    """Send JSON as a test collector does."""
-    token = {"authorization": f'Token token="{shop.token}"'}
-    return Client().post(
-        "/v1/uploads", content, content_type="application/json", headers={**token, **headers}
-    )
-
-
-def buildkite_form(shop: Shop, content: bytes = TWIN, path: str = "/v1/uploads", **fields: str) -> Any:
-    """Send a form as curl does; `run_env__key` stands for `run_env[key]`."""
-    sent = {f"{name.replace('__', '[')}]" if "__" in name else name: value for name, value in fields.items()}
-    return Client().post(
-        path,
-        {"format": "junit", **sent, "data": files(("junit.xml", content))},
-        headers={"authorization": f'Token token="{shop.token}"'},
-    )
-
-
-def test_results_of_a_buildkite_collector_become_those_of_their_report() -> None:
-    shop, twin = a_shop("Collector"), a_shop("Report")
-    record(twin, TWIN)
-
-    answer = buildkite(shop, body("buildkite-pytest.json"))
-
-    assert (answer.status_code, answer.json()["queued"], answer.json()["errors"]) == (202, 3, [])
-    assert its_build(the_upload(shop)) == ("github-99", "main", COMMIT, 2)
-    assert the_results(shop) == the_results(twin) == RESULTS
-    assert fingerprints(shop) == fingerprints(twin)
-
-
-def fingerprints(shop: Shop) -> set[bytes]:
-    """Return what makes the project's tests the same tests elsewhere."""
-    found = Test.objects.filter(project=shop.project).values_list("fingerprint", flat=True)
-    return {bytes(fingerprint) for fingerprint in found}
-
-
-RSPEC = {
-    "Cart adds": Outcome.PASSED,
-    "Cart pays": Outcome.FAILED,
-    "Cart when empty refuses": Outcome.PASSED,  # it says nothing of examples that were skipped
-}
-
-
-def test_rspecs_collector_gives_the_results_of_its_report() -> None:
-    shop, twin = a_shop("Collector"), a_shop("Report")
-    cases = [
-        passed("Cart adds", classname="shop_spec", file="./shop_spec.rb"),
-        failed("Cart pays", classname="shop_spec", file="./shop_spec.rb"),
-        passed("Cart when empty refuses", classname="shop_spec", file="./shop_spec.rb"),
-    ]
-    record(twin, report(*cases, suite="rspec"))
-
-    answer = buildkite(shop, body("buildkite-rspec.gz"), content_encoding="gzip")
-
-    assert (answer.status_code, answer.json()["queued"]) == (202, 3)
-    assert its_build(the_upload(shop)) == ("github-99", "topic", COMMIT, 2)
-    assert the_results(shop) == RSPEC
-    assert fingerprints(shop) == fingerprints(twin)
-
-
-def test_minitests_collector_is_taken_as_it_comes() -> None:
-    shop = a_shop()
-
-    answer = buildkite(shop, body("buildkite-minitest.gz"), content_encoding="gzip")
-
-    assert (answer.status_code, answer.json()["queued"]) == (202, 3)
-    the_upload(shop)
-    assert the_results(shop) == {
-        "test_adds": Outcome.PASSED,
-        "test_pays": Outcome.FAILED,
-        "test_ships": Outcome.SKIPPED,
-    }
-
-
-def test_a_gzipped_buildkite_body_is_taken() -> None:
-    shop = a_shop()
-
-    answer = buildkite(shop, gzip.compress(body("buildkite-pytest.json")), content_encoding="gzip")
-
-    assert answer.status_code == 202
-    assert the_upload(shop).n_tests == 3
-
-
-def test_a_buildkite_form_is_taken_with_what_its_fields_say() -> None:
-    shop = a_shop()
-
-    answer = buildkite_form(
-        shop,
-        run_env__key="b-1",
-        run_env__CI="buildkite",
-        run_env__branch="topic",
-        run_env__commit_sha="abc",
-        tags__job="backend",
-        tags__attempt="2",
-        tags__team="x",
-    )
-
-    upload = the_upload(shop)
-    assert (answer.status_code, answer.json()["queued"]) == (202, 3)
-    assert answer.json()["run_url"].endswith(f"/p/shop/uploads/{upload.id}")
-    assert its_build(upload) == ("buildkite-b-1", "topic", "abc", 2)
-    assert upload.job == "backend"
-
-
-def test_a_buildkite_form_of_json_is_the_same_as_the_document() -> None:
-    shop = a_shop()
-    data = json.dumps(json.loads(body("buildkite-pytest.json"))["data"]).encode()
-
-    answer = buildkite_form(shop, data, format="json", run_env__key="k", run_env__test_runner="pytest")
-
-    assert answer.status_code == 202
-    the_upload(shop)
-    assert the_results(shop) == RESULTS
-
-
-def test_the_same_buildkite_form_twice_is_one_upload() -> None:
-    shop = a_shop()
-    first = buildkite_form(shop, run_env__key="k").json()
-
-    second = buildkite_form(shop, run_env__key="k", path="/buildkite/v1/uploads").json()
-
-    assert (second["id"], second["queued"], second["skipped"]) == (first["id"], 0, 3)
-
-
-def test_the_attempts_of_a_github_build_are_one_run() -> None:
-    shop = a_shop()
-    url = "https://github.com/o/r/actions/runs/99"
-    common = {"run_env__CI": "github_actions", "run_env__url": url}
-
-    buildkite_form(shop, report(failed("a")), **common, run_env__key="__run_3-7-1")
-    buildkite_form(shop, report(passed("a")), **common, run_env__key="__run_3-7-2")
-    for upload in Upload.objects.filter(project=shop.project).order_by("attempt"):
-        process_upload(project_id=shop.project.pk, upload_id=str(upload.id))
-
-    run = Run.objects.get(project=shop.project)
-    assert (run.n_attempts, run.n_passed, run.n_failed, run.n_flaky) == (2, 1, 0, 1)
-
-
-def test_an_unknown_result_of_buildkite_is_no_failure() -> None:
-    shop = a_shop()
-    data = [{"scope": "s", "name": "none"}, {"scope": "s", "name": "odd", "result": "unknown"}]
-
-    buildkite(shop, json.dumps({"format": "json", "run_env": {"key": "k"}, "data": data}).encode())
-
-    the_upload(shop)
-    assert set(the_results(shop).values()) == {Outcome.SKIPPED}
-
-
-def test_an_empty_buildkite_batch_is_no_trouble() -> None:
-    shop = a_shop()
-
-    answer = buildkite(shop, b'{"format":"json","run_env":{"key":"k"},"data":[]}')
-
-    assert (answer.status_code, answer.json()["queued"]) == (202, 0)
-
-
-@pytest.mark.parametrize(
-    ("sent", "status", "says"),
-    [
-        (b'{"format":"json","run_env":{},"data":[]}', 422, "run_env[key] is required"),
-        (b'{"format":"tap","run_env":{"key":"k"},"data":[]}', 422, "format is 'tap'"),
-        (b"[]", 422, "no JSON object"),
-        (b"{", 400, "not JSON"),
-    ],
-)
-def test_buildkite_is_told_what_is_wrong(sent: bytes, status: int, says: str) -> None:
-    answer = buildkite(a_shop(), sent)
-
-    assert answer.status_code == status
-    assert says in answer.json()["errors"][0]
-
-
-@pytest.mark.parametrize("header", ["", 'Token token="tc_wrong"', "Basic abc"])
-def test_buildkite_is_told_of_a_wrong_token(header: str) -> None:
-    answer = Client().post(
-        "/v1/uploads", b"{}", content_type="application/json", headers={"authorization": header}
-    )
-
-    assert answer.status_code == 401
-    assert answer.json()["message"].startswith("Unauthorized")
-
-
-# --- Codecov
-
-
-def ask(shop: Shop, *, prefix: str = "", **changes: object) -> Any:
-    """Ask for a place as the CLI does."""
-    sent = {**json.loads(body("codecov-ask.json")), **changes}
-    return Client().post(
-        f"{prefix}/upload/test_results/v1",
-        json.dumps(sent),
-        content_type="application/json",
-        headers={"authorization": f"token {shop.token}"},
-    )
-
-
-def place_of(answer: Any) -> str:
-    """Return the path of the place that was given."""
-    assert answer.status_code == 201, answer.content
-    location = str(answer.json()["raw_upload_location"])
-    return location.removeprefix("http://127.0.0.1:8000")
-
-
-def put(place: str, content: bytes = body("codecov-put.json")) -> Any:
-    """Put the reports there: no token, no type."""
-    return Client().put(place, content, content_type="")
-
-
-@pytest.mark.parametrize("prefix", ["", "/codecov"])
-def test_codecov_reports_are_put_where_they_were_asked_for(prefix: str) -> None:
-    shop = a_shop()
-
-    answer = put(place_of(ask(shop, prefix=prefix)))
-
-    assert answer.status_code == 200, answer.content
-    upload = the_upload(shop)
-    assert its_build(upload) == ("github-99", "main", COMMIT, 1)
-    assert (upload.layer, upload.environment, upload.url) == (2, "", "https://github.com/o/r/actions/runs/99")
-    assert the_results(shop) == RESULTS
-
-
-def test_the_codecov_client_may_tell_job_and_attempt() -> None:
-    shop = a_shop()
-
-    put(place_of(ask(shop, env={"GITHUB_JOB": "test", "GITHUB_RUN_ATTEMPT": "3"}, flags=["py3.12", "linux"])))
-
-    upload = the_upload(shop)
-    assert (upload.job, upload.attempt, upload.environment) == ("test", 3, "linux py3.12")
-
-
-def test_a_forks_branch_counts_for_its_pull_request() -> None:
-    shop = a_shop()
-
-    put(place_of(ask(shop, branch="mallory:main")))
-
-    upload = the_upload(shop)
-    assert (upload.branch, upload.pull_request) == ("main", "mallory:main")
-    assert not Run.objects.get(project=shop.project).is_default_branch
-
-
-def test_a_build_without_a_ci_is_known_by_its_commit() -> None:
-    shop = a_shop()
-
-    put(place_of(ask(shop, ci_url=None, ci_service="local", cli_args={}, slug="g:::s::::r")))
-
-    assert the_upload(shop).run_key == f"codecov-g/s/r-{COMMIT}"
-
-
-def test_a_codecov_place_takes_one_upload() -> None:
-    shop = a_shop()
-    place = place_of(ask(shop))
-
-    first, again = put(place), put(place)
-    file = {"filename": "b.xml", "data": "PHRlc3RzdWl0ZS8+"}
-    second = put(place, json.dumps({"test_results_files": [file]}).encode())
-
-    assert (first.status_code, again.status_code, second.status_code) == (200, 200, 403)
-    assert first.json()["id"] == again.json()["id"]
-    assert Upload.objects.filter(project=shop.project).count() == 1
-
-
-def test_a_codecov_place_takes_no_more_than_was_announced() -> None:
-    answer = put(place_of(ask(a_shop(), report_payload_bytes=10)))
-
-    assert answer.status_code == 413
-    assert "10 were announced" in answer.json()["message"]
-
-
-def test_a_codecov_place_expires(monkeypatch: pytest.MonkeyPatch) -> None:
-    place = place_of(ask(a_shop()))
-    monkeypatch.setattr(codecov, "VALID_S", -1)
-
-    assert put(place).status_code == 403
-
-
-def test_a_codecov_place_cannot_be_made_up() -> None:
-    place = place_of(ask(a_shop()))
-
-    assert put(f"{place[:-1]}{'a' if place[-1] != 'a' else 'b'}").status_code == 403
-
-
-def test_a_revoked_token_closes_its_codecov_places() -> None:
-    shop = a_shop()
-    place = place_of(ask(shop))
-    Token.objects.get(project=shop.project).revoke(now=timezone.now())
-
-    assert put(place).status_code == 403
-
-
-def test_codecov_without_files_is_no_upload() -> None:
-    shop = a_shop()
-
-    answer = ask(shop, file_not_found=True)
-
-    assert answer.status_code == 201
-    assert not Upload.objects.filter(project=shop.project).exists()
-
-
-def test_codecov_is_asked_to_come_back_when_the_server_is_busy(settings: Any) -> None:
-    shop = a_shop()
-    place = place_of(ask(shop))
-    settings.TROPHYCASE_MAX_WAITING_UPLOADS = -1
-
-    answer = put(place)
-
-    assert (answer.status_code, answer["Retry-After"]) == (503, "30")
-
-
-def test_a_codecov_commit_is_noted_with_a_token_only() -> None:
-    path = "/codecov/upload/github/g:::s::::r/commits"
-
-    known = Client().post(
-        path, b"{}", content_type="application/json", headers={"authorization": f"token {a_shop().token}"}
-    )
-    unknown = Client().post(path, b"{}", content_type="application/json")
-
-    assert (known.status_code, known.json()["repository"]) == (201, "g/s/r")
-    assert unknown.status_code == 401
-
-
-def test_codecov_data_that_is_no_base64_is_refused() -> None:
-    sent = json.dumps({"test_results_files": [{"filename": "a.xml", "data": "?"}]}).encode()
-
-    answer = put(place_of(ask(a_shop())), sent)
-
-    assert answer.status_code == 400
-    assert "a.xml" in answer.json()["message"]
 
 
 # --- Datadog
@@ -459,7 +99,7 @@ def test_datadog_hears_that_every_commit_is_known() -> None:
     assert answer.json() == {"data": [{"id": "a", "type": "commit"}]}
 
 
-# --- flaky-detector, jux, Mergify
+# --- flaky-detector, jux, Mergify, Launchable
 
 
 def test_a_flaky_detector_report_is_taken_once() -> None:
@@ -671,8 +311,7 @@ def test_a_muted_test_of_pytest_is_told_by_both_of_its_names() -> None:
         ).partition(b"?>")[2],
     )
     for name in ("test_adds[2]", "test_ok"):
-        test_id = a_test_named(shop, name).id
-        care.mute(shop.project, test_id, reason="sandbox", n_days=14, by=shop.owner, now=timezone.now())
+        mute(shop, name)
 
     answer = Client().get(
         "/v1/ci/o/repositories/r/test-states", headers={"authorization": f"Bearer {shop.token}"}
