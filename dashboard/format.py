@@ -154,9 +154,20 @@ def day_words(day: date | None, today: date | None = None) -> str:
     return f"{day:%-d %b}" if today and day.year == today.year else f"{day:%-d %b %Y}"
 
 
+LONGEST_NAME = 120  # two lines of a list, beyond which it is cut off; a page of fifty names stays light
+TAIL = 45  # of them: parameters stand at the end
+
+
 def commit(digest: str) -> str:
     """Write the first seven characters of a commit."""
     return digest[:7] or NONE
+
+
+def brief(words: str) -> str:
+    """Write a name in a list: what begins it and what ends it, where it is too long to be read there."""
+    if len(words) <= LONGEST_NAME:
+        return words
+    return f"{words[: LONGEST_NAME - TAIL - 1]}…{words[-TAIL:]}"
 
 
 def outcome_glyph(outcome: Outcome, *, is_flaky: bool = False) -> str:

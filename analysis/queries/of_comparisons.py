@@ -13,7 +13,7 @@ from analysis.queries.of_runs import RUN_COLUMNS, run_row
 from projects.models import Project, title_of
 from projects.vocabulary import Layer, Outcome
 
-SHOWN = 100  # tests of each difference; more have one cause, and it is in the first
+SHOWN = 30  # tests of each difference; more have one cause, and it is in the first. A file has them all
 
 TWO_RUNS = """
 SELECT {columns}, NULL FROM projects_run u WHERE u.project_id = %(project_id)s AND u.number IN (%(earlier)s, %(later)s)

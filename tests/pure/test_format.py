@@ -114,16 +114,30 @@ def test_a_strip_says_what_it_shows() -> None:
 
 def test_a_strip_without_results_says_so() -> None:
     assert strips.sentence([]) == "no results"
-    assert "<use" not in strips.strip([])
+    assert "<i" not in strips.strip([])
 
 
-def test_a_short_strip_ends_where_a_long_one_ends() -> None:
-    one = strips.strip([cell(Outcome.PASSED)])
-    many = strips.strip([cell(Outcome.PASSED)] * 30)
+def test_a_strip_shows_the_newest_results_and_names_the_run_of_each() -> None:
+    drawn = strips.strip([*[cell(Outcome.PASSED)] * 30, cell(Outcome.FAILED)])
 
-    assert 'x="152"' in one
-    assert many.count("<use") == 20
-    assert 'x="152"' in many
+    assert drawn.count("<i") == 20
+    assert drawn.endswith(f'<i class=failed title="#812 failed, {NOW:%-d %b %H:%M}"></i></span>')
+
+
+def test_a_page_of_strips_leaves_room_for_its_words() -> None:
+    assert len(strips.strip([cell(Outcome.PASSED)] * 20)) < 1_100
+
+
+def test_a_long_name_is_told_by_its_beginning_and_its_end() -> None:
+    name = "test_" + "a" * 400 + "[chromium]"
+
+    told = formats.brief(name)
+
+    assert len(told) == 120
+    assert told.startswith("test_aaa")
+    assert told.endswith("[chromium]")
+    assert "…" in told
+    assert formats.brief("test_short") == "test_short"
 
 
 def test_every_outcome_has_a_mark_of_its_own_beside_its_colour() -> None:
