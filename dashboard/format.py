@@ -158,6 +158,10 @@ LONGEST_NAME = 120  # two lines of a list, beyond which it is cut off; a page of
 TAIL = 45  # of them: parameters stand at the end
 
 
+EXCERPT = 700  # characters of a failure in a list of fifty; its test's page has it in full, and traces end with what failed
+MARGIN = 100  # so little more is shown rather than announced
+
+
 def commit(digest: str) -> str:
     """Write the first seven characters of a commit."""
     return digest[:7] or NONE
@@ -168,6 +172,15 @@ def brief(words: str) -> str:
     if len(words) <= LONGEST_NAME:
         return words
     return f"{words[: LONGEST_NAME - TAIL - 1]}…{words[-TAIL:]}"
+
+
+def excerpt(text: str) -> str:
+    """Write what a failure said in a list: its beginning, its end, and how much stands between."""
+    n_left_out = len(text) - EXCERPT
+    if n_left_out <= MARGIN:
+        return text
+    head, tail = text[: EXCERPT // 3].rstrip(), text[-(EXCERPT - EXCERPT // 3) :].lstrip()
+    return f"{head}\n… {count(n_left_out)} characters left out …\n{tail}"
 
 
 def outcome_glyph(outcome: Outcome, *, is_flaky: bool = False) -> str:

@@ -28,7 +28,7 @@ ALIKE = (
 NOISE_SHARE = 0.05  # of the time of the run before: less is the runner's mood
 OFFERS = ("q", "outcome")
 HINT = "Branch, commit or key"
-SHOWN_FAILURES = 100  # of each kind; a run with more has one reason, and it is in the first
+SHOWN_FAILURES = 20  # of each kind; a run with more has one reason, and it is in the first
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,18 @@ def test_a_page_of_strips_leaves_room_for_its_words() -> None:
     assert len(strips.strip([cell(Outcome.PASSED)] * 20)) < 1_100
 
 
+def test_a_long_failure_is_told_by_its_beginning_and_its_end() -> None:
+    text = "Traceback\n" + "a frame of somebody's\n" * 500 + "AssertionError: 1 != 2"
+
+    told = plain(formats.excerpt(text))
+
+    assert len(told) < 760
+    assert told.startswith("Traceback")
+    assert told.endswith("AssertionError: 1 != 2")
+    assert f"{len(text) - 700:,} characters left out".replace(",", " ") in told
+    assert formats.excerpt("a" * 750) == "a" * 750
+
+
 def test_a_long_name_is_told_by_its_beginning_and_its_end() -> None:
     name = "test_" + "a" * 400 + "[chromium]"
 
