@@ -18,7 +18,7 @@ FAILING = """
 SELECT array_agg(DISTINCT f.test_id) FROM projects_failure f
 JOIN projects_test t ON t.project_id = f.project_id AND t.id = f.test_id AND t.flake_status IN (2, 6)
 WHERE f.project_id = %(project_id)s AND f.day BETWEEN %(since)s AND %(today)s AND NOT f.in_incident
-GROUP BY f.run_number HAVING count(DISTINCT f.test_id) > 0
+GROUP BY f.run_number
 """
 KEEP = """
 UPDATE projects_flake f SET cluster = c.cluster

@@ -99,7 +99,9 @@ def fields(sent: Mapping[str, str], *, default_branch: str, now: datetime) -> Fi
 
 def _text(sent: Mapping[str, str], name: str) -> str:
     value = sent.get(name, "").strip()
-    if len(value) > LENGTHS[name] or "\x00" in value:
+    if "\x00" in value:
+        raise Refusal(f"bad_{name}", 422, f"{name} has a zero byte in it; send text.", field=name)
+    if len(value) > LENGTHS[name]:
         raise Refusal(
             f"bad_{name}",
             422,

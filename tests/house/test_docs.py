@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import re
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from config.celery import app
 from ingest import wishes
 from projects.locks import Lock
 from tests.settings_names import environment_names
+from uploader import trophycase
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -54,6 +56,23 @@ def test_contributing_names_every_package() -> None:
     packages = [path.parent.name for path in ROOT.glob("*/apps.py")]
 
     assert [name for name in packages if f"{name}/" not in contributing] == []
+
+
+# --- the uploader
+
+
+def options(parser: argparse.ArgumentParser) -> Iterator[str]:
+    """Yield the options of a command line and of its commands."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield from options(command)
+        yield from (option for option in action.option_strings if option.startswith("--"))
+
+
+@pytest.mark.parametrize("option", sorted(set(options(trophycase.parser())) - {"--help", "--version"}))
+def test_an_option_of_the_uploader_is_described(option: str) -> None:
+    assert re.search(rf"{option}(?![\w-])", text("docs", "uploader.md"))
 
 
 # --- the upload API
