@@ -1,6 +1,6 @@
 """Why a test is likely flaky, read from its failures: a hint with its evidence, and how to mend it.
 
-Works on plain values that queries.py gathers. Each cause has a witness, which returns a sentence with the
+Works on plain values that analysis.queries.of_causes gathers. Each cause has a witness, which returns a sentence with the
 numbers that speak for it and how strongly they do, or nothing. Not enough evidence is a normal answer.
 """
 
