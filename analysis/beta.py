@@ -6,7 +6,7 @@ Plain floating point, so that the verdicts need no numerical library; tests hold
 from __future__ import annotations
 
 from functools import lru_cache
-from math import exp, lgamma, log, sqrt
+from math import ceil, exp, lgamma, log, sqrt
 from statistics import NormalDist
 
 TINY = 1e-300
@@ -99,17 +99,26 @@ def streak_chance(n: int, *, a: float, b: float) -> float:
 
 
 def passes_needed(*, a: float, b: float, chance: float = 0.05, most: int = 100_000) -> int:
-    """Return the fewest passes in a row that leave an unfixed test at most this chance; at most `most`."""
-    if quiet_chance(most, a=a, b=b) > chance:
+    """Return the fewest passes in a row that leave an unfixed test at most this chance; at most `most`.
+
+    The chance falls nearly as a power of b + n, so that a step or two on its logarithm come within a pass of the answer.
+    """
+    wanted = ln_beta(a, b) + log(chance)
+    if ln_beta(a, b + most) > wanted:
         return most
-    low, high = 0, most
-    while high - low > 1:
-        middle = (low + high) // 2
-        if quiet_chance(middle, a=a, b=b) > chance:
-            low = middle
-        else:
-            high = middle
-    return high
+    near = b * (exp(min(-log(chance) / a, 600.0)) - 1.0)
+    for _ in range(MOST_STEPS):
+        near = min(max(near, 0.0), float(most))
+        step = (ln_beta(a, b + near) - wanted) * (b + near + a / 2.0) / a
+        near += step
+        if abs(step) < 0.5:
+            break
+    n = min(max(ceil(near), 0), most)
+    while n < most and ln_beta(a, b + n) > wanted:
+        n += 1
+    while n > 0 and ln_beta(a, b + n - 1) <= wanted:
+        n -= 1
+    return n
 
 
 def _fraction(x: float, a: float, b: float) -> float:

@@ -58,11 +58,22 @@ ORDER BY i.test_id
 
 BEFORE = "SELECT seq + 1, test_id FROM incoming WHERE seq = ANY(%s) AND outcome <> 4"
 
+# Passes of the days, and of the results that wait to be folded into them.
 PASSES = """
-SELECT test_id, sum(n_passed - n_flaky)::int, coalesce(sum(n_passed - n_flaky) FILTER (WHERE on_default), 0)::int
-FROM projects_testday
-WHERE project_id = %(project_id)s AND on_default IN (false, true) AND day BETWEEN %(since)s AND %(day)s
-    AND test_id = ANY(%(ids)s)
+SELECT test_id, sum(n)::int, coalesce(sum(n) FILTER (WHERE on_default), 0)::int
+FROM (
+    SELECT test_id, n_passed - n_flaky AS n, on_default FROM projects_testday
+    WHERE project_id = %(project_id)s AND on_default IN (false, true) AND day BETWEEN %(since)s AND %(day)s
+        AND test_id = ANY(%(ids)s)
+    UNION ALL
+    SELECT number, 1, b.on_default FROM projects_resultbatch b CROSS JOIN LATERAL unnest(b.numbers) AS n (number)
+    WHERE b.project_id = %(project_id)s AND b.day BETWEEN %(since)s AND %(day)s AND number = ANY(%(ids)s)
+    UNION ALL
+    SELECT s.test_id, 1, b.on_default FROM projects_resultbatch b
+    CROSS JOIN LATERAL unnest(b.test_ids, b.codes) AS s (test_id, code)
+    WHERE b.project_id = %(project_id)s AND b.day BETWEEN %(since)s AND %(day)s AND s.test_id = ANY(%(ids)s)
+        AND code & 15 = 1
+) passes
 GROUP BY test_id
 """
 
@@ -118,8 +129,8 @@ FLAKE_FIELDS = {
 PASSES_KEPT = 60
 PASSES_A_SPELL = 5
 
-# An array a column: a placeholder a value takes longer to write out than to keep. The runs of a proof come as text, since
-# unnest would flatten arrays of arrays.
+# The columns in the order of _fields. An array a column: a placeholder a value takes longer to write out than to keep. The runs
+# of a proof come as text, since unnest would flatten arrays of arrays.
 KEEP_FLAKES = f"""
 INSERT INTO projects_flake AS k (project_id, test_id, note, fixed_commit, passes_seen, {", ".join(FLAKE_FIELDS)})
 SELECT %(project_id)s, test_id, '', '', array_remove(ARRAY[pass_seen], ''),
@@ -151,9 +162,16 @@ def day_of(at: float) -> date | None:
     return EPOCH + timedelta(days=int(at)) if at else None
 
 
-def after_upload(project: Project, run: Run, part: Part) -> None:
-    """Judge the staged results, and keep verdicts, proofs, events and incidents."""
-    tried, passed, seqs = _tried(project, run)
+def awake(project_id: int, run: Run) -> list[int]:
+    """Return the tests of which a pass in this run means something, for an earlier failure waits to be explained."""
+    with connection.cursor() as cursor:
+        cursor.execute(AWAKE, {"project_id": project_id, "at": mass_failures.days(run.started_at)})
+        return [test_id for (test_id,) in cursor.fetchall()]
+
+
+def after_upload(project: Project, run: Run, part: Part, *, awake: Sequence[int]) -> None:
+    """Judge the staged results, and keep verdicts, proofs, events and incidents; those of tests `awake` are staged."""
+    tried, passed, seqs = _tried(project, run, awake)
     seen = _run_seen(run, part, tried)
     still_open = mass_failures.open_incidents(project.pk, seen)
     if not tried and not still_open:  # nothing failed, and nothing waits for a pass: nearly every upload
@@ -180,22 +198,22 @@ def after_upload(project: Project, run: Run, part: Part) -> None:
         _show_incident(project.pk, past)
 
 
-def _tried(project: Project, run: Run) -> tuple[dict[int, Tried], dict[int, int], dict[int, int]]:
+def _tried(
+    project: Project, run: Run, awake: Sequence[int]
+) -> tuple[dict[int, Tried], dict[int, int], dict[int, int]]:
     """Return the tests whose attempts mean something, the run of the same commit that failing ones passed in, and the numbers
     of the cases of those that passed.
     """
     values: dict[str, Any] = {
         "project_id": project.pk,
         "run_number": run.number,
-        "at": mass_failures.days(run.started_at),
+        "awake": list(awake),
         "commit": run.commit,
         "day": run.day,
         "since": run.day - timedelta(days=PASS_DAYS),
         "limit": RUNS_OF_A_COMMIT,
     }
     with connection.cursor() as cursor:
-        cursor.execute(AWAKE, values)
-        values["awake"] = [test_id for (test_id,) in cursor.fetchall()]
         cursor.execute(TRIED, values)
         rows = cursor.fetchall()
         if not rows:
@@ -426,7 +444,7 @@ def keep_states(
     """
     for ids in _slices(states):
         judged = {test_id: verdict(states[test_id], now_day=max(at, states[test_id].at)) for test_id in ids}
-        rows = [_flake(project_id, one, states[one], judged[one]) for one in ids]
+        rows = {one: _fields(states[one], judged[one]) for one in ids}
         _keep_flakes(project_id, rows, beside or {})
         events = {test_id: told[test_id].event for test_id in ids if test_id in told}
         FlakeEvent.objects.bulk_create(
@@ -445,11 +463,12 @@ def _slices(test_ids: Iterable[int]) -> Iterator[list[int]]:
         yield ids
 
 
-def _keep_flakes(project_id: int, rows: Sequence[Flake], beside: Mapping[int, str]) -> None:
-    values: dict[str, Any] = {name: [getattr(row, name) for row in rows] for name in FLAKE_FIELDS}
-    values["proof_runs"] = ["{" + ",".join(map(str, runs)) + "}" for runs in values["proof_runs"]]
-    values |= {"project_id": project_id, "test_ids": [row.test_id for row in rows]}
-    values["passes_seen"] = [beside.get(row.test_id, "") for row in rows]
+def _keep_flakes(project_id: int, rows: Mapping[int, Sequence[Any]], beside: Mapping[int, str]) -> None:
+    """Store the fields of tests, in the order of FLAKE_FIELDS."""
+    columns = [list(column) for column in zip(*rows.values(), strict=True)]
+    values: dict[str, Any] = dict(zip(FLAKE_FIELDS, columns, strict=True))
+    values |= {"project_id": project_id, "test_ids": list(rows)}
+    values["passes_seen"] = [beside.get(test_id, "") for test_id in rows]
     with binding_cursor() as cursor:
         cursor.execute(KEEP_FLAKES, values)
 
@@ -472,25 +491,24 @@ def _keep_numbers(project_id: int, run_number: int, told: Mapping[int, Update]) 
         cursor.execute(KEEP_PROBABILITIES, {"project_id": project_id, "ids": ids, "runs": runs, "ps": ps})
 
 
-def _flake(project_id: int, test_id: int, state: State, judged: FlakeVerdict) -> Flake:
-    return Flake(
-        project_id=project_id,
-        test_id=test_id,
-        status=judged.status,
-        sentence=judged.rule[:500],
-        since_on=day_of(judged.since),
-        last_on=day_of(state.last_failed_at),
-        n_flakes=state.n_failed,
-        rate=judged.rate,
-        rate_low=judged.rate_low,
-        rate_high=judged.rate_high,
-        few_runs=judged.few_runs,
-        n_passes_needed=min(judged.n_passes_needed, 2_000_000_000),
-        n_quiet=judged.n_quiet,
-        p_unfixed=judged.p_unfixed_but_quiet,
-        proof_runs=list(judged.proof_runs),
-        state=state.pack(),
-        awake_until=state.awake_until,
+def _fields(state: State, judged: FlakeVerdict) -> Sequence[Any]:
+    """Return what is kept of a verdict, in the order of FLAKE_FIELDS."""
+    return (
+        judged.status,
+        judged.rule[:500],
+        day_of(judged.since),
+        day_of(state.last_failed_at),
+        state.n_failed,
+        judged.rate,
+        judged.rate_low,
+        judged.rate_high,
+        judged.few_runs,
+        min(judged.n_passes_needed, 2_000_000_000),
+        judged.n_quiet,
+        judged.p_unfixed_but_quiet,
+        "{" + ",".join(map(str, judged.proof_runs)) + "}",
+        state.pack(),
+        state.awake_until,
     )
 
 

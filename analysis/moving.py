@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connection
 
-from analysis import rollups
+from analysis import batches, rollups
 from analysis.durations import RING
 from projects import spans
 
@@ -89,6 +89,7 @@ def move(project_id: int, *, source: int, target: int, runs: Sequence[int] | Non
         "kept_since": rollups.results_since(project_id),
         "runs": None if runs is None else list(runs),
     }
+    batches.fold_held(project_id)  # before the numbers of the tests change
     with connection.cursor() as cursor:
         cursor.execute(RUNS, values)
         found = cursor.fetchall()

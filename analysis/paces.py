@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
-from analysis import slowdowns, timing
+from analysis import batches, slowdowns, timing
 from analysis.durations import LEAST_S, RING, Pace, Shift
 from projects import locks
 from projects.models import DurationShift, Run
@@ -78,6 +78,7 @@ def rebuild(project_id: int, *, n_tests: int, since: date, rows: int) -> None:
     for first in range(1, n_tests + 1, size):
         with transaction.atomic():
             locks.hold(project_id)
+            batches.fold_held(project_id)
             slowdowns.follow(
                 project_id
             )  # what is laid aside is in the results too, and must not be counted later

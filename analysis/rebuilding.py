@@ -15,7 +15,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Max
 
-from analysis import paces, rollups
+from analysis import batches, paces, rollups
 from projects import locks, spans
 from projects.models import Run, Test
 
@@ -88,6 +88,7 @@ def _sum_layers(project_id: int, month: Month) -> None:
     for day in month.days:
         with transaction.atomic():
             locks.hold(project_id)
+            batches.fold_held(project_id)
             rollups.replace_layer_days({"project_id": project_id, "since": day, "until": day})
 
 
@@ -116,5 +117,6 @@ def _portions(runs: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
 def _step(project_id: int, values: dict[str, Any], *statements: str) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         locks.hold(project_id)
+        batches.fold_held(project_id)  # what waits is in the results too, and must not be counted later
         for statement in statements:
             cursor.execute(statement, values)

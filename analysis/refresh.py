@@ -1,62 +1,25 @@
-"""Bring derived rows up to date: layers of tests, timing buckets, flakes of the tests an upload touched.
+"""Weigh every test of a project again, after its rules or what is known of its tests changed; in the background.
 
-`after_upload` runs inside the transaction that records an upload and costs no more than the tests in it. `reclassify` weighs
-every test of a project again, after its rules changed; it runs in the background.
+A test that an upload brings is weighed when it is staged (ingest.staging).
 """
 
 from __future__ import annotations
 
 import json
-import sys
-from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import date, datetime
 
-from django.db import connection, transaction
+from django.db import transaction
 
-from analysis import bucket_weeks, flaking, kept, layers, rollups, rules, slowdowns, timing, wishes
+from analysis import batches, bucket_weeks, buckets, kept, layers, rollups, rules, wishes
 from analysis.kept import KeptTest
-from projects.models import LayerRule, Project, Run
-from projects.vocabulary import Layer, RuleField, RuleSyntax, TimingBucket
+from projects import locks
+from projects.models import LayerRule, Project
+from projects.vocabulary import Layer, RuleField, RuleSyntax
 
-BATCH = 5_000  # tests judged at once
-MOST_WAITING = 50_000  # held at once: all of most uploads, and some 10 MB of the largest
 WORTH_HISTORY = 0.01  # of the tests in another layer, from which the weeks before are judged again
-DAYS_OF_TIMINGS = 45  # the last ten passes of a weekly test lie within
-
-# Timed passes that speak for another bucket than the test has; a new test has none and is asked for until it has passed
-# often enough.
-WAITING_BUCKETS = """
-SELECT i.test_id, i.layer, i.bucket
-FROM incoming i
-JOIN unnest(%(layers)s::smallint[], %(fast)s::float8[], %(slow)s::float8[], %(slow_at_limit)s::boolean[])
-    AS l (layer, fast_s, slow_s, limit_is_slow) ON l.layer = i.layer
-WHERE i.outcome = 1 AND i.seconds > 0 AND i.bucket <> CASE
-    WHEN i.seconds < l.fast_s THEN 1
-    WHEN i.seconds < l.slow_s OR (i.seconds = l.slow_s AND NOT l.limit_is_slow) THEN 2 ELSE 3 END
-    AND i.test_id > %(after)s
-ORDER BY 1 LIMIT %(most)s
-"""
-
-# The newest passes of a test stand last, those of the default branch after all others. Cut down here, a test is one short
-# row instead of a row a day.
-LAST_TIMINGS = """
-SELECT test_id, substr(timings, greatest(1, length(timings) - 2 * %(n)s + 1)) FROM (
-    SELECT test_id, string_agg(timings, ''::bytea ORDER BY on_default, day) AS timings FROM projects_testday
-    WHERE project_id = %(project_id)s AND on_default IN (false, true) AND day BETWEEN %(since)s AND %(until)s
-        AND test_id = ANY(%(test_ids)s) AND timings <> ''
-    GROUP BY test_id
-) last
-"""
-
-KEEP_BUCKETS = """
-UPDATE projects_test t SET bucket = b.bucket, median_s = b.median_s
-FROM unnest(%(ids)s::int[], %(buckets)s::smallint[], %(medians)s::float8[]) AS b (id, bucket, median_s)
-WHERE t.project_id = %(project_id)s AND t.id = b.id AND (t.bucket, t.median_s) IS DISTINCT FROM (b.bucket, b.median_s)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,92 +52,12 @@ def rules_of(project_id: int) -> rules.RuleSet | None:
     return rules.RuleSet(found) if found else None
 
 
-def after_upload(project: Project, run: Run, part: flaking.Part) -> None:
-    """Refresh what the staged results change: buckets, paces and flakes of their tests, the run's incident."""
-    refresh_buckets(project, run.day)
-    slowdowns.lay_aside(project.pk, run)
-    flaking.after_upload(project, run, part)
-
-
 def want_reclassify(project_id: int, *, now: datetime, sums_are_stale: bool = False) -> None:
     """Ask for the background job that weighs every test again; also for new sums by layer, where a layer changed."""
     project = Project.objects.filter(pk=project_id)
     project.update(reclassify_wanted_at=now)
     if sums_are_stale:
         project.update(sums_are_stale=True)
-
-
-def refresh_buckets(project: Project, day: date) -> None:
-    """Judge anew the staged tests whose bucket is young, or that this upload puts in doubt."""
-    limits = wishes.limits(project.timing_limits)
-    values: dict[str, Any] = {**_limit_columns(limits), "after": 0, "most": MOST_WAITING}
-    waiting = [(0, 0, 0)] * MOST_WAITING
-    while len(waiting) == MOST_WAITING:
-        with connection.cursor() as cursor:
-            cursor.execute(WAITING_BUCKETS, values)
-            waiting = cursor.fetchall()
-        for start in range(0, len(waiting), BATCH):
-            judge_buckets(project, waiting[start : start + BATCH], until=day, limits=limits)
-        values["after"] = waiting[-1][0] if waiting else 0
-
-
-def judge_buckets(
-    project: Project,
-    tests: Sequence[tuple[int, int, int]],
-    *,
-    until: date,
-    limits: Mapping[Layer, timing.Limits],
-) -> None:
-    """Judge the median of the last passes of these tests (id, layer, bucket before), and keep each new bucket."""
-    last = _last_bins(project.pk, [test_id for test_id, _, _ in tests], until=until)
-    kept: list[tuple[int, int, float]] = []
-    for test_id, layer, before in tests:
-        bins = last.get(test_id, [])
-        if len(bins) < timing.ENOUGH_TIMED:
-            continue
-        median_s = timing.from_bin(timing.middle(bins))
-        judged = timing.bucket(
-            median_s, layer=Layer(layer), n_timed=len(bins), before=TimingBucket(before), limits=limits
-        )
-        if judged != before:
-            kept.append((test_id, int(judged), median_s))
-    if kept:
-        ids, buckets, medians = (list(column) for column in zip(*kept, strict=True))
-        with connection.cursor() as cursor:
-            cursor.execute(
-                KEEP_BUCKETS, {"project_id": project.pk, "ids": ids, "buckets": buckets, "medians": medians}
-            )
-
-
-def _limit_columns(limits: dict[Layer, timing.Limits]) -> dict[str, Any]:
-    return {
-        "layers": [int(layer) for layer in limits],
-        "fast": [limit.fast_s for limit in limits.values()],
-        "slow": [limit.slow_s for limit in limits.values()],
-        "slow_at_limit": [limit.limit_is_slow for limit in limits.values()],
-    }
-
-
-def _last_bins(project_id: int, test_ids: list[int], *, until: date) -> dict[int, list[int]]:
-    """Return the duration bins of the last timed passes of each test; the default branch is asked before others."""
-    values: dict[str, Any] = {
-        "project_id": project_id,
-        "test_ids": test_ids,
-        "since": until - timedelta(days=DAYS_OF_TIMINGS),
-        "until": until + timedelta(days=DAYS_OF_TIMINGS),
-        "n": timing.LAST_PASSES,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(LAST_TIMINGS, values)
-        return {test_id: bins_of(bytes(timings)) for test_id, timings in cursor.fetchall()}
-
-
-def bins_of(timings: bytes) -> list[int]:
-    """Return the duration bins that a day's timings hold, two bytes each."""
-    bins = array("H", timings)
-    if sys.byteorder == "little":  # they are kept as PostgreSQL sends integers
-        bins.byteswap()
-    return bins.tolist()
 
 
 def reclassify(project: Project, *, now: datetime) -> int:
@@ -195,8 +78,9 @@ def reclassify(project: Project, *, now: datetime) -> int:
             n_done, n_moved = n_done + len(batch), n_moved + moved
             mine.update(n_reclassified=n_done, **({"sums_are_stale": True} if moved else {}))
         n_read = n_read + len(batch) if n_read < kept.MOST_READ else 0
+    mine.update(reclassified_at=now)  # from here on nobody records what was remembered of the layers before
     _sum_again(project.pk)
-    mine.update(reclassified_at=now, n_reclassified=0, judged_limits=project.timing_limits)
+    mine.update(n_reclassified=0, judged_limits=project.timing_limits)
     mine.filter(reclassify_wanted_at=wanted_at).update(reclassify_wanted_at=None, sums_are_stale=False)
     if is_afresh or n_moved > WORTH_HISTORY * n_done:
         bucket_weeks.forget(project.pk)
@@ -205,7 +89,7 @@ def reclassify(project: Project, *, now: datetime) -> int:
 
 def _reclassify_batch(project: Project, batch: Sequence[KeptTest], judge: kept.Judge, *, day: date) -> int:
     """Keep what is new about the tests of a batch; return how many are in another layer."""
-    bins = _last_bins(project.pk, [test.id for test in batch], until=day)
+    bins = buckets.last_bins(project.pk, [test.id for test in batch], until=day)
     changes = judge.changes(batch, bins)
     kept.keep(project.pk, [change for change in changes if change])
     judged = zip(batch, changes, strict=True)
@@ -218,6 +102,8 @@ def _sum_again(project_id: int) -> None:
         return
     for since, until in rollups.months(project_id):
         with transaction.atomic():
+            locks.hold(project_id)
+            batches.fold_held(project_id)
             rollups.relayer(project_id, since=since, until=until)
 
 

@@ -1,8 +1,8 @@
 """The sums that pages read instead of results: per test and day, per layer and day, per run and layer.
 
-Each is derived from Result, Failure, Test and Run alone. `add` counts new results in the transaction that records them,
-`recount` replaces the sums that a changed result touched, analysis.rebuilding makes all of them again; a test holds the three
-equal.
+Each is derived from Result, Failure, Test and Run alone. The sums by layer count new results in the transaction that records
+them (`add_layers`), the days of tests a moment later (analysis.batches); `recount` replaces the sums that a changed result
+touched, analysis.rebuilding makes all of them again; a test holds the three equal.
 """
 
 from __future__ import annotations
@@ -22,33 +22,23 @@ from projects.models import Project
 TIMING = f"""CASE WHEN {{outcome}} = 1 AND {{seconds}} > 0 THEN substr(int4send(least({timing.LAST_BIN}, greatest(0,
     round((ln({{seconds}}::float8) - {timing.LOG_SHORTEST!r}) / {timing.LOG_STEP!r})))::int), 3) ELSE ''::bytea END"""
 
-# A test's row of the day is there from the day's second run on; one statement for both cases takes half as long again.
-ADD_TO_DAYS = f"""
-UPDATE projects_testday d SET n_passed = d.n_passed + (i.outcome = 1)::int, n_failed = d.n_failed + (i.outcome = 2)::int,
-    n_error = d.n_error + (i.outcome = 3)::int, n_skipped = d.n_skipped + (i.outcome = 4)::int,
-    n_flaky = d.n_flaky + i.is_flaky::int, seconds = d.seconds + coalesce(i.seconds, 0),
-    timings = d.timings || {TIMING.format(outcome="i.outcome", seconds="i.seconds")}
-FROM incoming i
-WHERE NOT i.is_merge AND d.project_id = %(project_id)s AND d.on_default = %(on_default)s AND d.day = %(day)s
-    AND d.test_id = i.test_id
-"""
-ADD_DAYS = f"""
-INSERT INTO projects_testday (project_id, on_default, day, test_id, n_passed, n_failed, n_error, n_skipped, n_flaky,
-    seconds, timings)
-SELECT %(project_id)s, %(on_default)s, %(day)s, test_id, (outcome = 1)::int, (outcome = 2)::int, (outcome = 3)::int,
-    (outcome = 4)::int, is_flaky::int, coalesce(seconds, 0), {TIMING.format(outcome="outcome", seconds="seconds")}
-FROM incoming WHERE NOT is_merge {{and_new}} ORDER BY test_id
-"""
-AND_NEW = """AND test_id NOT IN (SELECT test_id FROM projects_testday
-    WHERE project_id = %(project_id)s AND on_default = %(on_default)s AND day = %(day)s)"""
-
 SUMS = """count(*) FILTER (WHERE outcome = 1) AS n_passed, count(*) FILTER (WHERE outcome = 2) AS n_failed,
     count(*) FILTER (WHERE outcome = 3) AS n_error, count(*) FILTER (WHERE outcome = 4) AS n_skipped,
     count(*) FILTER (WHERE is_flaky) AS n_flaky, coalesce(sum(seconds::float8), 0) AS seconds"""
 
-# One pass over the staged results for both sums by layer.
+# One pass over the staged results for both sums by layer; those of remembered tests come added up.
 ADD_LAYERS = f"""
-WITH s AS MATERIALIZED (SELECT layer, count(*) AS n_tests, {SUMS} FROM incoming WHERE NOT is_merge GROUP BY layer), days AS (
+WITH s AS MATERIALIZED (
+    SELECT layer, sum(n_tests)::int AS n_tests, sum(n_passed)::int AS n_passed, sum(n_failed)::int AS n_failed,
+        sum(n_error)::int AS n_error, sum(n_skipped)::int AS n_skipped, sum(n_flaky)::int AS n_flaky, sum(seconds) AS seconds
+    FROM (
+        SELECT layer, count(*) AS n_tests, {SUMS} FROM incoming WHERE NOT is_merge GROUP BY layer
+        UNION ALL
+        SELECT layer, n_passed + n_skipped, n_passed, 0, 0, n_skipped, 0, seconds
+        FROM unnest(%(layers)s::smallint[], %(n_passed)s::int[], %(n_skipped)s::int[], %(seconds)s::float8[])
+            AS r (layer, n_passed, n_skipped, seconds)
+    ) parts GROUP BY layer
+), days AS (
     INSERT INTO projects_layerday
         (project_id, on_default, day, layer, n_passed, n_failed, n_error, n_skipped, n_flaky, seconds)
     SELECT %(project_id)s, %(on_default)s, %(day)s, layer, n_passed, n_failed, n_error, n_skipped, n_flaky, seconds FROM s
@@ -185,6 +175,25 @@ class Place:
     day: date
     on_default: bool
 
+    def values(self) -> dict[str, Any]:
+        """Return what statements call these."""
+        return {
+            "project_id": self.project_id,
+            "run_number": self.run_number,
+            "day": self.day,
+            "on_default": self.on_default,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSum:
+    """Results of remembered tests, all of one layer."""
+
+    layer: int
+    n_passed: int
+    n_skipped: int
+    seconds: float
+
 
 @dataclass(frozen=True, slots=True)
 class RunChange:
@@ -199,25 +208,17 @@ class RunChange:
     n_flaky: int
 
 
-def add(place: Place, *, n_new: int) -> None:
-    """Count the staged results that are new, in a statement or two a table; `n_new` is how many these are."""
-    values = _values(place)
-    with connection.cursor() as cursor:
-        with without_loops(cursor):
-            cursor.execute(ADD_TO_DAYS, values)
-            n_old = cursor.rowcount
-            if n_old < n_new:
-                cursor.execute(ADD_DAYS.format(and_new=AND_NEW if n_old else ""), values)
-        cursor.execute(ADD_LAYERS, values)
-
-
-def _values(place: Place) -> dict[str, Any]:
-    return {
-        "project_id": place.project_id,
-        "run_number": place.run_number,
-        "day": place.day,
-        "on_default": place.on_default,
+def add_layers(place: Place, remembered: Sequence[LayerSum]) -> None:
+    """Add the staged results that are new, and those of remembered tests, to the sums by layer."""
+    values = {
+        **place.values(),
+        "layers": [one.layer for one in remembered],
+        "n_passed": [one.n_passed for one in remembered],
+        "n_skipped": [one.n_skipped for one in remembered],
+        "seconds": [one.seconds for one in remembered],
     }
+    with connection.cursor() as cursor:
+        cursor.execute(ADD_LAYERS, values)
 
 
 def change(place: Place) -> bool:
@@ -225,7 +226,7 @@ def change(place: Place) -> bool:
 
     Returns True where passes changed, so that days were counted anew and the run's flakes must be too.
     """
-    values = _values(place)
+    values = place.values()
     with connection.cursor() as cursor:
         with without_loops(cursor):
             for statement in (CHANGE_DAYS, CHANGE_LAYER_DAYS, CHANGE_RUN_LAYERS):
@@ -247,7 +248,7 @@ def run_change() -> RunChange:
 def n_flaky(place: Place) -> int:
     """Count the results of the run that a retry mended, from its failures."""
     with connection.cursor() as cursor:
-        cursor.execute(RUN_FLAKY, _values(place))
+        cursor.execute(RUN_FLAKY, place.values())
         return int(cursor.fetchone()[0])
 
 
@@ -259,7 +260,7 @@ def recount(place: Place, test_ids: Sequence[int]) -> None:
     if place.day < results_since(place.project_id):
         _take_difference(place)
         return
-    values = _values(place) | {"since": place.day, "until": place.day, "test_ids": list(test_ids)}
+    values = place.values() | {"since": place.day, "until": place.day, "test_ids": list(test_ids)}
     with connection.cursor() as cursor:
         cursor.execute(
             "DELETE FROM projects_testday WHERE project_id = %(project_id)s AND on_default IN (false, true)"
@@ -295,7 +296,7 @@ def _take_difference(place: Place) -> None:
     """Change the sums by what changed passes are less what they were; the timings of both stay with the day."""
     with connection.cursor() as cursor:
         for statement in (CHANGE_DAYS, CHANGE_LAYER_DAYS, CHANGE_RUN_LAYERS):
-            cursor.execute(statement.format(changed=WERE_PASSES), _values(place))
+            cursor.execute(statement.format(changed=WERE_PASSES), place.values())
 
 
 def replace_layer_days(values: dict[str, Any]) -> None:

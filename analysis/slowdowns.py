@@ -1,8 +1,9 @@
 """Drive the duration detector from the rows: the pace of the tests of an upload, and the shifts that it shows.
 
-The transaction that records an upload lays its passes aside; `follow` adds those of many uploads to the paces at once, in the
-order in which they were recorded, and tells the shifts. A test has a pace once a pass of it on the default branch took
-LEAST_S; the others are too short for a shift that anybody would notice. What a shift is, is analysis.durations' to say.
+analysis.batches lays the passes of uploads aside when it folds their results; `follow` adds those of many uploads to the paces
+at once, in the order in which they were recorded, and tells the shifts. A test has a pace once a pass of it on the default
+branch took LEAST_S; the others are too short for a shift that anybody would notice. What a shift is, is analysis.durations' to
+say.
 """
 
 from __future__ import annotations
@@ -16,42 +17,14 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from analysis.durations import LEAST_S, LEAST_TESTS, RING, Pace, Shift, runner_factor
+from analysis.durations import LEAST_S, LEAST_TESTS, Pace, Shift, runner_factor
 from projects import locks
-from projects.cursors import without_loops
 from projects.models import DurationShift, PassBatch, Run
-from projects.vocabulary import Layer
 
 DAYS_OF_A_PACE = 45  # in which the passes lie that a pace begins with
 KNOWN = 5  # passes after which a test may tell of the machine
 MOST_BATCHES = 20  # uploads whose passes are held at once
 
-# First attempts of the default branch that passed.
-PASSED = "outcome = 1 AND n_attempts = 1 AND NOT is_merge AND layer <> %(load)s AND seconds > 0"
-LONG = f"{PASSED} AND seconds >= %(least_s)s"
-PACED = "test_id IN (SELECT test_id FROM projects_testpace WHERE project_id = %(project_id)s)"
-# A test whose pace begins now knows its passes from before this one.
-BEGIN = f"""
-WITH begun AS MATERIALIZED (SELECT test_id FROM incoming WHERE {LONG} AND NOT {PACED})
-INSERT INTO projects_testpace (project_id, test_id, bins, n_held)
-SELECT %(project_id)s, test_id, substr(earlier, greatest(1, length(earlier) - {2 * RING - 1})), 0
-FROM (
-    SELECT test_id, coalesce(substr(d.timings, 1, length(d.timings) - 2), '') AS earlier
-    FROM begun LEFT JOIN (
-        SELECT test_id, string_agg(timings, ''::bytea ORDER BY day) AS timings FROM projects_testday
-        WHERE project_id = %(project_id)s AND on_default AND day BETWEEN %(since)s AND %(day)s
-            AND test_id IN (SELECT test_id FROM begun)
-        GROUP BY test_id
-    ) d USING (test_id)
-) known ORDER BY test_id
-ON CONFLICT (project_id, test_id) DO NOTHING
-"""  # noqa: S608 - words of our own
-LAY_ASIDE = f"""
-INSERT INTO projects_passbatch (project_id, id, noted_at, run_number, test_ids, seconds)
-SELECT %(project_id)s, gen_random_uuid(), clock_timestamp(), %(run_number)s, array_agg(test_id), array_agg(seconds)
-FROM incoming WHERE {PASSED} AND (seconds >= %(least_s)s OR {PACED})
-HAVING count(*) > 0
-"""  # noqa: S608
 PACES = """
 SELECT test_id, bins, n_held FROM projects_testpace WHERE project_id = %(project_id)s AND test_id = ANY(%(ids)s)
 """
@@ -75,23 +48,6 @@ CROSS JOIN LATERAL (
     ) placed WHERE place >= w.n_since
 ) s
 """
-
-
-def lay_aside(project_id: int, run: Run) -> None:
-    """Lay the staged passes aside for `follow`, in the transaction that records them."""
-    if not run.is_default_branch:
-        return
-    values: dict[str, Any] = {
-        "project_id": project_id,
-        "run_number": run.number,
-        "load": int(Layer.LOAD),
-        "least_s": LEAST_S,
-        "day": run.day,
-        "since": run.day - timedelta(days=DAYS_OF_A_PACE),
-    }
-    with connection.cursor() as cursor, without_loops(cursor):
-        cursor.execute(BEGIN, values)
-        cursor.execute(LAY_ASIDE, values)
 
 
 def waiting() -> list[int]:

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
+from analysis import batches
+from analysis.buckets import bins_of
 from analysis.quantiles import around
-from analysis.refresh import bins_of
 from analysis.slowdowns import packed
 from analysis.window import DEFAULT_DAYS
 from projects.models import Project, Span, TestSpan
@@ -119,6 +120,7 @@ def _known(project_id: int) -> list[Known]:
 @transaction.atomic
 def make(project: Project, stretch: Stretch, *, now: datetime) -> bool:
     """Sum the stretch, in place of an earlier span of the same days; False where no test ran in it."""
+    batches.fold(project.pk)  # the runs of these uploads are counted below
     same = Span.objects.filter(project_id=project.pk, **stretch._asdict())
     _drop(project.pk, list(same.values_list("number", flat=True)))
     newest = Span.objects.filter(project_id=project.pk).order_by("-number").first()

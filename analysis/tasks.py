@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from analysis import (
+    batches,
     bucket_weeks,
     environments,
     flaking,
@@ -48,6 +49,7 @@ def ask_for_reclassification(project_id: int) -> None:
 def settle_runs(*, project_id: int, **_: object) -> None:
     """Do what recorded uploads leave to do: judge which runs are whole, follow renames, own new tests, find causes."""
     now = timezone.now()
+    batches.fold(project_id)
     renaming.gather(project_id, now=now)
     tallies.settle(project_id, now=now, on_whole=renaming.follow)
     owning.own(project_id)
@@ -72,7 +74,9 @@ def keep_spans_of(*, project_id: int, **_: object) -> None:
 
 @shared_task
 def follow_paces(**_: object) -> None:
-    """Add what uploads laid aside to the paces of their tests: that of a minute at once."""
+    """Fold what uploads laid aside and no worker folded, and add their passes to the paces: those of a minute at once."""
+    for project_id in batches.waiting():
+        batches.fold(project_id)
     for project_id in slowdowns.waiting():
         slowdowns.follow(project_id)
 
@@ -91,6 +95,7 @@ def upkeep(**_: object) -> None:
     ensure_months({now.date(), now.date() + timedelta(days=31)})
     retention.keep_house(now)
     for project_id in Project.objects.order_by("id").values_list("id", flat=True):
+        batches.fold(project_id)
         flaking.age(project_id, now=now)
         environments.compare(project_id, today=now.date(), now=now)
         together.join(project_id, today=now.date())

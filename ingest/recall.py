@@ -16,9 +16,12 @@ import uuid
 from array import array
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable
+from datetime import datetime
 
 # Some 120 bytes each. A larger suite is not remembered.
 MOST_ENTRIES = 150_000
+
+ROOM = 10_000  # ids for which room is made at once
 
 # Attributes that make an identity or say how the test is found. A tag with any other, a timestamp say, is never the same twice.
 STEADY = frozenset(
@@ -36,6 +39,10 @@ STEADY = frozenset(
         "assertions",
     }
 )
+
+
+# The dictionary of a place, the hash of the words, the sign of the number, the test and its layer.
+Lesson = tuple[dict[int, int], int, int, int, int]
 
 
 class Recalled:
@@ -56,8 +63,10 @@ class Recalled:
 class Memory:
     """The remembered cases of one project: by suite and attributes, then by the hash of the words, the number of the test."""
 
-    def __init__(self, identities: uuid.UUID | None) -> None:
+    def __init__(self, identities: uuid.UUID | None, classified_at: datetime | None = None) -> None:
         self.identities = identities
+        self.classified_at = classified_at
+        self.layers = bytearray()  # of the remembered tests, by their ids
         self.n_entries = 0
         self._places: dict[Hashable, dict[int, int]] = {}
 
@@ -65,17 +74,20 @@ class Memory:
         """Return what is known at one place, to be looked into and never written to."""
         return self._places.setdefault(place, {})
 
-    def learn(self, learned: Iterable[tuple[dict[int, int], int, int, int]]) -> None:
-        """Remember (place's dictionary, hash of the words, sign, test); what finds no room any more begins anew.
+    def learn(self, learned: Iterable[Lesson]) -> None:
+        """Remember what an upload taught; what finds no room any more begins anew.
 
         Places are bounded too: suites that are called otherwise in each run would fill a process with empty ones.
         """
-        for known, key, sign, test_id in learned:
+        for known, key, sign, test_id, layer in learned:
             if self.n_entries >= MOST_ENTRIES:
                 self.forget()
                 return
             self.n_entries += key not in known
             known[key] = sign * test_id
+            if test_id >= len(self.layers):
+                self.layers.extend(bytes(test_id + ROOM - len(self.layers)))
+            self.layers[test_id] = layer
         if len(self._places) > MOST_ENTRIES:
             self.forget()
 
@@ -87,11 +99,11 @@ class Memory:
 _memories: OrderedDict[int, Memory] = OrderedDict()
 
 
-def memory_of(project_id: int, *, identities: uuid.UUID) -> Memory:
-    """Return what this process remembers of the project, a new memory where its identities are others by now."""
+def memory_of(project_id: int, *, identities: uuid.UUID, classified_at: datetime | None) -> Memory:
+    """Return what this process remembers of the project, a new memory where its identities or layers are others by now."""
     memory = _memories.get(project_id)
-    if memory is None or memory.identities != identities:
-        memory = _memories[project_id] = Memory(identities)
+    if memory is None or memory.identities != identities or memory.classified_at != classified_at:
+        memory = _memories[project_id] = Memory(identities, classified_at)
     _memories.move_to_end(project_id)
     while len(_memories) > 1 and sum(one.n_entries for one in _memories.values()) > MOST_ENTRIES:
         _memories.popitem(last=False)

@@ -7,9 +7,10 @@ that uploads of one project are recorded one at a time. What the results mean is
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 from typing import BinaryIO
@@ -17,13 +18,15 @@ from typing import BinaryIO
 from django.db import connection, transaction
 from django.db.models import F
 
-from analysis import refresh, rollups
+from analysis import batches, flaking, refresh, rollups
 from analysis.flaking import Part
+from analysis.rollups import RunChange
 from analysis.seats import Report
-from ingest import bodies, failing, junit, readers, results
+from ingest import bodies, failing, junit, packing, readers, results
 from ingest.cases import Limits, Refused
 from ingest.cases import Problem as ReportProblem
 from ingest.recall import Memory, memory_of
+from ingest.remembered import Remembered
 from ingest.staging import Outdated, Stage
 from projects import locks
 from projects.models import Problem, Project, Run, Upload
@@ -32,8 +35,8 @@ from projects.vocabulary import Layer, ProblemLevel, UploadState
 
 COUNTS = """
 SELECT count(*), count(*) FILTER (WHERE outcome = 1), count(*) FILTER (WHERE outcome = 2),
-    count(*) FILTER (WHERE outcome = 3), count(*) FILTER (WHERE outcome = 4), count(*) FILTER (WHERE is_flaky),
-    coalesce(sum(seconds::float8), 0)
+    count(*) FILTER (WHERE outcome = 3), count(*) FILTER (WHERE outcome = 4), coalesce(sum(seconds::float8), 0),
+    count(*) FILTER (WHERE is_flaky)
 FROM incoming
 """
 # What this upload added to its run by layer: what its machine spent on a first attempt.
@@ -49,19 +52,6 @@ RECORDED = (
     *("n_shards", "shard_total", "n_uploads", "n_attempts", "is_truncated", "url"),
     *("is_incident", "incident_sentence"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """What one upload brought, as its status shows it."""
-
-    n_tests: int
-    n_passed: int
-    n_failed: int
-    n_error: int
-    n_skipped: int
-    n_flaky: int
-    seconds: float
 
 
 class NothingToRecord(Exception):
@@ -89,16 +79,21 @@ def record(
     project = Project.objects.get(pk=upload.project_id)
     with _few_collections(), transaction.atomic():
         stage, problems, is_truncated = _stage(project, upload, files, limits=limits)
-        arrived = _arrived()
+        arrived = _arrived(stage.remembered)
         was_classified_at, was_identities = project.reclassified_at, project.identities
         project = _lock(upload)
-        if project.identities != was_identities:
+        is_stale = project.reclassified_at != was_classified_at
+        if project.identities != was_identities or (is_stale and len(stage.remembered)):
             raise Outdated
         run = _run(project, upload)
         place = rollups.Place(project.pk, run.number, run.day, run.is_default_branch)
-        is_stale = project.reclassified_at != was_classified_at
+        awake = flaking.awake(project.pk, run)
+        if stage.remembered.is_in(run):
+            stage.stage_remembered()
+        else:
+            stage.stage_awake(awake)
         _record_results(project, run, upload, place, stage, arrived, is_stale=is_stale, now=now)
-        refresh.after_upload(project, run, _part(upload, arrived, stage))
+        flaking.after_upload(project, run, _part(upload, arrived, stage), awake=awake)
         _close(upload, run, arrived, problems, is_truncated=is_truncated, now=now)
     stage.remember()
     return run
@@ -124,9 +119,7 @@ def _stage(
         project.pk,
         rules=refresh.rules_of(project.pk),
         sent=sent,
-        day=upload.started_at.date(),
-        on_default=_is_default_branch(project, upload),
-        memory=memory_of(project.pk, identities=project.identities),
+        memory=memory_of(project.pk, identities=project.identities, classified_at=project.reclassified_at),
     )
     problems: list[ReportProblem] = []
     is_truncated = False
@@ -221,7 +214,7 @@ def _record_results(
     upload: Upload,
     place: rollups.Place,
     stage: Stage,
-    arrived: Arrived,
+    arrived: RunChange,
     *,
     is_stale: bool,
     now: datetime,
@@ -229,17 +222,46 @@ def _record_results(
     kind = _kind(run, upload)
     merged = results.keep(project, run, place, stage, kind=kind, is_stale=is_stale, now=now)
     failing.record(place, kind=kind, has_merges=bool(merged), reports=_reports(stage, upload))
-    rollups.add(place, n_new=arrived.n_tests - len(merged))
-    passes_changed = rollups.change(place) if merged else False
-    _count(run, rollups.run_change() if merged else arrived)
+    remembered = stage.remembered.sums()
+    numbers, seconds = stage.remembered.numbers(), stage.remembered.seconds()
+    batches.lay_aside(place, numbers=packing.int4s(numbers), seconds=packing.float4s(seconds))
+    rollups.add_layers(place, remembered)
+    upload.layer_seconds = _layer_seconds(remembered)
+    if not merged:
+        _count(run, arrived)
+        return
+    batches.fold_held(project.pk)
+    passes_changed = rollups.change(place)
+    _count(run, _with(rollups.run_change(), remembered))
     if passes_changed:
         run.n_flaky = rollups.n_flaky(place)
 
 
-def _arrived() -> Arrived:
+def _arrived(remembered: Remembered) -> RunChange:
+    """Count what the upload brought, staged or remembered."""
     with connection.cursor() as cursor:
         cursor.execute(COUNTS)
-        return Arrived(*cursor.fetchone())
+        staged = RunChange(*cursor.fetchone())
+    n, n_skipped = len(remembered), remembered.n_skipped()
+    return replace(
+        staged,
+        n_tests=staged.n_tests + n,
+        n_passed=staged.n_passed + n - n_skipped,
+        n_skipped=staged.n_skipped + n_skipped,
+        seconds=staged.seconds + sum(remembered.seconds()),
+    )
+
+
+def _with(change: RunChange, remembered: Iterable[rollups.LayerSum]) -> RunChange:
+    for one in remembered:
+        change = replace(
+            change,
+            n_tests=change.n_tests + one.n_passed + one.n_skipped,
+            n_passed=change.n_passed + one.n_passed,
+            n_skipped=change.n_skipped + one.n_skipped,
+            seconds=change.seconds + one.seconds,
+        )
+    return change
 
 
 def _kind(run: Run, upload: Upload) -> str:
@@ -265,7 +287,7 @@ def _reports(stage: Stage, upload: Upload) -> list[Report]:
     return [report._replace(worker=report.worker or shard) for report in stage.reports]
 
 
-def _part(upload: Upload, arrived: Arrived, stage: Stage) -> Part:
+def _part(upload: Upload, arrived: RunChange, stage: Stage) -> Part:
     """Say which environment the upload speaks for: the CI job and what it ran in, without its shard."""
     environment = " · ".join(filter(None, [upload.job, upload.environment]))
     return Part(
@@ -277,7 +299,7 @@ def _part(upload: Upload, arrived: Arrived, stage: Stage) -> Part:
     )
 
 
-def _count(run: Run, change: rollups.RunChange | Arrived) -> None:
+def _count(run: Run, change: RunChange) -> None:
     run.n_tests += change.n_tests
     run.n_passed += change.n_passed
     run.n_failed += change.n_failed
@@ -290,7 +312,7 @@ def _count(run: Run, change: rollups.RunChange | Arrived) -> None:
 def _close(
     upload: Upload,
     run: Run,
-    arrived: Arrived,
+    arrived: RunChange,
     problems: list[ReportProblem],
     *,
     is_truncated: bool,
@@ -309,14 +331,16 @@ def _close(
         n_failed=arrived.n_failed,
         n_error=arrived.n_error,
         n_skipped=arrived.n_skipped,
-        layer_seconds=_layer_seconds(),
+        layer_seconds=upload.layer_seconds,
     )
 
 
-def _layer_seconds() -> dict[str, float]:
+def _layer_seconds(remembered: Iterable[rollups.LayerSum]) -> dict[str, float]:
     with connection.cursor() as cursor:
         cursor.execute(LAYER_SECONDS)
-        return {str(layer): round(seconds, 3) for layer, seconds in cursor.fetchall()}
+        seconds = Counter(dict(cursor.fetchall()))
+    seconds.update({one.layer: one.seconds for one in remembered})
+    return {str(layer): round(total, 3) for layer, total in sorted(seconds.items())}
 
 
 def _save_run(run: Run, upload: Upload, *, is_truncated: bool) -> None:

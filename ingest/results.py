@@ -42,7 +42,7 @@ WITH fresh AS MATERIALIZED (
     ON CONFLICT (project_id, fingerprint) DO NOTHING
     RETURNING id, fingerprint, layer
 ), named AS (
-    UPDATE incoming i SET test_id = made.id, layer = made.layer, bucket = 0
+    UPDATE incoming i SET test_id = made.id, layer = made.layer
     FROM made WHERE i.test_id IS NULL AND i.fingerprint = made.fingerprint
 )
 SELECT (SELECT count(*) FROM made), (SELECT count(*) FROM fresh)
@@ -50,15 +50,15 @@ SELECT (SELECT count(*) FROM made), (SELECT count(*) FROM fresh)
 
 # Tests that another upload made since these results were staged.
 NAME_TESTS = """
-UPDATE incoming i SET (test_id, layer, bucket) = (
-    SELECT t.id, t.layer, t.bucket FROM projects_test t
+UPDATE incoming i SET (test_id, layer) = (
+    SELECT t.id, t.layer FROM projects_test t
     WHERE t.project_id = %(project_id)s AND t.fingerprint = i.fingerprint)
 WHERE i.test_id IS NULL
 """
 NAMED_TWICE = "SELECT EXISTS (SELECT FROM incoming GROUP BY test_id HAVING count(*) > 1)"
 # Tests that were weighed anew meanwhile.
 WEIGH_AGAIN = """
-UPDATE incoming i SET layer = t.layer, bucket = t.bucket
+UPDATE incoming i SET layer = t.layer
 FROM projects_test t WHERE t.project_id = %(project_id)s AND t.id = i.test_id
 """
 
@@ -74,14 +74,6 @@ FROM (
 ) n
 WHERE t.project_id = %(project_id)s AND t.id = n.test_id AND t.traits <> n.traits
 RETURNING n.layer_before <> n.layer
-"""
-
-SEEN_TESTS = """
-UPDATE projects_test t SET
-    first_seen_on = least(t.first_seen_on, %(day)s), last_seen_on = greatest(t.last_seen_on, %(day)s),
-    first_main_on = CASE WHEN %(on_default)s THEN least(t.first_main_on, %(day)s) ELSE t.first_main_on END,
-    last_main_on = CASE WHEN %(on_default)s THEN greatest(t.last_main_on, %(day)s) ELSE t.last_main_on END
-FROM incoming i WHERE i.is_unseen AND t.project_id = %(project_id)s AND t.id = i.test_id
 """
 
 # What the run already holds of these tests. A later attempt of a job decides, but a pass after a pass adds nothing; a result
@@ -141,7 +133,7 @@ def keep(
         _keep_tests(cursor, project, run, stage, values, is_stale=is_stale, now=now)
         merged = _merge(cursor, values) if run.n_uploads else []
         cursor.execute(KEEP_RESULTS, values)
-        cursor.execute(SEEN_TESTS, values)
+        stage.remembered.keep(cursor, project_id=project.pk, run_number=run.number, day=place.day)
     return merged
 
 
@@ -169,6 +161,7 @@ def _keep_tests(
     if moved or is_stale:
         cursor.execute(WEIGH_AGAIN, values)
     if moved:
+        stage.memory.forget()  # the layers that were learned are those from before
         refresh.want_reclassify(project.pk, now=now, sums_are_stale=True)
 
 

@@ -189,9 +189,10 @@ class Cleaner:
     def _allowed(self, data: bytes) -> bytes:
         """Drop what XML 1.0 forbids and keep count of lines."""
         clean = data.translate(None, FORBIDDEN)
-        if b"\xef\xbf" in clean:
+        # One byte is found ten times as fast as two.
+        if not clean.isascii() and b"\xef\xbf" in clean:
             clean = NONCHARACTER.sub(b"", clean)
-        if b"&#" in clean:
+        if b"&" in clean and b"&#" in clean:
             clean = REFERENCE.sub(_allowed_reference, clean)
         if len(clean) != len(data):
             self._note_dropped(data, clean)

@@ -54,27 +54,26 @@ class Skimmer:
         """Take what is remembered from the next bytes of the document, and have the rest parsed."""
         first, *tags = data.split(CASE)
         self._parse(first)
-        begin = end = len(first)
+        begin = len(first)  # of what is known and not taken yet
         ids: list[int] = []
         clocks: list[bytes] = []
         known = self._known_here()
-        for tag in tags:
+        for at, tag in enumerate(tags):
             # The next lines are all that most cases cost.
             head, _, rest = tag.partition(TIME)
             clock, _, tail = rest.partition(b'"')
             if (number := known.get(hash((head, tail)))) is not None:
                 ids.append(number)
                 clocks.append(clock)
-                end += len(CASE) + len(tag)
                 continue
             if ids:
-                self._take(data[begin:end], ids, clocks)
+                begin = self._take(data, begin, tags[at - len(ids) : at], ids, clocks)
                 ids, clocks = [], []
             self._meet(tag, head, clock, tail, known)
-            begin = end = end + len(CASE) + len(tag)
+            begin += len(CASE) + len(tag)
             known = self._known_here()
         if ids:
-            self._take(data[begin:end], ids, clocks)
+            self._take(data, begin, tags[-len(ids) :], ids, clocks)
 
     def memo(self, attributes: Mapping[str, str], outcome: Outcome) -> tuple[dict[int, int], int, int] | None:
         """Return where the case being parsed may be remembered, under which hash, and the sign of its number."""
@@ -102,21 +101,20 @@ class Skimmer:
             self._known = self._memory.known(self._suite.place())
             self._found = self.recalled.setdefault(self._suite.framework, Recalled())
 
-    def _take(self, data: bytes, ids: list[int], clocks: list[bytes]) -> None:
-        """Take a row of remembered cases; have it parsed after all where a time is none."""
-        try:
-            seconds = array("f", map(float, clocks))
-        except ValueError:
-            seconds = array("f", [-1.0])
-        if not (min(seconds) >= 0.0 and sum(seconds) < times.LONGEST_S):  # false for NaN too
-            self._parse(data)
-            return
+    def _take(self, data: bytes, begin: int, tags: list[bytes], ids: list[int], clocks: list[bytes]) -> int:
+        """Take a row of remembered cases and return where it ends; have it parsed after all where a time is none."""
+        end = begin + len(CASE) * len(tags) + sum(map(len, tags))
+        row = data[begin:end]
+        if (seconds := _seconds(clocks)) is None:
+            self._parse(row)
+            return end
         found = self._found
         found.ids.extend(ids)
         found.seconds.extend(seconds)
         found.at.extend(range(self.n_cases + 1, self.n_cases + len(ids) + 1))
         self.n_cases += len(ids)
-        self._parse(data.translate(BLANK))
+        self._parse(row.translate(BLANK))
+        return end
 
     def _meet(self, tag: bytes, head: bytes, clock: bytes, tail: bytes, known: dict[int, int]) -> None:
         """Have one tag parsed that is not known as it stands, unless it is known without what follows it."""
@@ -128,7 +126,8 @@ class Skimmer:
             end = alone[1]
             if (number := known.get(hash((head, end)))) is not None:
                 rest = tail[len(end) :]
-                self._take(CASE + tag[: len(tag) - len(rest)], [number], [clock])
+                alike = tag[: len(tag) - len(rest)]
+                self._take(CASE + alike, 0, [alike], [number], [clock])
                 self._parse(rest)
                 return
             self._key = hash((head, end))
@@ -147,3 +146,12 @@ def _is_one_case(tail: bytes) -> bool:
         and tail.count(b"</testcase>") == 1
         and b"<!" not in tail
     )
+
+
+def _seconds(clocks: list[bytes]) -> array[float] | None:
+    """Return the times in seconds; None where one is no number, below zero or longer than a test can take."""
+    try:
+        seconds = array("f", map(float, clocks))
+    except ValueError:
+        return None
+    return seconds if min(seconds) >= 0.0 and sum(seconds) < times.LONGEST_S else None  # false for NaN too

@@ -9,8 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from array import array
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import connection
@@ -23,19 +22,23 @@ from ingest import folding, packing, workers
 from ingest.cases import Case, Refused
 from ingest.identity import relative
 from ingest.junit import Reading
-from ingest.recall import MOST_ENTRIES, Memory, Recalled
+from ingest.recall import MOST_ENTRIES, Lesson, Memory, Recalled
+from ingest.remembered import Remembered
 from projects.cursors import binding_cursor
-from projects.vocabulary import Layer, Outcome, TimingBucket
+from projects.vocabulary import Layer, Outcome
 
 CHUNK = 4_000  # cases held at once: some 4 MB, and enough that a round trip does not show
 MOST_STAGED = 200_000  # numbers of tests kept to see whether one comes twice; beyond, PostgreSQL is asked
-MOST_RECALLED = 100_000  # results of remembered tests held at once, twelve bytes each
+MOST_TROUBLED = (
+    10_000  # failures of which it is told what ran before them; nobody reads those of an outage so closely
+)
+MOST_REMEMBERED = 150_000  # results of remembered tests held at once, twelve bytes each
 
 TABLES = """
 CREATE TEMP TABLE IF NOT EXISTS incoming (
     seq integer, fingerprint bytea, test_id integer, outcome smallint, seconds real, n_attempts smallint,
-    is_flaky boolean, hint smallint, layer smallint, bucket smallint, is_unseen boolean DEFAULT false,
-    is_merge boolean DEFAULT false, n_before smallint DEFAULT 0, old_outcome smallint, old_seconds real
+    is_flaky boolean, hint smallint, layer smallint, is_merge boolean DEFAULT false, n_before smallint DEFAULT 0,
+    old_outcome smallint, old_seconds real
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS newcomer (
     seq integer, fingerprint bytea, test_id integer, base bytea, suite text, classname text, name text, file text,
@@ -48,31 +51,27 @@ CREATE TEMP TABLE IF NOT EXISTS trouble (
 ) ON COMMIT DELETE ROWS;
 """
 
-INCOMING = "incoming (seq, fingerprint, test_id, outcome, seconds, n_attempts, is_flaky, hint, layer, bucket, is_unseen)"
-# A row of eleven fields, each after its length; a null is a length of -1. Four shapes: known or new, timed or not. A test
+INCOMING = "incoming (seq, fingerprint, test_id, outcome, seconds, n_attempts, is_flaky, hint, layer)"
+# A row of nine fields, each after its length; a null is a length of -1. Four shapes: known or new, timed or not. A test
 # that is known needs no fingerprint.
-KNOWN_TIMED = struct.Struct(">h ii i ii ih if ih i? ih ih ih i?").pack
-KNOWN_UNTIMED = struct.Struct(">h ii i ii ih i ih i? ih ih ih i?").pack
-NEW_TIMED = struct.Struct(">h ii i16s i ih if ih i? ih i ih i?").pack
-NEW_UNTIMED = struct.Struct(">h ii i16s i ih i ih i? ih i ih i?").pack
-
-# True for a test whose days of sight this upload moves.
-UNSEEN = """last_seen_on < %(day)s OR first_seen_on > %(day)s OR (%(on_default)s AND (
-    last_main_on IS NULL OR last_main_on < %(day)s OR first_main_on > %(day)s))"""
+KNOWN_TIMED = struct.Struct(">h ii i ii ih if ih i? ih ih").pack
+KNOWN_UNTIMED = struct.Struct(">h ii i ii ih i ih i? ih ih").pack
+NEW_TIMED = struct.Struct(">h ii i16s i ih if ih i? ih i").pack
+NEW_UNTIMED = struct.Struct(">h ii i16s i ih i ih i? ih i").pack
 
 # What is known of a test comes along once, so that no later statement has to join the tests: on a table that has just
 # grown, the planner would guess too few rows and loop over all of them for each.
-KNOWN = f"""
-SELECT fingerprint, id, traits, layer, bucket, {UNSEEN}
+KNOWN = """
+SELECT fingerprint, id, traits, layer
 FROM projects_test WHERE project_id = %(project_id)s AND fingerprint = ANY(%(fingerprints)b)
-"""  # noqa: S608 - a condition of our own
-RECALLED = f"""
-INSERT INTO incoming (seq, test_id, outcome, seconds, n_attempts, is_flaky, hint, layer, bucket, is_unseen)
+"""
+REMEMBERED = """
+INSERT INTO incoming (seq, test_id, outcome, seconds, n_attempts, is_flaky, hint, layer)
 SELECT r.seq, t.id, CASE WHEN r.number > 0 THEN 1 ELSE 4 END, r.seconds, 1, false,
-    CASE WHEN r.number > 0 THEN %(hint)s ELSE %(skipped_hint)s END, t.layer, t.bucket, {UNSEEN}
+    CASE WHEN r.number > 0 THEN %(hint)s ELSE %(skipped_hint)s END, t.layer
 FROM unnest(%(ats)b::int[], %(numbers)b::int[], %(seconds)b::real[]) AS r (seq, number, seconds)
 JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = abs(r.number)
-"""  # noqa: S608
+"""
 
 # New tests have a fingerprint and no number yet, the others a number and no fingerprint.
 TWICE = "SELECT EXISTS (SELECT FROM incoming GROUP BY {names} HAVING count(*) > 1)"
@@ -91,23 +90,22 @@ class Stage:
         *,
         rules: RuleSet | None,
         sent: Layer | None,
-        day: date,
-        on_default: bool,
         memory: Memory,
     ) -> None:
         self.project_id = project_id
         self._classifier = layers.Classifier(rules)
         self.sent = sent
-        self.day = day
-        self.on_default = on_default
         self.memory = memory
+        self.remembered = Remembered(memory)  # what is not staged
         self.n_cases = 0
         self.n_new = 0  # cases of tests that were not known when they were staged
         self.n_changed = 0  # cases of tests whose words changed
         self.reports: list[Report] = []
         self.workers: dict[int, str] = {}  # of cases whose own properties name one
         self._staged = array("i")  # the known tests of the upload, as long as they are few
-        self._learned: list[tuple[dict[int, int], int, int, int]] = []
+        self._n_known = 0  # of these and of the remembered ones, how many there were
+        self._troubled = array("i")  # places of cases that went wrong, as long as they are few
+        self._learned: list[Lesson] = []
         self._unnamed: dict[int, tuple[dict[int, int], int, int]] = {}
         self._traits: dict[tuple[str, str, str], int] = {}
         self._frameworks: dict[str, int] = {}
@@ -126,8 +124,7 @@ class Stage:
                 if len(waiting) >= CHUNK:
                     self._add_chunk(start, waiting)
                     waiting = []
-                if sum(len(found.ids) for found in reading.recalled.values()) >= MOST_RECALLED:
-                    self._add_recalled(start, reading.recalled)
+                self._add_recalled(start, reading.recalled)
         except Refused:
             self._add_last(start, waiting, reading)
             raise
@@ -159,9 +156,11 @@ class Stage:
                 newcomers.append((seq, case, found[0]))
                 self.n_changed += 1
             elif case.memo is not None:
-                self._learned.append((*case.memo, found[0]))
+                self._learned.append((*case.memo, found[0], found[2]))
             if case.attempts or case.failure is not None or case.outcome.is_bad:
                 troubles.extend(folding.troubles(seq, case))
+                if len(self._troubled) < MOST_TROUBLED:
+                    self._troubled.append(seq)
         self.workers |= {
             start + case.at: worker
             for case in chunk
@@ -170,43 +169,55 @@ class Stage:
         if start + chunk[-1].at > MOST_ENTRIES:  # too large to be remembered; a part is not worth the room
             self._unnamed.clear()
             self._learned.clear()
-        if len(self._staged) < MOST_STAGED:
-            self._staged.extend(found[0] for case in chunk if (found := known.get(case.fingerprint)))
+        known_ids = [found[0] for case in chunk if (found := known.get(case.fingerprint))]
+        self._note_known(known_ids, n=len(known_ids))
         with connection.cursor() as cursor:
             packing.copy(cursor, INCOMING, incoming)
             packing.copy(cursor, "newcomer", self._newcomers(newcomers))
             packing.copy(cursor, "trouble", troubles)
 
     def _add_recalled(self, start: int, recalled: Mapping[str, Recalled]) -> None:
-        """Lay down the results of remembered tests; raise Outdated where one of the tests is gone."""
-        for framework, found in recalled.items():
-            if not found.ids:
-                continue
+        for found in recalled.values():
+            self._note_known(map(abs, found.ids), n=len(found.ids))
+        self.remembered.add(recalled, start=start)
+        if len(self.remembered) > MOST_REMEMBERED:
+            self.stage_remembered()
+
+    def _note_known(self, test_ids: Iterable[int], *, n: int) -> None:
+        self._n_known += n
+        if len(self._staged) < MOST_STAGED:
+            self._staged.extend(test_ids)
+
+    def stage_remembered(self) -> None:
+        """Lay the results of remembered tests with the others; raise Outdated where a test is gone."""
+        self._stage(self.remembered.take())
+
+    def stage_awake(self, test_ids: Collection[int]) -> None:
+        """Lay the results of some remembered tests with the others, and those that ran right before these or a failure."""
+        self._stage(self.remembered.take_some(test_ids, {seq - 1 for seq in self._troubled}))
+
+    def _stage(self, taken: Iterable[tuple[str, Recalled]]) -> None:
+        for framework, found in taken:
             values = {
-                "ats": packing.int4s(array("i", [start + at for at in found.at]) if start else found.at),
+                "ats": packing.int4s(found.at),
                 "numbers": packing.int4s(found.ids),
                 "seconds": packing.float4s(found.seconds),
                 "hint": self._hint(framework, retry=0, may_be_rerun=framework == "pytest"),
                 "skipped_hint": self._hint(framework, retry=0, may_be_rerun=False),
                 "project_id": self.project_id,
-                "day": self.day,
-                "on_default": self.on_default,
             }
             with binding_cursor() as cursor:
-                if cursor.execute(RECALLED, values).rowcount != len(found.ids):
+                if cursor.execute(REMEMBERED, values).rowcount != len(found.ids):
                     self.memory.forget()
                     raise Outdated
-            if len(self._staged) < MOST_STAGED:
-                self._staged.extend(map(abs, found.ids))
-            found.clear()
 
     def name_new(self, cursor: CursorWrapper) -> None:
         """Learn the numbers that the new tests got."""
         if self._unnamed:
-            cursor.execute("SELECT seq, test_id FROM incoming WHERE fingerprint IS NOT NULL")
-            for seq, test_id in cursor:
+            cursor.execute("SELECT seq, test_id, layer FROM incoming WHERE fingerprint IS NOT NULL")
+            for seq, test_id, layer in cursor:
                 if (memo := self._unnamed.pop(seq, None)) is not None:
-                    self._learned.append((*memo, test_id))
+                    self._learned.append((*memo, test_id, layer))
             self._unnamed.clear()
 
     def remember(self) -> None:
@@ -214,12 +225,10 @@ class Stage:
         self.memory.learn(self._learned)
 
     def _known(self, chunk: Sequence[Case]) -> dict[bytes, tuple[Any, ...]]:
-        """Return (id, traits, layer, bucket, whether unseen) of the tests of the chunk that the project knows."""
+        """Return (id, traits, layer) of the tests of the chunk that the project knows."""
         values = {
             "project_id": self.project_id,
             "fingerprints": list({case.fingerprint for case in chunk}),
-            "day": self.day,
-            "on_default": self.on_default,
         }
         with binding_cursor() as cursor:
             found = cursor.execute(KNOWN, values, binary=True).fetchall()
@@ -244,18 +253,15 @@ class Stage:
         hint = self._hint(case.framework, retry=case.retry, may_be_rerun=case.may_be_rerun)
         end = (2, n_attempts, 1, is_flaky, 2, hint)
         if known is None:
-            new, never = (
-                (11, 4, seq, 16, case.fingerprint, -1, 2, outcome),
-                (-1, 2, TimingBucket.UNTIMED, 1, False),
-            )
+            new = (9, 4, seq, 16, case.fingerprint, -1, 2, outcome)
             if seconds is None:
-                return NEW_UNTIMED(*new, -1, *end, *never)
-            return NEW_TIMED(*new, 4, seconds, *end, *never)
-        test_id, _, layer, bucket, is_unseen = known
-        start = (11, 4, seq, -1, 4, test_id, 2, outcome)
+                return NEW_UNTIMED(*new, -1, *end, -1)
+            return NEW_TIMED(*new, 4, seconds, *end, -1)
+        test_id, _, layer = known
+        start = (9, 4, seq, -1, 4, test_id, 2, outcome)
         if seconds is None:
-            return KNOWN_UNTIMED(*start, -1, *end, 2, layer, 2, bucket, 1, is_unseen)
-        return KNOWN_TIMED(*start, 4, seconds, *end, 2, layer, 2, bucket, 1, is_unseen)
+            return KNOWN_UNTIMED(*start, -1, *end, 2, layer)
+        return KNOWN_TIMED(*start, 4, seconds, *end, 2, layer)
 
     def _hint(self, framework: str, *, retry: int, may_be_rerun: bool) -> int:
         number = self._frameworks.get(framework)
@@ -302,15 +308,14 @@ class Stage:
 
     def fold_duplicates(self) -> None:
         """Make one result of each identity that the upload shows more than once."""
+        is_known_twice = self._n_known > len(self._staged) or len(set(self._staged)) < self._n_known
         with connection.cursor() as cursor:
-            if self._has_duplicates(cursor):
-                folding.fold_staged(cursor, list(self._frameworks))
-
-    def _has_duplicates(self, cursor: CursorWrapper) -> bool:
-        if not self.n_new and len(self._staged) == self.n_cases:
-            return len(set(self._staged)) < self.n_cases
-        cursor.execute(TWICE.format(names="test_id, fingerprint" if self.n_new else "test_id"))
-        return bool(cursor.fetchone()[0])
+            if is_known_twice:
+                self.stage_remembered()
+            if is_known_twice or self.n_new:
+                cursor.execute(TWICE.format(names="test_id, fingerprint" if self.n_new else "test_id"))
+                if cursor.fetchone()[0]:
+                    folding.fold_staged(cursor, list(self._frameworks))
 
 
 def _placed(case: Case) -> Case:

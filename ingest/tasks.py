@@ -17,6 +17,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from analysis import batches
 from analysis.owning import with_unowned_tests
 from analysis.tallies import with_unjudged_runs
 from analysis.tasks import reclassify_project, settle_runs
@@ -83,7 +84,10 @@ def _after(upload: Upload, run: Run) -> None:
     """Do what a recorded upload leaves to do, outside its transaction; the last one of many asks for it."""
     note_new_results(run.day, upload.n_tests)
     waiting = Upload.objects.filter(state__in=[UploadState.RECEIVED, UploadState.PROCESSING])
-    if not waiting.filter(project_id=run.project_id).exists():
+    is_last = not waiting.filter(project_id=run.project_id).exists()
+    if is_last or batches.are_many(run.project_id):
+        batches.fold(run.project_id)
+    if is_last:
         ask_to_settle(run.project_id)
         _ask_for_reclassification(run.project_id)
 

@@ -10,9 +10,9 @@ from typing import Any
 from analysis import timing
 from analysis.answers.of_tests import EvidenceRow, FlakeAnswer, ProofRow, ReasonRow, ResultRow, TestAnswer
 from analysis.answers.rows import Page, StripCell, TestRow
+from analysis.buckets import bins_of
 from analysis.quantiles import quantile, quantile_of_packed
 from analysis.queries import of_renames, of_results, of_shifts, rows
-from analysis.refresh import bins_of
 from analysis.window import Window
 from projects.models import FlakeProof, Project
 from projects.vocabulary import Boundary, FlakeRule, FlakeStatus, Layer

@@ -15,7 +15,7 @@ from django.db import connection
 
 from analysis import rollups, timing
 from analysis.answers.rows import StripCell, TestRow
-from analysis.refresh import bins_of
+from analysis.buckets import bins_of
 from analysis.window import Window
 from projects.models import Project, title_of
 from projects.vocabulary import FlakeStatus, Layer, Outcome, TimingBucket

@@ -15,7 +15,7 @@ from projects.models.results import Failure, FailureSample, Result, Signature
 from projects.models.rules import CodeOwners, LayerRule, MutingPolicy
 from projects.models.runs import EnvironmentRun, Run, RunTally
 from projects.models.senders import Token, Trust, token_digest
-from projects.models.sums import BucketWeek, LayerDay, RunLayer, Span, TestDay, TestSpan
+from projects.models.sums import BucketWeek, LayerDay, ResultBatch, RunLayer, Span, TestDay, TestSpan
 from projects.models.tests import Rename, Test, title_of
 from projects.models.uploads import Problem, RefusedHour, Upload, UploadFile
 
@@ -50,6 +50,7 @@ __all__ = [
     "Remark",
     "Rename",
     "Result",
+    "ResultBatch",
     "Run",
     "RunLayer",
     "RunTally",

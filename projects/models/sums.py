@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import uuid
+
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from projects.models.project import Project
@@ -123,3 +126,27 @@ class BucketWeek(models.Model):
 
     def __str__(self) -> str:
         return f"{TimingBucket(self.bucket).word} {Layer(self.layer).word} in the week of {self.monday}"
+
+
+class ResultBatch(models.Model):
+    """The results of one upload that wait to be added to the days of their tests.
+
+    Three columns of results that were staged, and two of remembered tests: `numbers` are tests that passed, with a minus for
+    those that were skipped. What a code means is analysis.batches' to know. Seconds are of four bytes.
+    """
+
+    pk = models.CompositePrimaryKey("project_id", "id")
+    project = models.ForeignKey(Project, models.CASCADE, db_index=False, related_name="+")
+    id = models.UUIDField(default=uuid.uuid4)
+    noted_at = models.DateTimeField()
+    run_number = models.PositiveIntegerField()
+    day = models.DateField()
+    on_default = models.BooleanField()
+    test_ids = ArrayField(models.IntegerField())
+    seconds = ArrayField(models.FloatField(null=True))
+    codes = ArrayField(models.SmallIntegerField())
+    numbers = ArrayField(models.IntegerField())
+    number_seconds = ArrayField(models.FloatField())
+
+    def __str__(self) -> str:
+        return f"#{self.run_number}"

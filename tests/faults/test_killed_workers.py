@@ -36,14 +36,17 @@ STEPS = {
     "signatures": "LOCK TABLE projects_signature IN SHARE MODE",
     "failures": "LOCK TABLE projects_failure IN SHARE MODE",
     "samples": "LOCK TABLE projects_failuresample IN SHARE MODE",
-    "days": "LOCK TABLE projects_testday IN SHARE MODE",
+    "batch": "LOCK TABLE projects_resultbatch IN SHARE MODE",
     "layers of the day": "LOCK TABLE projects_layerday IN SHARE MODE",
     "layers of the run": "LOCK TABLE projects_runlayer IN SHARE MODE",
     "flakes": "LOCK TABLE projects_flake IN SHARE MODE",
     "environment": "LOCK TABLE projects_environmentrun IN SHARE MODE",
     "problems": "LOCK TABLE projects_problem IN SHARE MODE",
-    "passes": "LOCK TABLE projects_passbatch IN SHARE MODE",
     "commit": "SELECT pg_advisory_xact_lock(77)",
+    # What is laid aside is folded after the commit.
+    "passes": "LOCK TABLE projects_passbatch IN SHARE MODE",
+    "paces": "LOCK TABLE projects_testpace IN SHARE MODE",
+    "days": "LOCK TABLE projects_testday IN SHARE MODE",
 }
 # Everything is written when this trigger fires: it holds the commit itself.
 AT_COMMIT = f"""

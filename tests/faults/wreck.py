@@ -20,9 +20,10 @@ from django.db import connection
 from django.utils import timezone
 
 from analysis import rebuilding
+from analysis.tasks import follow_paces
 from config import embedded
 from ingest.tasks import process_upload
-from projects.models import Result, Run, Upload
+from projects.models import Result, ResultBatch, Run, Upload
 from projects.vocabulary import UploadState
 from tests.processes import ROOT
 from tests.rows.test_record import sums
@@ -124,6 +125,8 @@ def assert_exactly_once(project_id: int, *, n_uploads: int, n_results: int) -> N
     assert done.count() == n_uploads == Upload.objects.filter(project_id=project_id).count()
     assert sum(Run.objects.filter(project_id=project_id).values_list("n_uploads", flat=True)) == n_uploads
     assert len(rows) == len(set(rows)) == n_results
+    follow_paces()  # beat's, every minute
+    assert not ResultBatch.objects.filter(project_id=project_id).exists()
     before = sums(project_id)
     rebuilding.rebuild(project_id)
     assert sums(project_id) == before

@@ -20,7 +20,10 @@ pytestmark = pytest.mark.django_db
 def remembered(shop: Shop) -> int:
     """Return how many cases the worker remembers of the project."""
     project = Project.objects.get(pk=shop.project.pk)
-    return recall.memory_of(project.pk, identities=project.identities).n_entries
+    memory = recall.memory_of(
+        project.pk, identities=project.identities, classified_at=project.reclassified_at
+    )
+    return memory.n_entries
 
 
 def taught(shop: Shop, *cases: str, n: int = 2) -> None:

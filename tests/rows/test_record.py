@@ -188,7 +188,7 @@ def test_an_external_entity_is_refused() -> None:
 def test_a_fault_of_ours_is_kept_for_another_try(monkeypatch: pytest.MonkeyPatch) -> None:
     shop = a_shop()
     answer = send(shop, report(passed("a")), run="r1")
-    monkeypatch.setattr(rollups, "ADD_DAYS", "SELECT 1 / 0")
+    monkeypatch.setattr(rollups, "ADD_LAYERS", "SELECT 1 / 0")
 
     process_upload(project_id=shop.project.pk, upload_id=str(answer["id"]))
 
