@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from django.http import HttpResponse
+from django.http import HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from analysis import queries
-from dashboard import page, time_words
+from dashboard import beside, page, time_words
 from dashboard.page import ProjectRequest, project_page
 
 
 @require_safe
 @project_page()
-def budgets(request: ProjectRequest) -> HttpResponse:
+def budgets(request: ProjectRequest) -> HttpResponseBase:
     """Show what each layer with a budget takes in a run."""
     project = request.project
     window = request.window = replace(request.window, layers=(), outcomes=(), buckets=(), statuses=(), q="")
     stories = queries.budget_stories(project, window)
+    grown, moved = beside.grown(stories), beside.to_move(stories)
+    if file := beside.asked(request, "what changed budgets", beside.GROWTH, grown, part="growth"):
+        return file
+    if file := beside.asked(request, "tests to move", beside.moves(project), moved, part="moves"):
+        return file
     is_idle = bool(stories) and all(story.run_s is None for story in stories)
     if is_idle and not queries.run_counts(project, window).n_runs:
         return page.render_nothing(request, "Budgets", place="slow")

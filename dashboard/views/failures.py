@@ -11,7 +11,7 @@ from analysis import queries
 from analysis.answers.of_failures import SignatureRow
 from analysis.answers.rows import Page
 from analysis.window import Window
-from dashboard import export, heat, page, stories, verdicts
+from dashboard import beside, export, heat, page, stories, verdicts
 from dashboard.export import Column
 from dashboard.page import ProjectRequest, project_page
 from projects.models import Project
@@ -29,6 +29,11 @@ def failures(request: ProjectRequest) -> HttpResponseBase:
     )
     if file := export.asked(request, "failures", columns(project), _reasons):
         return file
+    weeks = queries.boundary_weeks(project, window)
+    if file := beside.asked(
+        request, "boundaries by week", beside.WEEKS, beside.broke_at(weeks), part="weeks"
+    ):
+        return file
     answer = queries.failures(project, window)
     n_runs = 0
     if not answer.n_failures and not window.is_filtered:
@@ -40,7 +45,7 @@ def failures(request: ProjectRequest) -> HttpResponseBase:
         "rows": answer.rows,
         "sentence": stories.failures_sentence(answer, window=window, n_runs=n_runs),
         "note": stories.failures_note(answer),
-        "heat": heat.draw(queries.boundary_weeks(project, window), window),
+        "heat": heat.draw(weeks, window),
         "empty": verdicts.past_the_end(answer.rows, window) or verdicts.no_match(window, noun="failures"),
     }
     return page.render(request, "failures.html", context, place="flaky", offers=OFFERS)

@@ -9,13 +9,14 @@ from analysis import queries, wishes
 from analysis.answers.of_earlier import RunTimes
 from analysis.answers.of_time import SlowRow
 from analysis.window import Window
-from dashboard import export, page, parts, stories, time_words, verdicts
+from dashboard import beside, export, page, parts, stories, time_words, verdicts
 from dashboard.export import Column
 from dashboard.page import ProjectRequest, project_page
 from projects.models import Project
 
 OFFERS = ("q", "layer", "bucket")
-SHOWN_SLOWER, MOST_SLOWER = 20, 500  # listed above; marked in the list of all tests
+SHOWN_SLOWER, MOST_SLOWER = 20, 500  # listed above; marked in the list of all tests, and in a file
+MOST_MISFITS = 1_000  # in a file
 
 
 @require_safe
@@ -24,6 +25,8 @@ def slow(request: ProjectRequest) -> HttpResponseBase:
     """Show the tests by the time they take."""
     project, window = request.project, request.window
     if file := export.asked(request, "slow tests", columns(project), queries.slow):
+        return file
+    if file := _beside(request):
         return file
     rows, totals = queries.slow_and_totals(project, window)
     if page.is_bare(rows, window):
@@ -47,6 +50,19 @@ def slow(request: ProjectRequest) -> HttpResponseBase:
         "empty": verdicts.past_the_end(rows, window) or verdicts.no_match(window),
     }
     return page.render(request, "slow.html", context, place="slow", offers=OFFERS)
+
+
+def _beside(request: ProjectRequest) -> HttpResponseBase | None:
+    """Answer with one of the lists above the page's own, where the URL asks for it."""
+    project, window = request.project, request.window
+    if export.wanted(request, "slower"):
+        found = queries.slower(project, window, limit=MOST_SLOWER)
+        return beside.asked(request, "slower tests", beside.slower(project), found, part="slower")
+    if export.wanted(request, "misfits"):
+        misfits = queries.misfits(project, window, limit=MOST_MISFITS)
+        every = (*misfits.found, *misfits.dismissed)
+        return beside.asked(request, "misfits", beside.misfits(project), every, part="misfits")
+    return None
 
 
 def _times(project: Project, window: Window) -> RunTimes | None:

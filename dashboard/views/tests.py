@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from django.http import Http404, HttpResponseBase
 from django.shortcuts import redirect
@@ -12,7 +13,7 @@ from django.views.decorators.http import require_safe
 from analysis import queries, wishes
 from analysis.answers.of_tests import ResultRow, TestAnswer
 from analysis.answers.rows import TestRow
-from dashboard import care, charts, export, page, parts, stories, verdicts
+from dashboard import beside, care, charts, export, page, parts, stories, verdicts
 from dashboard.export import Column
 from dashboard.forms import CareForm, FixedForm, MuteForm
 from dashboard.page import ProjectRequest, project_page
@@ -93,10 +94,14 @@ def test(request: ProjectRequest, test_id: int) -> HttpResponseBase:
         lambda of, asked: queries.results_of_test(of, asked, test_id),
     ):
         return file
-    return page.render(request, "test.html", _story(request, answer), place="tests", offers=("outcome",))
+    story = _story(request, answer)
+    name = f"failures of test {test_id}"
+    if file := beside.asked(request, name, beside.REASONS, story["reasons"], part="reasons"):
+        return file
+    return page.render(request, "test.html", story, place="tests", offers=("outcome",))
 
 
-def _story(request: ProjectRequest, answer: TestAnswer) -> dict[str, object]:
+def _story(request: ProjectRequest, answer: TestAnswer) -> dict[str, Any]:
     project, window, test_id = request.project, request.window, answer.row.id
     cared = queries.care(project, test_id, today=window.today)
     cause, causes = queries.causes_of_test(project, test_id, until=window.until)

@@ -16,7 +16,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from analysis import queries
 from analysis.answers.of_suite import Seen
 from analysis.answers.of_uploads import ProblemGroup, UploadRow
-from dashboard import bars, export, filters, page, snippets, stories
+from dashboard import bars, beside, export, filters, page, snippets, stories
 from dashboard.export import Column
 from dashboard.format import day_words, plural
 from dashboard.forms import TokenForm
@@ -58,6 +58,9 @@ def uploads(request: ProjectRequest) -> HttpResponseBase:
         return _first_visit(request, seen)
     if file := export.asked(request, "uploads", COLUMNS, queries.uploads):
         return file
+    groups = queries.problem_groups(request.project, request.window)
+    if file := beside.asked(request, "problems of uploads", beside.GROUPS, groups, part="problems"):
+        return file
     arrivals = queries.arrivals(request.project, request.window, now=timezone.now())
     rows = queries.uploads(request.project, request.window)
     context = {
@@ -65,7 +68,7 @@ def uploads(request: ProjectRequest) -> HttpResponseBase:
         "came": any(day.n_uploads or day.n_at_door for day in arrivals.days),
         "hours": bars.upload_hours(arrivals.hours),
         "days": bars.upload_days(arrivals.days) if len(arrivals.days) > 2 else None,
-        "problems": queries.problem_groups(request.project, request.window),
+        "problems": groups,
         "rows": rows,
         # An upload is listed whatever its branch.
         "bar": filters.only(request.window, "window", hint=HINT),
@@ -148,6 +151,8 @@ def upload(request: ProjectRequest, upload_id: UUID) -> HttpResponseBase:
     row = queries.upload(request.project, str(upload_id))
     if row is None:
         raise Http404("No such upload.")
+    if file := beside.asked(request, f"problems of upload {row.id}", beside.PROBLEMS, row.problems):
+        return file
     context = {
         "row": row,
         "problems": row.problems[:SHOWN_PROBLEMS],

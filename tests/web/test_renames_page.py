@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -116,3 +117,19 @@ def test_a_viewer_and_a_stranger_decide_nothing() -> None:
     assert shop.browser(a_shop("Other").owner).post(address, {"do": "undo"}).status_code == 404
     assert shop.browser().post(address, {"do": "dance"}).status_code == 404
     assert Rename.objects.get().state == RenameState.APPLIED
+
+
+def test_the_list_of_renames_is_searched_and_had_as_a_file() -> None:
+    shop = a_shop()
+    rename = a_rename(shop)
+    address = f"/p/{shop.project.slug}/renames"
+
+    def rows(query: str) -> list[dict[str, object]]:
+        found: list[dict[str, object]] = json.loads(shop.browser().get(f"{address}?{query}").getvalue())[
+            "rows"
+        ]
+        return found
+
+    assert [row["test_id"] for row in rows("format=json&q=CART&sort=name")] == [rename.test_id]
+    assert rows("format=json&q=nothing") == []
+    assert "No renames match q=nothing." in shop.browser().get(f"{address}?q=nothing").content.decode()

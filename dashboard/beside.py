@@ -1,0 +1,191 @@
+"""The lists that stand beside a page's own, as files: their columns, and the rows that a file holds and a page leaves out.
+
+Each is asked for by its name, `&list=slower`. Which page has which is the views' affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple, TypeVar
+
+from django.http import HttpResponseBase
+
+from analysis.answers.of_failures import BoundaryWeek
+from analysis.answers.of_tests import ReasonRow
+from analysis.answers.of_time import BudgetStory, Growth, Misfit, ShiftRow, TimedTest
+from analysis.answers.of_uploads import ProblemGroup, ProblemRow
+from analysis.answers.rows import Page
+from analysis.window import Window
+from dashboard import export, listing
+from dashboard.export import Column
+from dashboard.page import ProjectRequest
+from projects.models import Project
+from projects.vocabulary import Boundary, Layer
+
+T = TypeVar("T")
+
+
+def whole(rows: Sequence[T], _project: Project, window: Window) -> Page[T]:
+    """Return a page of rows that are there already."""
+    return listing.cut(rows, window)
+
+
+def asked(
+    request: ProjectRequest, name: str, columns: Sequence[Column[T]], rows: Sequence[T], *, part: str = ""
+) -> HttpResponseBase | None:
+    """Answer with all of these rows where the URL asks for their list as a file; None where it does not."""
+    return export.asked(request, name, columns, partial(whole, rows), part=part)
+
+
+# --- Slow
+
+
+def slower(project: Project) -> list[Column[ShiftRow]]:
+    """Return the columns of a test that became slower."""
+    url = export.url_of_tests(project)
+    return [
+        Column("id", lambda row: row.test_id),
+        Column("test", lambda row: row.title),
+        Column("home", lambda row: row.home),
+        Column("layer", lambda row: row.layer),
+        Column("since_run", lambda row: row.run_number),
+        Column("since_on", lambda row: row.day),
+        Column("commit_before", lambda row: row.commit_before),
+        Column("commit", lambda row: row.commit),
+        Column("before_s", lambda row: row.before_s),
+        Column("since_s", lambda row: row.since_s),
+        Column("added_s", lambda row: row.added_s),
+        Column("url", lambda row: f"{url}{row.test_id}"),
+    ]
+
+
+def misfits(project: Project) -> list[Column[Misfit]]:
+    """Return the columns of a test that behaves unlike its layer, looked at or not."""
+    url = export.url_of_tests(project)
+    return [
+        *export.named(lambda row: row.test),
+        Column("layer", lambda row: row.test.layer),
+        Column("looks_like", lambda row: row.looks_like),
+        Column("median_s", lambda row: row.median_s),
+        Column("limit_s", lambda row: row.limit_s),
+        Column("total_s", lambda row: row.test.seconds),
+        Column("other_signal", lambda row: row.other),
+        Column("why_it_stays", lambda row: row.reason),
+        Column("url", lambda row: f"{url}{row.test.id}"),
+    ]
+
+
+# --- Budgets
+
+
+class Grown(NamedTuple):
+    """What a run brought to a layer."""
+
+    layer: Layer
+    growth: Growth
+
+
+class Moved(NamedTuple):
+    """A test whose move would help the budget of its layer."""
+
+    layer: Layer
+    test: TimedTest
+
+
+GROWTH: list[Column[Grown]] = [
+    Column("layer", lambda row: row.layer),
+    Column("run", lambda row: row.growth.run_number),
+    Column("more_s", lambda row: row.growth.seconds),
+    Column("new_tests", lambda row: row.growth.n_new),
+    Column("slower_tests", lambda row: row.growth.n_slower),
+    Column("faster_tests", lambda row: row.growth.n_faster),
+    Column("dearest_tests", lambda row: " ".join(str(test.test_id) for test in row.growth.tests)),
+]
+
+
+def grown(stories: Iterable[BudgetStory]) -> list[Grown]:
+    """Return what runs brought, layer by layer, as the page lists it."""
+    return [Grown(story.layer, growth) for story in stories for growth in story.growth]
+
+
+def to_move(stories: Iterable[BudgetStory]) -> list[Moved]:
+    """Return the fewest tests that bring each layer back, as the page lists them."""
+    return [Moved(story.layer, test) for story in stories for test in story.to_move]
+
+
+def moves(project: Project) -> list[Column[Moved]]:
+    """Return the columns of a test to move."""
+    url = export.url_of_tests(project)
+    return [
+        Column("layer", lambda row: row.layer),
+        Column("id", lambda row: row.test.test_id),
+        Column("test", lambda row: row.test.title),
+        Column("per_run_s", lambda row: row.test.seconds),
+        Column("url", lambda row: f"{url}{row.test.test_id}"),
+    ]
+
+
+# --- Failures, and those of one test
+
+
+REASONS: list[Column[ReasonRow]] = [
+    Column("signature", lambda row: row.signature),
+    Column("title", lambda row: row.title),
+    Column("boundary", lambda row: row.boundary),
+    Column("matched", lambda row: row.matched),
+    Column("cause", lambda row: row.cause.cause if row.cause else None),
+    Column("cause_evidence", lambda row: row.cause.evidence if row.cause else ""),
+    Column("failures", lambda row: row.n),
+    Column("runs", lambda row: row.n_runs),
+    Column("rate", lambda row: row.rate),
+    Column("first_on", lambda row: row.first_on),
+    Column("last_on", lambda row: row.last_on),
+    Column("sample_run", lambda row: row.sample_run),
+    Column("sample_message", lambda row: row.sample_message),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class BrokeAt:
+    """The failures of one boundary in one week."""
+
+    week: BoundaryWeek
+    boundary: Boundary
+
+
+WEEKS: list[Column[BrokeAt]] = [
+    Column("week_from", lambda row: row.week.monday),
+    Column("boundary", lambda row: row.boundary),
+    Column("failures", lambda row: row.week.n_failures.get(row.boundary, 0)),
+    Column("runs", lambda row: row.week.n_runs),
+]
+
+
+def broke_at(weeks: Sequence[BoundaryWeek]) -> list[BrokeAt]:
+    """Return a row a week and boundary, for the boundaries that broke in any of them."""
+    seen = [boundary for boundary in Boundary if any(week.n_failures.get(boundary) for week in weeks)]
+    return [BrokeAt(week, boundary) for week in weeks for boundary in seen]
+
+
+# --- Uploads, and one of them
+
+
+GROUPS: list[Column[ProblemGroup]] = [
+    Column("code", lambda row: row.code),
+    Column("level", lambda row: row.level),
+    Column("at_door", lambda row: row.at_door),
+    Column("times", lambda row: row.n),
+    Column("uploads", lambda row: row.n_uploads),
+    Column("last_at", lambda row: row.examples[0].at),
+    Column("example", lambda row: row.examples[0].sentence),
+]
+PROBLEMS: list[Column[ProblemRow]] = [
+    Column("level", lambda row: row.level),
+    Column("code", lambda row: row.code),
+    Column("sentence", lambda row: row.sentence),
+    Column("file", lambda row: row.file),
+    Column("line", lambda row: row.line),
+    Column("column", lambda row: row.column),
+]
