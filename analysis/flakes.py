@@ -126,7 +126,7 @@ def declare_fixed(
 ) -> Event | None:
     """Start the quiet spell of a flake at a repair that somebody named, `n_passes` ago."""
     expect_fix(state, n_passes=n_passes, constants=constants)
-    before, after = state.status, status(state, constants=constants)
+    before, after = state.status, status(state)
     if before == after:
         return None
     state.status, state.status_run, state.status_at = after, run, at
@@ -152,7 +152,7 @@ def update(state: State, group: Group, *, constants: Constants = DEFAULT) -> Upd
 
 
 def _event(state: State, group: Group, constants: Constants) -> Event | None:
-    before, after = state.status, status(state, constants=constants)
+    before, after = state.status, status(state)
     if before == after:
         return None
     state.status, state.status_run, state.status_at = after, group.run, group.at

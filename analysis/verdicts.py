@@ -36,9 +36,7 @@ class FlakeVerdict(NamedTuple):
     n_quiet: int
     p_unfixed_but_quiet: float
     p_fixed: float
-    since_run: int  # when the status began
-    since: float
-    onset_run: int  # the first failure at the present rate; 0: it never failed
+    since: float  # when the status began
     few_runs: bool
     proofs: tuple[Proof, ...]
     failed_runs: tuple[int, ...]
@@ -59,7 +57,7 @@ class Count(NamedTuple):
     n_groups: int
 
 
-def status(state: State, *, constants: Constants = DEFAULT) -> FlakeStatus:
+def status(state: State) -> FlakeStatus:
     """Return the status that the evidence earns, whatever day it is."""
     is_broken = state.broken >= 0.9 and (state.n_commits >= 2 or state.has_failed_retry)
     if is_broken:
@@ -80,7 +78,7 @@ def verdict(
     state: State, *, now_day: float, last_seen_day: float | None = None, constants: Constants = DEFAULT
 ) -> FlakeVerdict:
     """Return the verdict as of a day; `last_seen_day` is that of the last run that had the test."""
-    told = status(state, constants=constants)
+    told = status(state)
     if told is FlakeStatus.SUSPECTED and now_day - state.last_failed_at > SUSPICION_DAYS:
         told = FlakeStatus.HEALTHY
     seen = max(state.at, last_seen_day or 0.0)
@@ -101,10 +99,7 @@ def verdict(
         n_quiet=state.n_quiet,
         p_unfixed_but_quiet=quiet_chance(state.n_quiet, a=a, b=b) if state.was_flagged else 1.0,
         p_fixed=state.p_fixed if state.was_flagged else 0.0,
-        since_run=state.status_run,
         since=state.status_at,
-        onset_run=next((failed.run for failed in state.failures if failed.order >= state.onset), 0)
-        or state.first_failed_run,
         few_runs=state.n_pass + state.n_failed < FEW_RUNS,
         proofs=tuple(state.proofs),
         failed_runs=tuple(failed.run for failed in _shown_failures(state, told)),

@@ -195,13 +195,13 @@ class Cleaner:
         if b"&" in clean and b"&#" in clean:
             clean = REFERENCE.sub(_allowed_reference, clean)
         if len(clean) != len(data):
-            self._note_dropped(data, clean)
+            self._note_dropped(data)
         n_lines = data.count(b"\n")
         self.line += n_lines
         self.column = _width(data) + (0 if n_lines else self.column)
         return clean
 
-    def _note_dropped(self, data: bytes, clean: bytes) -> None:
+    def _note_dropped(self, data: bytes) -> None:
         if not self.n_dropped:
             places = [
                 found.start() for pattern in (FORBIDDEN_BYTE, NONCHARACTER) if (found := pattern.search(data))

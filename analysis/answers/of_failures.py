@@ -28,7 +28,6 @@ class SignatureRow:
     is_new: bool
     tests: tuple[NamedTest, ...] = ()
     runs: tuple[int, ...] = ()
-    sample_test: int | None = None
     sample_run: int | None = None
     sample_kind: str = ""
     sample_message: str = ""

@@ -210,10 +210,9 @@ def _dressed(project: Project, window: Window, page: Sequence[SignatureRow]) -> 
 def _with_sample(row: SignatureRow, sample: Sequence[Any] | None) -> SignatureRow:
     if sample is None:
         return row
-    test_id, run_number, kind, message, text = sample
+    _, run_number, kind, message, text = sample
     return replace(
         row,
-        sample_test=test_id,
         sample_run=run_number,
         sample_kind=kind,
         sample_message=message,
