@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 from django.http import HttpResponseBase
 
 from analysis.answers.of_failures import BoundaryWeek
-from analysis.answers.of_tests import ReasonRow
+from analysis.answers.of_tests import OwnedTests, ReasonRow
 from analysis.answers.of_time import BudgetStory, Growth, Misfit, ShiftRow, TimedTest
 from analysis.answers.of_uploads import ProblemGroup, ProblemRow
 from analysis.answers.rows import Page
@@ -21,8 +21,8 @@ from analysis.window import Window
 from dashboard import export, listing
 from dashboard.export import Column
 from dashboard.page import ProjectRequest
-from projects.models import Project
-from projects.vocabulary import Boundary, Layer
+from projects.models import ChannelDelivery, Membership, Project, Token, Trust
+from projects.vocabulary import Boundary, Layer, Role
 
 T = TypeVar("T")
 
@@ -188,4 +188,47 @@ PROBLEMS: list[Column[ProblemRow]] = [
     Column("file", lambda row: row.file),
     Column("line", lambda row: row.line),
     Column("column", lambda row: row.column),
+]
+
+
+# --- Settings
+
+
+TOKENS: list[Column[Token]] = [
+    Column("name", lambda row: row.name),
+    Column("begins", lambda row: row.prefix),
+    Column("created_at", lambda row: row.created_at),
+    Column("created_by", lambda row: str(row.created_by or "")),
+    Column("last_used_at", lambda row: row.last_used_at),
+    Column("revoked_at", lambda row: row.revoked_at),
+]
+TRUSTS: list[Column[Trust]] = [
+    Column("repository", lambda row: row.repository),
+    Column("issuer", lambda row: row.issuer),
+    Column("owner_id", lambda row: row.owner_id),
+    Column("branches", lambda row: row.branches),
+    Column("events", lambda row: row.events),
+    Column("takes_pulls", lambda row: row.takes_pulls),
+    Column("last_used_at", lambda row: row.last_used_at),
+]
+MEMBERS: list[Column[Membership]] = [
+    Column("name", lambda row: row.user.get_username()),
+    Column("email", lambda row: row.user.email),
+    Column("role", lambda row: Role(row.role)),
+    Column("wants_letter", lambda row: row.wants_letter),
+    Column("only_changes", lambda row: row.only_changes),
+]
+OWNERS: list[Column[OwnedTests]] = [
+    Column("owner", lambda row: row.owner),
+    Column("tests", lambda row: row.n_tests),
+    Column("flaky_or_broken", lambda row: row.n_unwell),
+]
+SENT: list[Column[ChannelDelivery]] = [
+    Column("created_at", lambda row: row.created_at),
+    Column("channel", lambda row: row.channel.name),
+    Column("message", lambda row: row.subject),
+    Column("sent_at", lambda row: row.sent_at),
+    Column("status", lambda row: row.status),
+    Column("tries", lambda row: row.n_tries),
+    Column("answer", lambda row: row.answer),
 ]

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from dashboard import page
+from dashboard import beside, page
 from dashboard.channel_forms import EVENTS, KINDS, ChannelForm, WantsForm
 from dashboard.page import ProjectRequest
 from dashboard.views.settings import refused, said, show
@@ -40,10 +40,13 @@ def channels(request: ProjectRequest) -> HttpResponseBase:
             return refused(request, Role.EDITOR)
         if form.is_valid():
             return _add(request, form)
+    log = announcing.log(request.project)
+    if file := beside.asked(request, "sent messages", beside.SENT, log, part="sent"):
+        return file
     context = {
         "form": form,
         "channels": [_shown(channel) for channel in announcing.channels(request.project)],
-        "log": [_logged(row) for row in announcing.log(request.project)],
+        "log": [_logged(row) for row in log],
         "secret": request.session.pop(SECRET_ONCE, ""),
         "badges": _badges(request),
         "feed": _link(request, reverse("events-atom", args=[request.project.slug]), purpose="events"),

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 
 from analysis import codeowners, queries
 from analysis.tasks import settle_runs
-from dashboard import page
+from dashboard import beside, page
 from dashboard.owner_forms import OwnersForm
 from dashboard.page import ProjectRequest
 from dashboard.views.settings import refused, said, show
@@ -17,6 +17,7 @@ from projects import code_owners
 from projects.vocabulary import Role
 
 HERE = "settings-owners"
+SHOWN_OWNERS = 20  # those with the most tests; a file has them all
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -34,13 +35,16 @@ def owners(request: ProjectRequest) -> HttpResponseBase:
             return _give_up(request)
         if form.is_valid():
             return _keep(request, form.cleaned_data["text"])
+    owned = queries.owned_tests(request.project, request.window)
+    if file := beside.asked(request, "owners", beside.OWNERS, owned):
+        return file
     read = codeowners.read(kept.text if kept else "")
     context = {
         "form": form,
         "kept": kept,
         "n_rules": read.n_rules,
         "unread": read.unread,
-        "owned": queries.owned_tests(request.project, request.window)[:20],
+        "owned": owned[:SHOWN_OWNERS],
         "is_running": kept is not None and kept.owned_to < request.project.n_tests,
     }
     return show(request, HERE, context, status=422 if form.errors else 200)

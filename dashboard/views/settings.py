@@ -25,7 +25,7 @@ from analysis import queries, timing, wishes
 from analysis import tasks as queue
 from analysis.shape import Shape, judge
 from analysis.targets import BUILT_IN, CORE
-from dashboard import drafts, page
+from dashboard import beside, drafts, page
 from dashboard.forms import (
     DeleteForm,
     InviteForm,
@@ -171,9 +171,12 @@ def tokens(request: ProjectRequest) -> HttpResponseBase:
         if form.is_valid():
             make_token(request, form.cleaned_data["name"])
             return redirect(came_from(request, "settings-tokens"))
+    tokens = list(changes.tokens(request.project))
+    if file := beside.asked(request, "tokens", beside.TOKENS, tokens):
+        return file
     context = {
         "form": form,
-        "tokens": changes.tokens(request.project),
+        "tokens": tokens,
         "plain": request.session.pop(SHOWN_ONCE, ""),
     }
     return show(request, "settings-tokens", context, status=422 if form.errors else 200)
@@ -220,9 +223,12 @@ def members(request: ProjectRequest) -> HttpResponseBase:
             return _invite(
                 request, email=form.cleaned_data["email"], role=Role.from_word(form.cleaned_data["role"])
             )
+    members = list(changes.members(request.project))
+    if file := beside.asked(request, "members", beside.MEMBERS, members):
+        return file
     context = {
         "form": form,
-        "members": changes.members(request.project),
+        "members": members,
         "refused": changes.refused_addresses(request.project),
         "roles": list(Role),
         "invitation": request.session.pop("invitation", None),

@@ -27,6 +27,9 @@ BESIDE = (
     ("uploads", "problems"),
     ("uploads/{upload}", ""),
     ("quarantine", ""),
+    ("settings/tokens", ""),
+    ("settings/members", ""),
+    ("settings/owners", ""),
 )
 
 
@@ -44,6 +47,9 @@ def shop() -> Shop:
     broken = failed("pays", seconds=400.0, file=FILE, kind="TimeoutError", message=message)
     record(shop, report(broken), branch="main", commit="b1", run="b")
     record(shop, b"this is not XML", run="c")
+    care.set_note(
+        shop.project, a_test_named(shop, "ships").id, note="", owner="ada", by=shop.owner, now=timezone.now()
+    )
     pays = a_test_named(shop, "pays").id
     DurationShift.objects.create(
         project=shop.project,
