@@ -196,14 +196,14 @@ def _as_counts(point: _Whole) -> dict[Layer, int]:
     return dict(zip(CORE, point, strict=True))
 
 
+GROUPED = "\u202f"  # a narrow no-break space between thousands, as on the pages
+
+
 def _words(change: Change, *, is_first: bool) -> str:
     tests = "test" if change.n == 1 else "tests"
+    n = f"{change.n:,}".replace(",", GROUPED)
     if change.source is None:
-        return (
-            f"{change.n} more {change.to.word} {tests}"
-            if is_first
-            else f"{change.n} {change.to.word} {tests}"
-        )
+        return f"{n} more {change.to.word} {tests}" if is_first else f"{n} {change.to.word} {tests}"
     way = "down" if change.to < change.source else "up"
     verb = "move " if is_first else ""
-    return f"{verb}{change.n} {change.source.word} {tests} {way} to {change.to.word}"
+    return f"{verb}{n} {change.source.word} {tests} {way} to {change.to.word}"

@@ -187,7 +187,7 @@ def _riser(change: Mapping[Layer, float]) -> Layer:
 def _article(called: str) -> str:
     if called == "mixed" or called.startswith("mostly"):
         return called
-    return f"an {called}" if called[0] in "aeiou" else f"a {called}"
+    return f"an {called}" if called[0] in "aeiou" or called == "hourglass" else f"a {called}"
 
 
 def _percent(share: float) -> str:

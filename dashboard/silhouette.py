@@ -59,6 +59,20 @@ class Silhouette:
     note: str
     total: str
 
+    @property
+    def is_empty(self) -> bool:
+        """True where there is nothing to draw: no test of the layers, or none with a time."""
+        return not any(row.bar.width for row in self.rows)
+
+    @property
+    def nothing(self) -> str:
+        """Say so, in place of the picture."""
+        return (
+            "No report said how long its tests took."
+            if self.by == "time"
+            else "No test is in a layer of the shape."
+        )
+
 
 def amounts_by_count(amounts: Sequence[LayerAmount]) -> Shape:
     """Return the Shape of how many tests there are."""

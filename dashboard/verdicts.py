@@ -243,6 +243,19 @@ def undecided_sentence(amounts: Sequence[LayerAmount]) -> str:
     return f"Shape: undecided. {count(n_unknown)} of {count(n_unknown + shape.total)} tests have no layer."
 
 
+FEW = 20  # tests: each is five points of the shape or more, which is as wide as a band of a target
+
+
+def few_sentence(amounts: Sequence[LayerAmount]) -> str:
+    """Say what one test is of a shape made of few; else nothing."""
+    n = int(amounts_by_count(amounts).total)
+    if not 0 < n < FEW:
+        return ""
+    if n == 1:
+        return "One test is not a shape yet."
+    return f"With {n} tests, each is {percent(1 / n)} of the shape: a few more may give it another name."
+
+
 def _layer_tests(layer: Layer) -> str:
     return f"{_spoken(layer)}" if layer in shapes.CORE else f"{layer.word.capitalize()} tests"
 

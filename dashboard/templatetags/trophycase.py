@@ -23,7 +23,7 @@ from projects.vocabulary import Boundary, Cause, FlakeStatus, Layer, Outcome
 
 register = template.Library()
 
-SEPARATORS = re.compile(r"[_/.\-:\]]+(?=\w)")
+SEPARATORS = re.compile(r"[_/.\-:\]]+(?=\w)(?!(?<=\.)\w{1,4}$)")  # a file keeps its suffix
 NOISE_OF_ONE = 0.15  # one test's p95 moves more than a whole run's time
 
 register.filter("count", formats.count)

@@ -81,6 +81,7 @@ def _now(
         "fits": fits,
         "advice": next((_advice(fit) for fit in fits if fit.is_chosen), ""),
         "foundation": silhouette.foundation(now, target),
+        "few": verdicts.few_sentence(amounts),
         "undecided": verdicts.undecided_sentence(amounts),
         "trend": charts.trend(trend, by=window.by, url=urls["tests"]),
         "stack": tuple(reversed(charts.STACK)),

@@ -200,6 +200,12 @@ def test_advice_says_what_to_do() -> None:
     assert said == "Move 4 e2e tests down to unit, or 40 more unit tests."
 
 
+def test_large_numbers_are_said_in_groups_of_three() -> None:
+    (step, *_) = advice(counted(60_000, 20_000, 20_000), PYRAMID)
+
+    assert step.words() == "move 10\u202f000 e2e tests down to unit"
+
+
 def test_one_test_is_said_in_the_singular() -> None:
     (step, *_) = advice(counted(69, 20, 11), PYRAMID)
 

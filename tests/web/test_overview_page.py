@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
+from analysis import queries
+from analysis import window as windows
 from projects.models import Upload
 from projects.vocabulary import UploadState
 from tests.factories import Shop, a_person, a_shop, passed, record, report
@@ -134,3 +138,30 @@ def test_a_plan_shows_the_shape_it_leads_to(shop: Shop) -> None:
 
     text = response.content.decode()
     assert "This plan makes a pyramid of 20 tests that fits the pyramid target by 100 of 100" in text
+
+
+def test_a_test_of_few_passes_is_slower_by_its_mean_and_a_new_one_is_not(shop: Shop) -> None:
+    now = timezone.now()
+    before, since = (
+        passed("drags", seconds=1.0),
+        report(passed("drags", seconds=3.0), passed("begins", seconds=9.0)),
+    )
+    for days, body in [
+        (42, report(before)),
+        (41, report(before)),
+        (40, report(before)),
+        (3, since),
+        (2, since),
+        (1, since),
+    ]:
+        record(
+            shop,
+            body,
+            branch="main",
+            commit=f"c{days:039d}",
+            started_at=(now - timedelta(days=days)).isoformat(),
+        )
+
+    found = queries.changes(shop.project, windows.read({}, today=now.date(), default_branch="main"))
+
+    assert [[row.title for row in one.tests] for one in found if one.kind == "slower"] == [["Cart › drags"]]

@@ -141,3 +141,34 @@ def test_the_page_shows_twelve_weeks_and_leads_to_misfits(shop: Shop) -> None:
     assert "Trend, 12 weeks" in text
     assert 'aria-current="true">time</a>' in text
     assert "No test is slow for its layer and shows a second sign of another one." in text
+
+
+def test_a_suite_without_times_has_no_shape_by_time_and_says_so() -> None:
+    shop = a_shop("Web")
+    record(
+        shop, report(passed("adds", classname="tests.unit.Case", seconds=None)), branch="main", commit="a1"
+    )
+
+    text = page(shop)
+
+    assert "No report said how long its tests took." in text
+    assert "empty" not in text
+    assert "Tests are listed here by the time they take, and none of these has one." in text
+
+
+def test_a_shape_of_few_tests_says_how_much_one_test_is() -> None:
+    shop = a_shop("Web")
+    cases = [
+        passed(name, classname=f"tests.{word}.Case")
+        for name, word in (("a", "unit"), ("b", "unit"), ("c", "e2e"))
+    ]
+    record(shop, report(*cases), branch="main", commit="a1")
+
+    text = page(shop)
+
+    assert "<h1>Web is an hourglass.</h1>" in text
+    assert "With 3 tests, each is 33 % of the shape" in text
+
+
+def test_a_shape_of_twenty_tests_needs_no_such_words(shop: Shop) -> None:
+    assert "of the shape: a few more" not in page(shop)
