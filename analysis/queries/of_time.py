@@ -27,11 +27,13 @@ SORTS = {
 # Narrow rows are ranked; the words of a test are looked up for the page alone.
 SLOW = """
 WITH s AS ({sums}), {shown}{totals}, found AS (
-    SELECT *, count(*) OVER () AS n FROM shown WHERE seconds > 0 AND is_wanted
-    ORDER BY key {direction}, test_id LIMIT %(size)s OFFSET %(offset)s
+    SELECT * FROM shown WHERE seconds > 0 AND is_wanted ORDER BY key {direction}, test_id LIMIT %(size)s OFFSET %(offset)s
+), counted AS (
+    SELECT sum(seconds) AS seconds, count(*) FILTER (WHERE seconds > 0 AND is_wanted) AS n FROM shown
 )
-SELECT {test}, {sum_columns}, (SELECT sum(seconds) FROM shown), s.n, {told}
-FROM found s JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id ORDER BY s.key {direction}, t.id
+SELECT {test}, {sum_columns}, c.seconds, c.n, {told}
+FROM found s CROSS JOIN counted c
+JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id ORDER BY s.key {direction}, t.id
 """
 SHOWN = """shown AS MATERIALIZED (
     SELECT s.*, t.layer, t.bucket, {filters} AS is_wanted, {key} AS key FROM s
