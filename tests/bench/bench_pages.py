@@ -53,9 +53,9 @@ MOST_BYTES = 150_000
 MOST_OF_A_BRANCH = 400_000  # the newest 200 runs of a branch that has no sums, and their neighbours in blocks
 MOST_RESULTS = 20_000  # read for a page: two whole runs are 4,000, a page of history strips less
 GOAL_S = 0.1
-BEYOND_DOUBT_S = 1.0  # what a page takes that adds up all days, or reads all results
+BEYOND_DOUBT_S = 0.25  # of CPU; a page takes more that adds up all days, or reads all results
 PAINT_GOAL_MS = 500
-PAINT_BEYOND_DOUBT_MS = 3_000
+PAINT_BEYOND_DOUBT_MS = 5_000  # on a machine with ten others' work
 MOST_MOVED = 0.05  # of layout shift; 0.1 is what Chromium calls good
 RUN = N_RUNS - 10
 PAGES = (
@@ -111,13 +111,16 @@ class Cost:
     place: str
     p50_s: float
     p95_s: float
+    cpu_s: float
     n_statements: int
     n_bytes: int
     n_results: int
 
     def __str__(self) -> str:
         goal = "" if self.p95_s <= GOAL_S else "  over the goal"
-        times = f"p50 {self.p50_s * 1e3:5.0f} ms  p95 {self.p95_s * 1e3:5.0f} ms"
+        times = (
+            f"p50 {self.p50_s * 1e3:5.0f} ms  p95 {self.p95_s * 1e3:5.0f} ms  CPU {self.cpu_s * 1e3:4.0f} ms"
+        )
         size = f"{self.n_statements:3} statements  {self.n_bytes / 1e3:4.0f} kB  {self.n_results:6,} results read"
         return f"{self.place:26} {times}  {size}{goal}"
 
@@ -146,7 +149,7 @@ def test_pages_of_a_large_project(servers: embedded.Services, browser: Browser, 
     with a_server(servers, tmp_path) as url:
         seen = {place: _painted(browser, owner, url, f"/p/{project.slug}/{place}") for place in PAINTED}
 
-    assert [cost.place for cost in costs if cost.p95_s > BEYOND_DOUBT_S] == []
+    assert [cost.place for cost in costs if cost.cpu_s > BEYOND_DOUBT_S] == []
     assert [cost.place for cost in costs if cost.n_statements > MOST_STATEMENTS] == []
     assert [cost.place for cost in costs if cost.n_bytes > MOST_BYTES] == []
     assert [cost.place for cost in costs if cost.n_results > _most_results(cost.place)] == []
@@ -202,15 +205,26 @@ def _cost(reader: Client, project: Project, place: str) -> Cost:
     assert response.status_code == 200, path
     with results_read() as n_read:
         reader.get(path)
-    times = sorted(_timed(partial(reader.get, path)) for _ in range(N_TIMES))
+    spent = [_timed(partial(reader.get, path)) for _ in range(N_TIMES)]
+    times = sorted(took for took, _ in spent)
     p50, p95 = times[N_TIMES // 2], times[int(N_TIMES * 0.95) - 1]
-    return Cost(place, p50, p95, n_statements, len(response.content), n_read())
+    cpu = min(cpu for _, cpu in spent)
+    return Cost(place, p50, p95, cpu, n_statements, len(response.content), n_read())
 
 
-def _timed(work: Callable[[], Any]) -> float:
-    began = time.perf_counter()
+def _timed(work: Callable[[], Any]) -> tuple[float, float]:
+    """Return the seconds that the work took, and those of the CPU, which other work on the machine hardly changes."""
+    began, cpu = time.perf_counter(), _cpu()
     work()
-    return time.perf_counter() - began
+    return time.perf_counter() - began, _cpu() - cpu
+
+
+def _cpu() -> float:
+    """Return what this process and its PostgreSQL backend used of the CPU; this process alone where the system does not tell."""
+    assert connection.connection is not None
+    told = Path(f"/proc/{connection.connection.info.backend_pid}/schedstat")
+    backend = int(told.read_text().split()[0]) / 1e9 if told.exists() else 0.0
+    return time.process_time() + backend
 
 
 @contextmanager
