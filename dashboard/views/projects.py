@@ -11,12 +11,15 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from analysis import queries
+from analysis import window as windows
 from analysis.answers.of_suite import ProjectRow
 from analysis.answers.rows import LayerAmount
 from analysis.shape import Shape, name
-from dashboard import page
+from dashboard import export, filters, listing, page, verdicts
+from dashboard.export import Column
 from dashboard.format import NONE
 from dashboard.forms import ProjectForm
+from dashboard.listing import Order
 from dashboard.page import MemberRequest
 from projects import access, changes
 
@@ -39,18 +42,55 @@ class Row:
         )
 
 
+SEARCHED = 10  # projects; fewer are found by looking
+ORDER: Order[Row] = Order(
+    {
+        "name": lambda row: row.project.name.lower(),
+        "need": lambda row: row.need,
+        "tests": lambda row: row.project.n_tests,
+        "flaky": lambda row: row.project.n_flaky,
+        "runs": lambda row: row.project.n_runs,
+        "last": lambda row: row.project.last_run_at,
+    },
+    default="need",
+    text=lambda row: f"{row.project.name} {row.shape}",
+)
+COLUMNS: list[Column[Row]] = [
+    Column("project", lambda row: row.project.slug),
+    Column("name", lambda row: row.project.name),
+    Column("last_run_failed", lambda row: row.project.last_n_bad),
+    Column("shape", lambda row: row.shape),
+    Column("tests", lambda row: row.project.n_tests),
+    Column("flaky", lambda row: row.project.n_flaky),
+    Column("runs", lambda row: row.project.n_runs),
+    Column("last_run_at", lambda row: row.project.last_run_at),
+]
+
+
 @require_safe
 @page.member_page
 def projects(request: MemberRequest) -> HttpResponseBase:
     """List the projects of the reader; with only one there is nothing to choose."""
     mine = tuple(access.projects_for(request.user))
-    if len(mine) == 1 and "all" not in request.GET:
+    if len(mine) == 1 and not request.GET:
         return redirect("overview", mine[0].slug)
-    found = queries.projects(mine, today=timezone.now().date())
-    rows = sorted((Row(row, _shape(row.layers)) for row in found), key=lambda row: row.need)
-    return page.render(
-        request, "projects.html", {"rows": rows, "n_red": sum(bool(row.project.last_n_bad) for row in rows)}
-    )
+    today = timezone.now().date()
+    window = windows.read(request.GET.dict(), today=today, default_branch="").only_searched
+    found = [Row(row, _shape(row.layers)) for row in queries.projects(mine, today=today)]
+    if export.wanted(request):
+        return export.answer(
+            request, "projects", COLUMNS, lambda asked: listing.page_of(found, asked, ORDER), window
+        )
+    rows = listing.page_of(found, window, ORDER)
+    context = {
+        "rows": rows,
+        "window": window,
+        "n_projects": len(found),
+        "n_red": sum(bool(row.project.last_n_bad) for row in found),
+        "empty": verdicts.past_the_end(rows, window) or verdicts.no_match(window, noun="projects"),
+        "bar": filters.only(window, hint="Search projects") if len(found) > SEARCHED else None,
+    }
+    return page.render(request, "projects.html", context)
 
 
 def _shape(layers: tuple[LayerAmount, ...]) -> str:

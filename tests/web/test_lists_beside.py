@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from projects import care
+from projects import access, care
 from projects.models import DurationShift, Upload
 from tests.factories import Shop, a_shop, a_test_named, failed, passed, record, report
 
@@ -121,3 +121,21 @@ def test_muted_tests_are_searched_and_sorted(shop: Shop) -> None:
     shown = shop.browser().get("/p/web/quarantine?q=nothing").content.decode()
     assert "No muted tests match q=nothing." in shown
     assert "2 tests are muted in CI." in shown.replace("\u202f", " ")
+
+
+def test_projects_are_sorted_searched_and_had_as_a_file(shop: Shop) -> None:
+    access.create_project(name="Archive", owner=shop.owner)
+
+    def names(query: str) -> list[str]:
+        return [row["name"] for row in rows_of(shop, "/", f"?format=json{query}")]
+
+    assert names("") == ["Web", "Archive"]  # the one that failed
+    assert names("&sort=name") == ["Archive", "Web"]
+    assert names("&q=arch") == ["Archive"]
+    assert "No projects match q=nothing." in shop.browser().get("/?q=nothing").content.decode()
+
+
+def test_the_only_project_is_gone_to_unless_the_list_is_asked_for(shop: Shop) -> None:
+    assert shop.browser().get("/").headers["Location"] == "/p/web/"
+    assert shop.browser().get("/?all=1").status_code == 200
+    assert shop.browser().get("/?sort=name").status_code == 200
