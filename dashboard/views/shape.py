@@ -33,14 +33,16 @@ def suite_shape(request: ProjectRequest) -> HttpResponseBase:
     beside = _pairs(replace(listed, size=window.size))
     if "mark" in request.GET:  # one spelling of a plan, short enough to share
         return redirect(f"{request.path}{plans.joined(beside, plans.spelt(wanted))}#plan")
-    suite, _, trend = queries.suites_and_trend(project, window)
+    suite, before, trend = queries.suites_and_trend(project, window)
     amounts = suite.layers
     if not any(amount.n_tests for amount in amounts):
         return page.render_nothing(request, "Shape", place="overview")
     target = wishes.target(project.target_kind, project.target_bands)
     plan = plans.read(wanted, amounts, queries.marked(project, window, list(wanted.marks)), beside=beside)
+    earlier = before.layers if window.compare and before.totals.n_runs else None
     context = {
         **_now(request, amounts, target, trend),
+        "sentence": verdicts.overview_sentence(project.name, amounts, earlier, n_days=window.n_days),
         **_plan(request, plan, amounts, target),
         "beside": beside,
         "plan_url": request.build_absolute_uri(
@@ -71,7 +73,6 @@ def _now(
     now, urls = amounts_by_count(amounts), page.urls(project)
     fits = verdicts.target_fits(amounts, target)
     return {
-        "sentence": shape.sentence(project.name, now=now, before=None),
         "time_sentence": verdicts.time_sentence(amounts),
         "by_count": silhouette.draw(now, target, by="count"),
         "by_time": silhouette.draw(amounts_by_time(amounts), None, by="time"),

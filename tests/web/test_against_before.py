@@ -73,3 +73,11 @@ def test_a_test_without_any_time_has_no_empty_chart(shop: Shop) -> None:
 
     assert upload.n_tests == 1
     assert "No timed results in this window." in page(shop, f"tests/{number}")
+
+
+def test_the_page_shape_says_how_the_suite_moved_as_the_overview_does(shop: Shop) -> None:
+    def heading(place: str) -> str:
+        return page(shop, place).split("<h1>")[1].split("</h1>")[0]
+
+    assert heading("shape") == heading("")
+    assert heading("shape?compare=off") == heading("?compare=off") != heading("shape")
