@@ -19,6 +19,7 @@ from projects.vocabulary import Cause, FlakeStatus
 
 BATCH = 200  # tests asked about at once
 FEW = 40  # tests looked at again after uploads: some 2 ms each
+NOTHING_SEEN = CauseHint(Cause.NOT_ENOUGH_EVIDENCE, "", "", "")
 
 KEEP = """
 UPDATE projects_flake f SET cause = c.cause, cause_evidence = coalesce(c.evidence, '')
@@ -53,8 +54,10 @@ def _unwell(project: Project, *, today: date) -> QuerySet[Flake]:
 def _look(project: Project, ids: Sequence[int], *, today: date) -> int:
     n_found = 0
     for start in range(0, len(ids), BATCH):
-        found = of_causes.causes(project, ids[start : start + BATCH], until=today)
-        _keep(project.pk, found)
+        batch = ids[start : start + BATCH]
+        found = of_causes.causes(project, batch, until=today)
+        # Those whose failures are all left out have an answer too, or they would be asked about for ever.
+        _keep(project.pk, dict.fromkeys(batch, NOTHING_SEEN) | found)
         n_found += sum(bool(hint.cause) for hint in found.values())
     return n_found
 

@@ -153,6 +153,16 @@ def test_more_failures_of_the_same_day_can_show_a_cause() -> None:
     assert Flake.objects.get(project=shop.project).cause == Cause.TIMING
 
 
+def test_a_test_whose_failures_are_gone_is_asked_about_once() -> None:
+    shop = a_shop()
+    a_history(shop, "..R.R..R.R.")
+    Failure.objects.filter(project=shop.project).delete()
+
+    settle_runs(project_id=shop.project.pk)
+
+    assert Flake.objects.get(project=shop.project).cause == Cause.NOT_ENOUGH_EVIDENCE
+
+
 def test_two_flakes_in_one_test_are_two_entries_with_their_own_cause_and_rate() -> None:
     shop = a_shop()
     record(shop, report(passed("a"), passed("fine")), run="good", commit="g")
