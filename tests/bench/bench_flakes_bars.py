@@ -68,7 +68,7 @@ def _print(histories: Sequence[History]) -> dict[str, float]:
 
 @NEEDS_SHARED
 def test_five_fresh_seeds_of_recorded_rates_clear_the_bars(tmp_path: Path) -> None:
-    pooled = _print([_made(tmp_path, seed) for seed in FRESH])
+    pooled = _print([made(tmp_path, seed) for seed in FRESH])
 
     assert pooled["precision"] >= PRECISION
     assert pooled["recall_half"] >= RECALL_HALF
@@ -79,7 +79,7 @@ def test_five_fresh_seeds_of_recorded_rates_clear_the_bars(tmp_path: Path) -> No
     assert max(pooled["outages"], pooled["breaks"]) <= CALLED_FLAKY
 
 
-def _made(folder: Path, seed: int) -> History:
+def made(folder: Path, seed: int) -> History:
     """Let make_history.py of the shared folder write a history, and read it."""
     assert SHARED is not None
     source, target = SHARED / "bench" / "flakiness", folder / f"seed {seed}"

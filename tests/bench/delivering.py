@@ -23,6 +23,13 @@ def accepted(project: Project, body: bytes, *, run: str, started_at: datetime) -
     return accept(project, None, Delivery(asked, (SentFile("r.xml", "", body),)), now=now).upload
 
 
+def sent(project: Project, body: bytes, **asked: str) -> None:
+    """Accept a report with the fields that the sender gave, and record it."""
+    now = timezone.now()
+    wanted = fields(asked, default_branch=project.default_branch, now=now)
+    recorded(accept(project, None, Delivery(wanted, (SentFile("r.xml", "", body),)), now=now).upload)
+
+
 def recorded(upload: Upload) -> None:
     """Record an upload as a worker does."""
     now = timezone.now()
