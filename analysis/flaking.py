@@ -218,12 +218,14 @@ def _tried(
         rows = cursor.fetchall()
         if not rows:
             return {}, {}, {}
-        values["ids"] = [row[0] for row in rows]
-        cursor.execute(PASSES, values)
-        passes = {test_id: (n, n_main) for test_id, n, n_main in cursor.fetchall()}
+        # The passes of states that are awake were counted one by one; those that slept slept until a failure.
         values["ids"] = [row[0] for row in rows if row[1]]
+        passes: dict[int, tuple[int, int]] = {}
+        if values["ids"]:
+            cursor.execute(PASSES, values)
+            passes = {test_id: (n, n_main) for test_id, n, n_main in cursor.fetchall()}
         passed = _passed_on_commit(cursor, values) if run.commit and values["ids"] else {}
-    tried = {row[0]: _one(row, passes, passed, is_main=run.is_default_branch) for row in rows}
+    tried = {row[0]: _one(row, passes, passed) for row in rows}
     return tried, passed, {row[0]: row[6] for row in rows if not row[1]}
 
 
@@ -253,19 +255,16 @@ def tests_before(seqs: Sequence[int]) -> dict[int, int]:
         return dict(cursor.fetchall())
 
 
-def _one(
-    row: Sequence[Any], passes: Mapping[int, tuple[int, int]], passed: Mapping[int, int], *, is_main: bool
-) -> Tried:
-    """Read one test's attempts; its own pass of this upload is taken off the passes before."""
+def _one(row: Sequence[Any], passes: Mapping[int, tuple[int, int]], passed: Mapping[int, int]) -> Tried:
+    """Read one test's attempts, with the passes before them where it failed."""
     test_id, n_bad, is_final, suite, signature, is_infrastructure, _ = row
     n_pass, n_main = passes.get(test_id, (0, 0))
-    own = 0 if n_bad else 1
     retries = (True,) * (n_bad - 1) if is_final else (True,) * (n_bad - 1) + (False,)
     return Tried(
         first_failed=n_bad > 0,
         retries=retries if n_bad else (),
-        n_pass=max(0, n_pass - own),
-        n_main_pass=max(0, n_main - own * is_main),
+        n_pass=n_pass,
+        n_main_pass=n_main,
         passed_on_commit=test_id in passed,
         suite=suite,
         signature=bytes(signature or b""),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
+from itertools import accumulate
 from math import exp, log
 from typing import NamedTuple
 
@@ -41,11 +42,13 @@ class Regime(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """Failures at positions [low, high) of the window."""
+    """Failures at positions [low, high) of the window, and for each number of them how many were retried, and failed again."""
 
     low: int
     high: int
     failures: Sequence[tuple[int, Ending]]
+    retried: Sequence[int]
+    again: Sequence[int]
 
 
 def last_regime(failures: Sequence[tuple[int, Ending]], *, end: int) -> Regime:
@@ -55,7 +58,7 @@ def last_regime(failures: Sequence[tuple[int, Ending]], *, end: int) -> Regime:
     """
     first = max(0, end - WINDOW)
     recent = [(index - first, ending) for index, ending in failures if index >= first]
-    whole = Stretch(0, end - first, recent)
+    whole = _stretch(0, end - first, recent)
     start, spread = _last_split(whole)
     if spread is None:
         return Regime(first, first, first, whole.high, len(recent), is_new=False)
@@ -70,7 +73,7 @@ def _last_split(whole: Stretch) -> tuple[int, tuple[int, int] | None]:
     best: tuple[int, tuple[int, int]] | None = _split(whole)
     if best is None:
         return 0, None
-    newer = _part(whole, best[0], whole.high)
+    newer = _stretch(best[0], whole.high, [failure for failure in whole.failures if failure[0] >= best[0]])
     start, spread = _last_split(newer)
     return (start, spread) if spread is not None else best
 
@@ -80,12 +83,15 @@ def _split(stretch: Stretch) -> tuple[int, tuple[int, int]] | None:
     places = _places(stretch)
     if not places:
         return None
-    together = _ln_likelihood(stretch)
-    gains = [
-        _ln_likelihood(_part(stretch, stretch.low, place))
-        + _ln_likelihood(_part(stretch, place, stretch.high))
-        for place in places
-    ]
+    n = len(stretch.failures)
+    together = _ln_likelihood(stretch, 0, n, stretch.high - stretch.low)
+    gains = []
+    k = 0  # failures before the place
+    for place in places:
+        while k < n and stretch.failures[k][0] < place:
+            k += 1
+        older = _ln_likelihood(stretch, 0, k, place - stretch.low)
+        gains.append(older + _ln_likelihood(stretch, k, n, stretch.high - place))
     top = max(gains)
     if top - together + LN_PRIOR <= 0:
         return None
@@ -99,14 +105,19 @@ def _places(stretch: Stretch) -> list[int]:
     return sorted(place for place in edges if at.get(place - 1) != at.get(place))
 
 
-def _part(stretch: Stretch, low: int, high: int) -> Stretch:
-    return Stretch(low, high, [failure for failure in stretch.failures if low <= failure[0] < high])
+def _stretch(low: int, high: int, failures: Sequence[tuple[int, Ending]]) -> Stretch:
+    retried = [ending != Ending.NOT_RETRIED for _, ending in failures]
+    again = [ending == Ending.FAILED_AGAIN for _, ending in failures]
+    return Stretch(
+        low, high, failures, list(accumulate(retried, initial=0)), list(accumulate(again, initial=0))
+    )
 
 
-def _ln_likelihood(stretch: Stretch) -> float:
-    n, failed = stretch.high - stretch.low, len(stretch.failures)
-    retried = sum(ending != Ending.NOT_RETRIED for _, ending in stretch.failures)
-    again = sum(ending == Ending.FAILED_AGAIN for _, ending in stretch.failures)
+def _ln_likelihood(stretch: Stretch, start: int, end: int, n: int) -> float:
+    """Return the likelihood of a part of n groups, whose failures are those from start to end."""
+    failed = end - start
+    retried = stretch.retried[end] - stretch.retried[start]
+    again = stretch.again[end] - stretch.again[start]
     (a, b), (c, d) = FIRST_PRIOR, RETRY_PRIOR
     first = ln_beta(a + failed, b + n - failed) - LN_FIRST
     return first + ln_beta(c + again, d + retried - again) - LN_RETRY
