@@ -57,7 +57,7 @@ def count(number: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Write seconds in at most two units: 240 ms, 9.8 s, 6 m 12 s, 3 h 02 m, 2 d 4 h."""
+    """Write seconds in at most two units: 240 ms, 9.8 s, 6 m 12 s, 3 h 02 m, 2 d 04 h."""
     if seconds is None:
         return NONE
     if seconds < 0:
