@@ -89,10 +89,12 @@ WHERE project_id = %(project_id)s AND test_id = ANY(%(ids)s) AND run_number = AN
 GROUP BY test_id
 """
 
+# The tests and runs are named twice: from some thirty pairs on the planner would rather read all failures of the project.
 KEEP_PROBABILITIES = """
 UPDATE projects_failure f SET p_flaky = p.p_flaky
 FROM unnest(%(ids)s::int[], %(runs)s::int[], %(ps)s::float8[]) AS p (test_id, run_number, p_flaky)
 WHERE f.project_id = %(project_id)s AND f.test_id = p.test_id AND f.run_number = p.run_number
+    AND f.test_id = ANY(%(ids)s) AND f.run_number = ANY(%(runs)s)
 """
 KEEP_STATUSES = """
 UPDATE projects_test t SET flake_status = f.status FROM projects_flake f
