@@ -20,7 +20,8 @@ from projects.vocabulary import EvidenceKind, Layer
 SENT_WEIGHT = 7.0  # the sender knows better than names do, and a rule of the project better still
 TELLING = 3.0  # a producer that votes so makes even an empty class plain
 MOST_MET = 10_000  # classes and files remembered as a whole; reports bring those of one kind together
-MOST_SHARED = 30_000  # directories, outlines of names and verdicts remembered; with the other some 20 MB
+MOST_SHARED = 40_000  # directories, outlines of names and verdicts remembered; with the other some 25 MB
+HEARD_SHARE = 8  # words heard are remembered as a look-up, which takes so much less room than a verdict
 
 Key = tuple[str, str, str, str]  # framework, suite, class, file
 
@@ -126,7 +127,7 @@ class Reader:
 
     def _hear(self, base: _Base, heard: str) -> Verdict:
         """Weigh the words of a test's name together with what its class says."""
-        self._n_spoken += 1
+        self._n_heard += 1
         alone = self._heard.get(heard)
         if alone is None:
             words = evidence.words_of(heard.split())
@@ -212,7 +213,8 @@ class Reader:
     # --- bounds
 
     def _make_room(self) -> None:
-        n_shared = self._n_spoken + len(self._alike) + len(self._told) + len(self._producers)
+        n_shared = self._n_spoken + self._n_heard // HEARD_SHARE + len(self._alike)
+        n_shared += len(self._told) + len(self._producers)
         if n_shared + sum([paths.n_read for paths in self._paths.values()]) > MOST_SHARED:
             self._forget()
         elif len(self._bases) > MOST_MET:
@@ -221,7 +223,7 @@ class Reader:
                 producer.forget()
 
     def _forget(self) -> None:
-        self._n_spoken = 0
+        self._n_spoken = self._n_heard = 0
         self._bases: dict[Key, _Base] = {}
         self._alike: dict[tuple[object, ...], _Base] = {}
         self._producers: dict[str, _Producer] = {}
