@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from playwright.sync_api import Browser, Route, expect
 
+from dashboard.format import brief
 from projects.models.people import Membership
 from projects.vocabulary import Role
 from tests.browser.desk import LONG_NAME, Desk, a_filled_shop, signed_in
@@ -70,13 +71,20 @@ def test_the_headers_of_a_long_list_stay_below_the_bar(desk: Desk) -> None:
     expect(desk.page.locator("#sort-name")).to_be_in_viewport()
 
 
-def test_a_name_that_is_cut_off_says_all_of_itself_on_hover(desk: Desk) -> None:
+def test_a_name_that_is_cut_off_says_on_hover_all_that_the_list_has_of_it_and_its_page_the_rest(
+    desk: Desk,
+) -> None:
+    desk.page.set_viewport_size({"width": 1024, "height": 800})
     desk.open("tests", "?q=very_long_name")
     name = desk.page.locator("#results a.name").first
 
     name.hover()
 
-    assert LONG_NAME in (name.get_attribute("title") or "")
+    title = name.get_attribute("title") or ""
+    assert title == brief(f"Cart › {LONG_NAME}")
+    assert title.endswith(LONG_NAME[-40:])
+    name.click()
+    expect(desk.page.locator("h1")).to_contain_text(LONG_NAME)
 
 
 def test_a_dark_page_is_printed_on_white(desk: Desk) -> None:
