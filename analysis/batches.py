@@ -27,7 +27,7 @@ from projects.cursors import PackedArray, binding_cursor, without_loops
 from projects.models import Project, ResultBatch
 from projects.vocabulary import Layer
 
-FEW = 8  # uploads that wait to be folded before one that is busy with others does it
+FEW = 16  # uploads that wait to be folded before a worker that is busy with others does it
 
 # A staged result is its outcome, and 8 more for a retry that mended it, 16 for several attempts, 32 for a load test.
 CODE = "(outcome + 8 * is_flaky::int + 16 * (n_attempts > 1)::int + 32 * (layer = %(load)s)::int)::smallint"
@@ -184,7 +184,7 @@ def _fold(project: Project, ids: list[uuid.UUID], *, day: date, on_default: bool
     }
     with connection.cursor() as cursor:
         cursor.execute(TABLE)
-        cursor.execute("DELETE FROM folded")
+        cursor.execute("DELETE FROM folded; SET LOCAL work_mem = '64MB'")
         with without_loops(cursor):
             cursor.execute(FOLD, values)
             n_tests = cursor.rowcount

@@ -7,7 +7,7 @@ failures is an incident, is analysis.engine's to say; rows in, rows out here.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import islice
@@ -31,7 +31,9 @@ MOST_KEPT = 1_000  # states, with verdicts and rows, held ready to be written
 PASS_DAYS = 120  # days of passes counted for a test; the evidence halves every 45
 EPOCH = date(1970, 1, 1)
 
-# Tests whose earlier failure waits for an explanation: a pass of them means something.
+# Tests that failed once, and whether an earlier failure waits for an explanation: a pass of them means something.
+KNOWN = "SELECT test_id, awake_until >= %(at)s FROM projects_flake WHERE project_id = %(project_id)s LIMIT %(most)s"
+MOST_KNOWN = 20_000  # such tests that an upload looks for; where more failed once, only those that are awake
 AWAKE = "SELECT test_id FROM projects_flake WHERE project_id = %(project_id)s AND awake_until >= %(at)s"
 
 # Every test of the upload that failed at first, and the passing ones that are awake; static checks are left out, since
@@ -66,15 +68,19 @@ FROM (
     WHERE project_id = %(project_id)s AND on_default IN (false, true) AND day BETWEEN %(since)s AND %(day)s
         AND test_id = ANY(%(ids)s)
     UNION ALL
-    SELECT number, 1, b.on_default FROM projects_resultbatch b CROSS JOIN LATERAL unnest(b.numbers) AS n (number)
-    WHERE b.project_id = %(project_id)s AND b.day BETWEEN %(since)s AND %(day)s AND number = ANY(%(ids)s)
-    UNION ALL
     SELECT s.test_id, 1, b.on_default FROM projects_resultbatch b
     CROSS JOIN LATERAL unnest(b.test_ids, b.codes) AS s (test_id, code)
     WHERE b.project_id = %(project_id)s AND b.day BETWEEN %(since)s AND %(day)s AND s.test_id = ANY(%(ids)s)
         AND code & 15 = 1
 ) passes
 GROUP BY test_id
+"""
+# The same of remembered results. Those of tests that failed before are staged, so it is asked for tests that failed just now.
+REMEMBERED_PASSES = """
+SELECT number, count(*)::int, count(*) FILTER (WHERE b.on_default)::int
+FROM projects_resultbatch b CROSS JOIN LATERAL unnest(b.numbers) AS n (number)
+WHERE b.project_id = %(project_id)s AND b.day BETWEEN %(since)s AND %(day)s AND number = ANY(%(new)s)
+GROUP BY number
 """
 
 OTHER_RUNS = """
@@ -164,16 +170,31 @@ def day_of(at: float) -> date | None:
     return EPOCH + timedelta(days=int(at)) if at else None
 
 
-def awake(project_id: int, run: Run) -> list[int]:
-    """Return the tests of which a pass in this run means something, for an earlier failure waits to be explained."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Tests of a project that failed before this run, whose results its uploads stage; all of them, unless they are very many."""
+
+    test_ids: Collection[int]
+    awake: Collection[int]
+    are_all: bool
+
+
+def known(project_id: int, run: Run) -> Known:
+    """Return the tests that failed once, and of which a pass in this run means something."""
+    values = {"project_id": project_id, "at": mass_failures.days(run.started_at), "most": MOST_KNOWN}
     with connection.cursor() as cursor:
-        cursor.execute(AWAKE, {"project_id": project_id, "at": mass_failures.days(run.started_at)})
-        return [test_id for (test_id,) in cursor.fetchall()]
+        cursor.execute(KNOWN, values)
+        rows = cursor.fetchall()
+        if len(rows) < MOST_KNOWN:
+            return Known([row[0] for row in rows], [row[0] for row in rows if row[1]], are_all=True)
+        cursor.execute(AWAKE, values)
+        awake = [test_id for (test_id,) in cursor.fetchall()]
+        return Known(awake, awake, are_all=False)
 
 
-def after_upload(project: Project, run: Run, part: Part, *, awake: Sequence[int]) -> None:
-    """Judge the staged results, and keep verdicts, proofs, events and incidents; those of tests `awake` are staged."""
-    tried, passed, seqs = _tried(project, run, awake)
+def after_upload(project: Project, run: Run, part: Part, *, known: Known) -> None:
+    """Judge the staged results, and keep verdicts, proofs, events and incidents; those of tests `known` are staged."""
+    tried, passed, seqs = _tried(project, run, known)
     seen = _run_seen(run, part, tried)
     still_open = mass_failures.open_incidents(project.pk, seen)
     if not tried and not still_open:  # nothing failed, and nothing waits for a pass: nearly every upload
@@ -201,7 +222,7 @@ def after_upload(project: Project, run: Run, part: Part, *, awake: Sequence[int]
 
 
 def _tried(
-    project: Project, run: Run, awake: Sequence[int]
+    project: Project, run: Run, known: Known
 ) -> tuple[dict[int, Tried], dict[int, int], dict[int, int]]:
     """Return the tests whose attempts mean something, the run of the same commit that failing ones passed in, and the numbers
     of the cases of those that passed.
@@ -209,7 +230,7 @@ def _tried(
     values: dict[str, Any] = {
         "project_id": project.pk,
         "run_number": run.number,
-        "awake": list(awake),
+        "awake": list(known.awake),
         "commit": run.commit,
         "day": run.day,
         "since": run.day - timedelta(days=PASS_DAYS),
@@ -224,11 +245,23 @@ def _tried(
         values["ids"] = [row[0] for row in rows if row[1]]
         passes: dict[int, tuple[int, int]] = {}
         if values["ids"]:
-            cursor.execute(PASSES, values)
-            passes = {test_id: (n, n_main) for test_id, n, n_main in cursor.fetchall()}
+            passes = _passes(cursor, values, known)
         passed = _passed_on_commit(cursor, values) if run.commit and values["ids"] else {}
     tried = {row[0]: _one(row, passes, passed) for row in rows}
     return tried, passed, {row[0]: row[6] for row in rows if not row[1]}
+
+
+def _passes(cursor: Any, values: dict[str, Any], known: Known) -> dict[int, tuple[int, int]]:
+    """Return how often each test passed in these days, on any branch and on the default one."""
+    cursor.execute(PASSES, values)
+    passes = {test_id: (n, n_main) for test_id, n, n_main in cursor.fetchall()}
+    new = values["ids"] if not known.are_all else sorted(set(values["ids"]).difference(known.test_ids))
+    if new:
+        cursor.execute(REMEMBERED_PASSES, {**values, "new": new})
+        for test_id, n, n_main in cursor.fetchall():
+            before, before_main = passes.get(test_id, (0, 0))
+            passes[test_id] = before + n, before_main + n_main
+    return passes
 
 
 def _passes_beside(

@@ -87,13 +87,13 @@ def record(
             raise Outdated
         run = _run(project, upload)
         place = rollups.Place(project.pk, run.number, run.day, run.is_default_branch)
-        awake = flaking.awake(project.pk, run)
+        tried = flaking.known(project.pk, run)
         if stage.remembered.is_in(run):
             stage.stage_remembered()
         else:
-            stage.stage_awake(awake)
+            stage.stage_tried(tried)
         _record_results(project, run, upload, place, stage, arrived, is_stale=is_stale, now=now)
-        flaking.after_upload(project, run, _part(upload, arrived, stage), awake=awake)
+        flaking.after_upload(project, run, _part(upload, arrived, stage), known=tried)
         _close(upload, run, arrived, problems, is_truncated=is_truncated, now=now)
     stage.remember()
     return run

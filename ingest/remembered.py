@@ -86,10 +86,12 @@ class Remembered:
             if found.ids:
                 yield framework, found
 
-    def take_some(self, test_ids: Collection[int], places: Collection[int]) -> Iterator[tuple[str, Recalled]]:
-        """Yield the results of these tests, those right before them, and those of these places; forget them here."""
+    def take_some(
+        self, test_ids: Collection[int], *, after: Collection[int], places: Collection[int]
+    ) -> Iterator[tuple[str, Recalled]]:
+        """Yield the results of these tests, those right before the tests `after`, and those of some places; forget them here."""
         wanted = {*test_ids, *(-test_id for test_id in test_ids)}
-        places = {*places, *(place - 1 for place in self._places(wanted))}
+        places = {*places, *(place - 1 for place in self._places(after))} if after else places
         for framework, found in self._found.items():
             is_taken = bytes(map(wanted.__contains__, found.ids))
             if places:
@@ -99,7 +101,8 @@ class Remembered:
                 self._found[framework] = _some(found, is_taken.translate(NOT))
                 yield framework, _some(found, is_taken)
 
-    def _places(self, numbers: Collection[int]) -> Iterator[int]:
+    def _places(self, test_ids: Collection[int]) -> Iterator[int]:
+        numbers = set(test_ids)
         for found in self._found.values():
             yield from compress(found.at, map(numbers.__contains__, found.ids))
 

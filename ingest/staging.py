@@ -9,13 +9,13 @@ from __future__ import annotations
 import struct
 import zlib
 from array import array
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
-from analysis import layers, refresh
+from analysis import flaking, layers, refresh
 from analysis.rules import RuleSet
 from analysis.seats import Report
 from ingest import folding, packing, workers
@@ -114,6 +114,9 @@ class Stage:
             cursor.execute(TABLES)
             # Empty already after a commit; not after an earlier upload in the same transaction.
             cursor.execute("DELETE FROM incoming; DELETE FROM newcomer; DELETE FROM trouble")
+            cursor.execute(
+                "SET LOCAL work_mem = '64MB'"
+            )  # what is sorted and hashed is as large as the upload
 
     def add(self, reading: Reading) -> None:
         """Take the cases of one report, in the order of the document; those before a refusal are kept."""
@@ -192,9 +195,10 @@ class Stage:
         """Lay the results of remembered tests with the others; raise Outdated where a test is gone."""
         self._stage(self.remembered.take())
 
-    def stage_awake(self, test_ids: Collection[int]) -> None:
-        """Lay the results of some remembered tests with the others, and those that ran right before these or a failure."""
-        self._stage(self.remembered.take_some(test_ids, {seq - 1 for seq in self._troubled}))
+    def stage_tried(self, tried: flaking.Known) -> None:
+        """Lay the results of tests that failed once with the others, and what ran right before a failure or an awaited pass."""
+        troubled = {seq - 1 for seq in self._troubled}
+        self._stage(self.remembered.take_some(tried.test_ids, after=tried.awake, places=troubled))
 
     def _stage(self, taken: Iterable[tuple[str, Recalled]]) -> None:
         for framework, found in taken:

@@ -13,8 +13,8 @@ from projects import locks
 
 TABLES = ("projects_result", "projects_testday")
 
-# Leave room in the pages of the day rows, so that the many updates of today's rows stay in their page.
-OPTIONS = {"projects_result": "", "projects_testday": "WITH (fillfactor = 75)"}
+# Leave a little room in the pages of the day rows, so that some of the updates of today's rows stay in their page.
+OPTIONS = {"projects_result": "", "projects_testday": "WITH (fillfactor = 90)"}
 
 SUMMARISE_EVERY = 10_000  # results, some seventy blocks
 

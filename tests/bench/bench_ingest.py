@@ -1,19 +1,25 @@
 """How fast an upload becomes rows, beside what the same machine can do at best and with the ORM.
 
 Rates are cases per second of CPU, the worker's and its PostgreSQL backend's together, so that they hold on a busy machine too.
-`raw` is expat's attributes, an id cache and binary COPY of finished rows into a table with the columns and indexes of Result;
-`bulk_create` is what Django offers. The product does all of its work: identities, layers, buckets, flakes and rollups.
+`raw` is expat's attributes, an id cache and binary COPY of finished rows into tables with the columns and indexes of Result and,
+for new tests, of Test;
+`bulk_create` is what Django offers. The product does all of its work: identities, layers, buckets, flakes and rollups. Where many
+uploads wait, the days of tests are folded in for FEW of them at once, and that is part of the figure.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import random
 import resource
+import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
+from functools import lru_cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
@@ -23,6 +29,8 @@ import pytest
 from django.db import connection, models
 from django.utils import timezone
 
+from analysis import batches, slowdowns
+from ingest import packing
 from ingest.accept import Delivery, accept
 from ingest.bodies_in import SentFile
 from ingest.record import record
@@ -30,7 +38,7 @@ from ingest.stored import files
 from ingest.tasks import limits
 from ingest.wishes import fields
 from projects import access
-from projects.models import Project, Result
+from projects.models import Project, Result, Upload
 from tests.factories import a_person
 
 pytestmark = [pytest.mark.bench, pytest.mark.django_db(transaction=True), pytest.mark.timeout(1800)]
@@ -78,6 +86,11 @@ class Spent:
     client_s: float
     server_s: float
     wall_s: float
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(
+            self.client_s + other.client_s, self.server_s + other.server_s, self.wall_s + other.wall_s
+        )
 
     def line(self, name: str, n: int, best: float) -> str:
         """Say the rate, and what share of the best rate it is."""
@@ -159,11 +172,39 @@ def attributes(body: bytes) -> list[tuple[str, str, float, int]]:
 
 RAW_TABLES = """
 DROP TABLE IF EXISTS raw_test, raw_result;
-CREATE TABLE raw_test (id int PRIMARY KEY, classname text, name text);
+CREATE TABLE raw_test (LIKE projects_test INCLUDING INDEXES);
 CREATE TABLE raw_result (LIKE projects_result);
 CREATE INDEX ON raw_result (project_id, test_id);
 CREATE INDEX ON raw_result USING brin (project_id, run_number);
 """
+
+
+RAW_TEST = """
+COPY raw_test (project_id, id, fingerprint, base, suite, classname, name, file, variant, framework, owner, code_owner,
+    misfit_dismissed, markers, tags, properties, evidence, layer, bucket, flake_status, confidence, traits, first_run,
+    first_seen_on, last_seen_on, first_main_on, last_main_on) FROM STDIN (FORMAT BINARY)
+"""
+# A finished row: twenty-seven fields, each after its length; what differs from test to test, and what does not.
+RAW_START = struct.Struct(">h iq ii i16s i16s i6s").pack
+EPOCH = date(2000, 1, 1)  # PostgreSQL's
+
+
+def raw_end(day: date, *, run: int) -> bytes:
+    """Pack the fields that all tests of a report share: framework, owner, no markers, layer, days."""
+    no_texts, no_json = struct.pack(">iiii", 12, 0, 0, 25), struct.pack(">i", 3) + b"\x01[]"
+    texts = struct.pack(">i i6s iii", 0, 6, b"pytest", 0, 0, 0)
+    days = struct.pack(">ii", 4, (day - EPOCH).days) * 4
+    numbers = struct.pack(">ih ih ih id iq ii", 2, 2, 2, 0, 2, 0, 8, 0.5, 8, 1, 4, run)
+    return texts + 2 * no_texts + 2 * no_json + numbers + days
+
+
+def raw_test(test_id: int, classname: str, name: str, end: bytes) -> bytes:
+    """Pack the row of a test: its identity and its words."""
+    words = classname.encode(), name.encode()
+    identity = hashlib.md5(b"\x1f".join(words), usedforsecurity=False).digest()
+    file = words[0].rpartition(b".")[0].replace(b".", b"/") + b".py"
+    start = RAW_START(27, 8, 1, 4, test_id, 16, identity, 16, identity, 6, b"pytest")
+    return start + b"".join(struct.pack(">i", len(word)) + word for word in (*words, file)) + end
 
 
 class Raw:
@@ -185,10 +226,10 @@ class Raw:
         with connection.cursor() as cursor:
             cursor.execute("BEGIN")
             if new:
-                with cursor.copy("COPY raw_test FROM STDIN (FORMAT BINARY)") as copy:
-                    copy.set_types(["int4", "text", "text"])
-                    for n, key in enumerate(new, first):
-                        copy.write_row((n, *key))
+                end = raw_end(day, run=run)
+                with cursor.copy(RAW_TEST) as copy:
+                    packed = b"".join(raw_test(n, *key, end) for n, key in enumerate(new, first))
+                    copy.write(packing.SIGNATURE + packed + packing.TRAILER)
             with cursor.copy("COPY raw_result FROM STDIN (FORMAT BINARY)") as copy:
                 copy.set_types(["int4", "int4", "int4", "date", "float4", "int2", "int2"])
                 for test_id, seconds, outcome in done:
@@ -242,60 +283,90 @@ def bulk_create(body: bytes, *, run: int) -> None:
         )
 
 
-def product(project: Project, body: bytes, *, run: int) -> None:
-    """Accept and record one report as the web server and the worker do."""
+def taken(project: Project, body: bytes, *, run: int) -> Upload:
+    """Accept one report as the web server does."""
     now = timezone.now()
     started = (now - timedelta(hours=1) + timedelta(minutes=run)).isoformat()
     asked = fields(
         {"run": f"r{run}", "commit": f"c{run}", "started_at": started}, default_branch="main", now=now
     )
-    upload = accept(project, None, Delivery(asked, (SentFile("r.xml", "", body),)), now=now).upload
+    return accept(project, None, Delivery(asked, (SentFile("r.xml", "", body),)), now=now).upload
+
+
+def recorded(upload: Upload) -> None:
+    """Record one upload as the worker does."""
+    now = timezone.now()
     assert upload.claim(now=now, stale_before=now)
     record(upload, files=files(upload), limits=limits(), now=now)
 
 
 @pytest.mark.parametrize("is_green", [False, True], ids=["ordinary", "green"])
 def test_ingest_is_measured(capsys: pytest.CaptureFixture[str], *, is_green: bool) -> None:
-    bodies = [report(N_CASES, run=run, is_green=is_green) for run in range(1 + N_STEADY)]
     with capsys.disabled():
         kind = "all passed" if is_green else "0.5 % fail, 3 % are skipped"
-        print(f"\n{N_CASES:,} cases an upload, {len(bodies[0]) / 1e6:.0f} MB, {kind}")
-        raw = _raw(bodies)
-        _print_bulk(bodies, raw)
-        _print_product(bodies, raw)
+        print(f"\n{N_CASES:,} cases an upload, {len(_body(0, is_green)) / 1e6:.0f} MB, {kind}")
+        raw = _raw(is_green)
+        _print_bulk(is_green, raw)
+        _print_product(is_green, raw)
 
 
-def _raw(bodies: list[bytes]) -> tuple[float, float]:
+@lru_cache(maxsize=1)
+def _body(run: int, is_green: bool) -> bytes:
+    return report(N_CASES, run=run, is_green=is_green)
+
+
+def _raw(is_green: bool) -> tuple[float, float]:
     raw = Raw()
-    first = measured(lambda: raw.store(bodies[0], run=0))
-    steady = _fastest([measured(lambda b=b, n=n: raw.store(b, run=n)) for n, b in enumerate(bodies[1:], 1)])  # type: ignore[misc]
-    print(first.line("raw, first", N_CASES, 0))
+    spent = [measured(partial(raw.store, _body(run, is_green), run=run)) for run in range(1 + N_STEADY)]
+    steady = _fastest(spent[1:])
+    print(spent[0].line("raw, first", N_CASES, 0))
     print(steady.line("raw, steady", N_CASES, 0))
-    return _rate(first), _rate(steady)
+    return _rate(spent[0]), _rate(steady)
 
 
-def _print_bulk(bodies: list[bytes], raw: tuple[float, float]) -> None:
+def _print_bulk(is_green: bool, raw: tuple[float, float]) -> None:
     with connection.schema_editor() as editor:
         editor.create_model(BulkTest)
         editor.create_model(BulkResult)
-    print(measured(lambda: bulk_create(bodies[0], run=0)).line("bulk_create, first", N_CASES, raw[0]))
-    print(measured(lambda: bulk_create(bodies[1], run=1)).line("bulk_create, steady", N_CASES, raw[1]))
+    for run, (name, best) in enumerate(zip(("first", "steady"), raw, strict=True)):
+        body = _body(run, is_green)
+        print(measured(partial(bulk_create, body, run=run)).line(f"bulk_create, {name}", N_CASES, best))
     with connection.schema_editor() as editor:
         editor.delete_model(BulkResult)
         editor.delete_model(BulkTest)
 
 
-def _print_product(bodies: list[bytes], raw: tuple[float, float]) -> None:
+def _print_product(is_green: bool, raw: tuple[float, float]) -> None:
+    """Record as a worker does whose queue is never empty, and then as one that waits for each upload."""
     project = access.create_project(name="Bench", owner=a_person())
-    first = measured(lambda: product(project, bodies[0], run=0))
-    print(first.line("Trophycase, first", N_CASES, raw[0]))
-    for n, body in enumerate(bodies[1:], 1):
-        steady = measured(lambda b=body, k=n: product(project, b, run=k))  # type: ignore[misc]
-        print(steady.line(f"Trophycase, steady {n}", N_CASES, raw[1]))
-    assert Result.objects.filter(project_id=project.pk).count() == N_CASES * len(bodies)
+    runs = iter(range(1_000))
+    _print_round(project, is_green, runs, n=1, name="first", best=raw[0])
+    for _ in range(2):
+        _print_round(project, is_green, runs, n=batches.FEW, name="many wait", best=raw[1])
+    for _ in range(2):
+        _print_round(project, is_green, runs, n=1, name="one at a time", best=raw[1])
+    paces = measured(lambda: slowdowns.follow(project.pk))
+    n_runs = next(runs)
+    print(paces.line("beat, every minute: durations", n_runs * N_CASES, 0))
+    assert Result.objects.filter(project_id=project.pk).count() == n_runs * N_CASES
     print(
         f"worker's peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB, reports included"
     )
+
+
+def _print_round(
+    project: Project, is_green: bool, runs: Iterator[int], *, n: int, name: str, best: float
+) -> None:
+    """Record n uploads and fold them, and say what it took the worker, and the web server before it."""
+    web, worker = Spent(0.0, 0.0, 0.0), Spent(0.0, 0.0, 0.0)
+    for run in islice(runs, n):
+        uploads: list[Upload] = []
+        body = _body(run, is_green)
+        web += measured(lambda b=body, k=run, u=uploads: u.append(taken(project, b, run=k)))  # type: ignore[misc]
+        worker += measured(partial(recorded, uploads[0]))
+    worker += measured(lambda: batches.fold(project.pk))
+    print(worker.line(f"Trophycase, {name}", n * N_CASES, best))
+    print((web + worker).line("  and the web server's part", n * N_CASES, best))
 
 
 def _fastest(spent: list[Spent]) -> Spent:

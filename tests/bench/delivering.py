@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
+from analysis import batches
 from ingest.accept import Delivery, accept
 from ingest.bodies_in import SentFile
 from ingest.record import record
@@ -31,7 +32,8 @@ def sent(project: Project, body: bytes, **asked: str) -> None:
 
 
 def recorded(upload: Upload) -> None:
-    """Record an upload as a worker does."""
+    """Record an upload as a worker does that has no other one waiting."""
     now = timezone.now()
     assert upload.claim(now=now, stale_before=now)
     record(upload, files=files(upload), limits=limits(), now=now)
+    batches.fold(upload.project_id)
