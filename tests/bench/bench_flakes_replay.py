@@ -74,8 +74,8 @@ def test_the_engine_takes_a_fifth_of_an_upload_at_most(
 
 
 def _timed(work: Callable[..., None], inside: list[Spent]) -> Callable[..., None]:
-    def timed(*arguments: object) -> None:
-        inside.append(measured(lambda: work(*arguments)))
+    def timed(*arguments: object, **named: object) -> None:
+        inside.append(measured(lambda: work(*arguments, **named)))
 
     return timed
 
