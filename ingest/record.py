@@ -46,6 +46,8 @@ FROM incoming GROUP BY layer ORDER BY layer
 """
 
 
+WAITING = (UploadState.RECEIVED, UploadState.PROCESSING)
+
 # What recording an upload changes of its run; the rest of the row is others' to write.
 RECORDED = (
     *("n_tests", "n_passed", "n_failed", "n_error", "n_skipped", "n_flaky", "n_new", "seconds"),
@@ -94,6 +96,8 @@ def record(
             stage.stage_tried(tried)
         _record_results(project, run, upload, place, stage, arrived, is_stale=is_stale, now=now)
         flaking.after_upload(project, run, _part(upload, arrived, stage), known=tried)
+        if _is_last(upload) or batches.are_many(project.pk):
+            batches.fold_held(project.pk)
         _close(upload, run, arrived, problems, is_truncated=is_truncated, now=now)
     stage.remember()
     return run
@@ -171,6 +175,12 @@ def _no_cases() -> ReportProblem:
         None,
         None,
     )
+
+
+def _is_last(upload: Upload) -> bool:
+    """True where no other upload of the project waits or is being read."""
+    waiting = Upload.objects.filter(project_id=upload.project_id, state__in=WAITING)
+    return not waiting.exclude(pk=upload.pk).exists()
 
 
 def _lock(upload: Upload) -> Project:

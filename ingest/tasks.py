@@ -17,7 +17,6 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from analysis import batches
 from analysis.owning import with_unowned_tests
 from analysis.tallies import with_unjudged_runs
 from analysis.tasks import reclassify_project, settle_runs
@@ -84,10 +83,7 @@ def _after(upload: Upload, run: Run) -> None:
     """Do what a recorded upload leaves to do, outside its transaction; the last one of many asks for it."""
     note_new_results(run.day, upload.n_tests)
     waiting = Upload.objects.filter(state__in=[UploadState.RECEIVED, UploadState.PROCESSING])
-    is_last = not waiting.filter(project_id=run.project_id).exists()
-    if is_last or batches.are_many(run.project_id):
-        batches.fold(run.project_id)
-    if is_last:
+    if not waiting.filter(project_id=run.project_id).exists():
         ask_to_settle(run.project_id)
         _ask_for_reclassification(run.project_id)
 

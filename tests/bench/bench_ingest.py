@@ -357,14 +357,14 @@ def _print_product(is_green: bool, raw: tuple[float, float]) -> None:
 def _print_round(
     project: Project, is_green: bool, runs: Iterator[int], *, n: int, name: str, best: float
 ) -> None:
-    """Record n uploads and fold them, and say what it took the worker, and the web server before it."""
+    """Record n uploads that wait, the last of which folds them all, and say what worker and web server took."""
     web, worker = Spent(0.0, 0.0, 0.0), Spent(0.0, 0.0, 0.0)
+    uploads: list[Upload] = []
     for run in islice(runs, n):
-        uploads: list[Upload] = []
         body = _body(run, is_green)
-        web += measured(lambda b=body, k=run, u=uploads: u.append(taken(project, b, run=k)))  # type: ignore[misc]
-        worker += measured(partial(recorded, uploads[0]))
-    worker += measured(lambda: batches.fold(project.pk))
+        web += measured(lambda b=body, k=run: uploads.append(taken(project, b, run=k)))  # type: ignore[misc]
+    for upload in uploads:
+        worker += measured(partial(recorded, upload))
     print(worker.line(f"Trophycase, {name}", n * N_CASES, best))
     print((web + worker).line("  and the web server's part", n * N_CASES, best))
 

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from analysis import batches
 from ingest.accept import Delivery, accept
 from ingest.bodies_in import SentFile
 from ingest.record import record
@@ -36,4 +35,3 @@ def recorded(upload: Upload) -> None:
     now = timezone.now()
     assert upload.claim(now=now, stale_before=now)
     record(upload, files=files(upload), limits=limits(), now=now)
-    batches.fold(upload.project_id)

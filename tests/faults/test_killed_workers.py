@@ -42,11 +42,10 @@ STEPS = {
     "flakes": "LOCK TABLE projects_flake IN SHARE MODE",
     "environment": "LOCK TABLE projects_environmentrun IN SHARE MODE",
     "problems": "LOCK TABLE projects_problem IN SHARE MODE",
-    "commit": "SELECT pg_advisory_xact_lock(77)",
-    # What is laid aside is folded after the commit.
     "passes": "LOCK TABLE projects_passbatch IN SHARE MODE",
     "paces": "LOCK TABLE projects_testpace IN SHARE MODE",
     "days": "LOCK TABLE projects_testday IN SHARE MODE",
+    "commit": "SELECT pg_advisory_xact_lock(77)",
 }
 # Everything is written when this trigger fires: it holds the commit itself.
 AT_COMMIT = f"""

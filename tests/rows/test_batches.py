@@ -1,0 +1,163 @@
+"""Results that wait to be folded into the days of their tests: the same in the end, however many waited together."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from analysis import batches, rebuilding, slowdowns
+from analysis.tasks import follow_paces
+from ingest.tasks import process_upload
+from projects.models import DurationShift, Flake, ResultBatch, Test, TestDay, TestPace
+from tests.factories import Shop, a_shop, failed, passed, record, report, retried, send, skipped
+from tests.rows.test_record import sums
+
+pytestmark = pytest.mark.django_db
+
+END = timezone.now().replace(hour=12, minute=0)
+
+
+def waits(shop: Shop) -> None:
+    """Have an upload wait behind all others, so that these lay their results aside."""
+    send(
+        shop,
+        report(passed("the one that waits")),
+        run="waits",
+        started_at=(END - timedelta(days=9)).isoformat(),
+    )
+
+
+def n_waiting(shop: Shop) -> int:
+    return ResultBatch.objects.filter(project=shop.project).count()
+
+
+def test_while_another_upload_waits_results_are_laid_aside_and_the_last_one_folds_them() -> None:
+    shop = a_shop()
+    ids = [str(send(shop, report(passed("a"), failed("b")), run=f"r{number}")["id"]) for number in range(3)]
+
+    found = []
+    for upload_id in ids:
+        process_upload(project_id=shop.project.pk, upload_id=upload_id)
+        found.append((n_waiting(shop), TestDay.objects.filter(project_id=shop.project.pk).count()))
+
+    assert found == [(1, 0), (2, 0), (0, 2)]
+    before = sums(shop.project.pk)
+    rebuilding.rebuild(shop.project.pk)
+    assert sums(shop.project.pk) == before
+
+
+def test_so_many_are_folded_though_others_wait() -> None:
+    shop = a_shop()
+    waits(shop)
+
+    for number in range(batches.FEW):
+        record(shop, report(passed("a")), run=f"r{number}")
+
+    assert n_waiting(shop) == 0
+    assert TestDay.objects.get(project_id=shop.project.pk).n_passed == batches.FEW
+
+
+def test_beat_folds_what_nobody_came_for() -> None:
+    shop = a_shop()
+    waits(shop)
+    record(shop, report(passed("a")), run="r1")
+
+    follow_paces()
+
+    assert n_waiting(shop) == 0
+    assert TestDay.objects.get(project_id=shop.project.pk).n_passed == 1
+
+
+def test_a_rebuild_counts_what_waits_once() -> None:
+    shop = a_shop()
+    waits(shop)
+    record(shop, report(passed("a")), run="r1")
+
+    rebuilding.rebuild(shop.project.pk)
+    follow_paces()
+
+    assert TestDay.objects.get(project_id=shop.project.pk).n_passed == 1
+
+
+def test_a_retried_job_changes_days_that_waited() -> None:
+    shop = a_shop()
+    waits(shop)
+    record(shop, report(passed("a"), failed("b")), run="r1", job="j")
+
+    record(shop, report(passed("a"), passed("b")), run="r1", job="j", attempt="2")
+
+    before = sums(shop.project.pk)
+    rebuilding.rebuild(shop.project.pk)
+    assert sums(shop.project.pk) == before
+
+
+def history(shop: Shop, *, seed: int) -> None:
+    """Record runs of tests that pass, waver, retry, slow down, come and go, on two branches."""
+    chance = random.Random(seed)
+    for number in range(40):
+        slow = 1.0 if number > 28 else 0.3
+        cases = [passed(f"steady{n}", seconds=0.01 * n) for n in range(1, 8)]
+        cases += [passed("slow", seconds=slow * chance.uniform(0.95, 1.05)), skipped("later")]
+        cases += [passed("short then long", seconds=0.02 if number < 11 else 0.4)]
+        cases += [failed("wavers") if chance.random() < 0.25 else passed("wavers")]
+        cases += [retried("retries") if chance.random() < 0.3 else passed("retries")]
+        cases += [passed(f"young{number // 10}", seconds=0.2)]
+        if number % 7 == 3:
+            cases.append(passed("steady1", seconds=0.5))  # twice in one report
+        record(
+            shop,
+            report(*cases),
+            run=f"r{number}",
+            branch="main" if number % 5 else "topic",
+            commit=f"c{number // 2:039d}",
+            started_at=(END - timedelta(hours=6 * (40 - number))).isoformat(),
+        )
+
+
+def all_kept(shop: Shop) -> dict[str, Any]:
+    """Return everything that is derived from the results of the project."""
+    of = {"project_id": shop.project.pk}
+    return {
+        **sums(shop.project.pk),
+        "paces": [
+            (one.test_id, bytes(one.bins)) for one in TestPace.objects.filter(**of).order_by("test_id")
+        ],
+        "shifts": sorted(
+            DurationShift.objects.filter(**of).values_list("test_id", "run_number", "told_by_run")
+        ),
+        "flakes": [
+            (one.test_id, one.status, one.sentence, bytes(one.state))
+            for one in Flake.objects.filter(**of).order_by("test_id")
+        ],
+        "tests": sorted(
+            Test.objects.filter(**of).values_list(
+                "name",
+                "bucket",
+                "flake_status",
+                "first_seen_on",
+                "last_seen_on",
+                "first_main_on",
+                "last_main_on",
+            )
+        ),
+    }
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_everything_is_the_same_whether_results_were_folded_one_by_one_or_together(seed: int) -> None:
+    one_by_one, together = a_shop(), a_shop("Other")
+    waits(together)
+
+    for shop in (one_by_one, together):
+        history(shop, seed=seed)
+        batches.fold(shop.project.pk)
+        slowdowns.follow(shop.project.pk)
+
+    assert all_kept(together) == all_kept(one_by_one)
+    before = sums(together.project.pk)
+    rebuilding.rebuild(together.project.pk)
+    assert sums(together.project.pk) == before
