@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from analysis.queries.of_branch import BranchSums, branch_sums
 from analysis.queries.of_buckets import bucket_weeks
 from analysis.queries.of_budgets import budget_stories, budgets
 from analysis.queries.of_care import care, quarantine, remarks_of_project, remarks_of_run
@@ -36,9 +37,11 @@ from analysis.queries.of_trend import suites_and_trend, trend
 from analysis.queries.of_uploads import arrivals, problem_groups, upload, uploads
 
 __all__ = [
+    "BranchSums",
     "Costs",
     "arrivals",
     "boundary_weeks",
+    "branch_sums",
     "branches",
     "bucket_weeks",
     "budget_stories",

@@ -11,6 +11,7 @@ from analysis import budgets as sums
 from analysis import wishes
 from analysis.answers.of_time import BudgetAnswer, BudgetStory, Growth, TimedTest
 from analysis.queries import rows
+from analysis.queries.of_branch import BranchSums
 from analysis.window import Window
 from projects.models import Project, title_of
 from projects.vocabulary import Layer
@@ -97,15 +98,20 @@ class Part(NamedTuple):
     test: TimedTest
 
 
-def budgets(project: Project, window: Window, *, wants_moves: bool = True) -> tuple[BudgetAnswer, ...]:
-    """What does each layer with a budget take in a run, when will that be too much, and how few tests bring it back?"""
+def budgets(
+    project: Project, window: Window, *, wants_moves: bool = True, told: BranchSums | None = None
+) -> tuple[BudgetAnswer, ...]:
+    """What does each layer with a budget take in a run, when will that be too much, and how few tests bring it back?
+
+    `told` is what the tests of another branch came to, where the caller has read it.
+    """
     limits = wishes.budgets(project.budgets)
     if not limits:
         return ()
     spent = _spent(limits, _values(project, window, limits))
     takes = {layer: _now(of) for layer, of in spent.items() if of}
     over = {layer: takes[layer] - limits[layer] for layer in takes if takes[layer] > limits[layer]}
-    to_move = _fewest(project, window, over) if over and wants_moves else {}
+    to_move = _fewest(project, window, over, told) if over and wants_moves else {}
     return tuple(
         _budget(layer, limit, takes.get(layer), spent[layer], to_move.get(layer, 0), today=window.until)
         for layer, limit in sorted(limits.items(), key=lambda item: item[0].word)
@@ -128,13 +134,19 @@ def _budget(
     return BudgetAnswer(layer, limit_s, run_s, run_s / limit_s, crosses_on, n_to_move)
 
 
-def _fewest(project: Project, window: Window, over: Mapping[Layer, float]) -> dict[Layer, int]:
+def _fewest(
+    project: Project, window: Window, over: Mapping[Layer, float], told: BranchSums | None
+) -> dict[Layer, int]:
     """Count the fewest tests whose mean times together bring a layer back under its budget: the dearest ones."""
-    statement = FEWEST.format(sums=rows.sums(window, only="SELECT id FROM budgeted"))
-    budgeted = [int(layer) for layer in over]
-    found = rows.fetch(
-        statement, rows.values_of(project, window, budgeted=budgeted, over=list(over.values()))
+    sums_of_budgeted = rows.sums(window, only="SELECT id FROM budgeted", is_told=told is not None)
+    values = rows.values_of(
+        project,
+        window,
+        budgeted=[int(layer) for layer in over],
+        over=list(over.values()),
+        **(told.values() if told else {}),
     )
+    found = rows.fetch(FEWEST.format(sums=sums_of_budgeted), values)
     return {Layer(layer): n for layer, n in found}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from analysis.answers.of_suite import Change
 from analysis.durations import LEAST_PASSES
 from analysis.queries import of_shifts, rows
+from analysis.queries.of_branch import BranchSums
 from analysis.window import Window
 from projects.models import Project
 
@@ -77,8 +78,11 @@ SHIFTED = f"""UNION ALL
     FROM projects_durationshift d WHERE {of_shifts.TOLD}"""
 
 
-def changes(project: Project, window: Window) -> tuple[Change, ...]:
-    """What changed in the window that is worth a line?"""
+def changes(project: Project, window: Window, *, told: BranchSums | None = None) -> tuple[Change, ...]:
+    """What changed in the window that is worth a line?
+
+    `told` is what the tests of another branch came to, where the caller has read it.
+    """
     values = rows.values_of(
         project,
         window,
@@ -87,18 +91,23 @@ def changes(project: Project, window: Window) -> tuple[Change, ...]:
         gone_until=window.until - timedelta(days=VANISHED_DAYS),
         ratio=SLOWER_RATIO,
         least=SLOWER_SECONDS,
+        **(told.values() if told else {}),
     )
     is_branch = rows.kind_of(window) == "branch"
-    is_young, told = ("true", "") if is_branch else (YOUNG, SHIFTED)
+    is_young, shifted = ("true", "") if is_branch else (YOUNG, SHIFTED)
     asked_of = "" if is_branch else ASKED_OF.format(long=rows.long(window))
-    before = rows.before(rows.sums(window, only="SELECT test_id FROM able"))
-    now = NOW.format(sums=rows.sums(window, only=asked_of), sums_before=before, is_young=is_young)
     asked = {
         "new-flakes": NEW_FLAKES,
-        "slower": SLOWER.replace("{told}", told),
+        "slower": SLOWER.replace("{told}", shifted),
         "new-tests": NEW_TESTS,
         "vanished": VANISHED,
     }
+    is_told = told is not None
+    now = NOW.format(
+        sums=rows.sums(window, only=asked_of, is_told=is_told),
+        sums_before=rows.before(rows.sums(window, only="SELECT test_id FROM able", is_told=is_told)),
+        is_young=is_young,
+    )
     statement = f"WITH {MOVED}, {now} " + " UNION ALL ".join(
         f"SELECT {place}, * FROM ({question.replace('{test}', rows.TEST_COLUMNS)}) q{place}"
         for place, question in enumerate(asked.values())

@@ -9,6 +9,7 @@ from typing import Any
 from analysis import wishes
 from analysis.answers.of_time import Misfit, Misfits
 from analysis.queries import rows
+from analysis.queries.of_branch import BranchSums
 from analysis.timing import Limits
 from analysis.window import Window
 from projects.models import Project
@@ -42,15 +43,19 @@ SIGNS_OF_INTEGRATION = {
 }
 
 
-def misfits(project: Project, window: Window, limit: int = 20) -> Misfits:
-    """Which tests behave unlike their layer, by two signals? The most time first."""
+def misfits(project: Project, window: Window, limit: int = 20, *, told: BranchSums | None = None) -> Misfits:
+    """Which tests behave unlike their layer, by two signals? The most time first.
+
+    `told` is what the tests of another branch came to, where the caller has read it.
+    """
     statement = MISFITS.format(
-        sums_of_slow=rows.sums(window, only=SLOW_ONES),
+        sums_of_slow=rows.sums(window, only=SLOW_ONES, is_told=told is not None),
         test=rows.TEST_COLUMNS,
         sums=rows.SUM_COLUMNS,
     )
     limits = wishes.limits(project.timing_limits)
-    judged = (_misfit(row, limits) for row in rows.fetch(statement, rows.values_of(project, window)))
+    values = rows.values_of(project, window, **(told.values() if told else {}))
+    judged = (_misfit(row, limits) for row in rows.fetch(statement, values))
     found = [misfit for misfit in judged if misfit is not None]
     wanted = [misfit for misfit in found if not misfit.reason]
     dismissed = tuple(misfit for misfit in found if misfit.reason)

@@ -13,6 +13,7 @@ from typing import Any
 from analysis.answers.of_suite import Frame, ProjectRow, Seen, Suite, Totals, ViewRow
 from analysis.answers.rows import LayerAmount
 from analysis.queries import rows
+from analysis.queries.of_branch import BranchSums, branch_sums
 from analysis.window import Window, read
 from projects.models import Project
 from projects.vocabulary import Layer
@@ -76,14 +77,15 @@ LAYER_SUMS = """
         JOIN projects_runlayer l ON l.project_id = u.project_id AND l.run_number = u.number
         WHERE u.project_id = ANY(%(ids)s) AND u.is_incomplete AND {runs}
     ) summed GROUP BY project_id, is_now, layer"""
-SUMS_OF_TESTS = """
-    SELECT {is_now} AS is_now, d.*, t.layer, t.base FROM ({days}) d
-    JOIN projects_test t ON t.project_id = d.project_id AND t.id = d.test_id"""
+OF_TESTS = """, of_tests AS (
+    SELECT t.project_id, s.*, t.layer, t.base FROM ({told}) s
+    JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
+)"""
 AMOUNTS_OF_BRANCH = """
     SELECT project_id, is_now, layer, count(DISTINCT base) AS n FROM of_tests GROUP BY project_id, is_now, layer"""
 SUMS_OF_BRANCH = """
-    SELECT project_id, is_now, layer, sum(n_passed) AS n_passed, sum(n_failed + n_error) AS n_bad, sum(n_skipped) AS n_skipped,
-        sum(seconds) AS seconds
+    SELECT project_id, is_now, layer, sum(n_results - n_bad - n_skipped) AS n_passed, sum(n_bad) AS n_bad,
+        sum(n_skipped) AS n_skipped, sum(seconds) AS seconds
     FROM of_tests GROUP BY project_id, is_now, layer"""
 
 SUITES = """
@@ -113,8 +115,9 @@ LEFT JOIN flaked ON (flaked.project_id, flaked.is_now) = (p.id, w.is_now)
 PROVEN = {
     "default": "p.on_default",
     "all": "true",
-    "branch": "EXISTS (SELECT FROM projects_run u WHERE u.project_id = p.project_id AND u.number = p.run_number"
-    " AND u.branch = %(branch)s)",
+    # OFFSET 0 has the branch's runs read once, and not each proof's run looked up.
+    "branch": "(p.project_id, p.run_number) IN (SELECT u.project_id, u.number FROM projects_run u"
+    " WHERE u.project_id = ANY(%(ids)s) AND u.branch = %(branch)s OFFSET 0)",
 }
 
 
@@ -142,17 +145,23 @@ def branches(project: Project, *, limit: int = 100) -> tuple[str, ...]:
 
 def suite(project: Project, window: Window) -> Suite:
     """How large is the suite, how did it do, and which layers has it?"""
-    return _suites([project.pk], window, both=False)[project.pk, True]
+    return _suites([project.pk], window, both=False, told=branch_sums(project, window))[project.pk, True]
 
 
 def suites(
-    project: Project, window: Window, *, known: Mapping[tuple[bool, Layer], int] | None = None
+    project: Project,
+    window: Window,
+    *,
+    known: Mapping[tuple[bool, Layer], int] | None = None,
+    told: BranchSums | None = None,
 ) -> tuple[Suite, Suite]:
     """How large is the suite, how did it do, and which layers has it: in the window, and in the one before it?
 
-    `known` is how many tests a layer has now (True) and had before, where the caller has counted them.
+    `known` is how many tests a layer has now (True) and had before, where the caller has counted them, and `told` what those of
+    another branch came to, where the caller has read it.
     """
-    found = _suites([project.pk], window, both=True, known=known)
+    told = told or branch_sums(project, window)
+    found = _suites([project.pk], window, both=True, known=known, told=told)
     return found[project.pk, True], found[project.pk, False]
 
 
@@ -162,8 +171,8 @@ def _suites(
     *,
     both: bool,
     known: Mapping[tuple[bool, Layer], int] | None = None,
+    told: BranchSums | None = None,
 ) -> dict[tuple[int, bool], Suite]:
-    kind = rows.kind_of(window)
     values = {
         "ids": list(ids),
         "project_id": ids[0],
@@ -176,10 +185,11 @@ def _suites(
         "known_now": [is_now for is_now, _ in known or ()],
         "known_layers": [int(layer) for _, layer in known or ()],
         "known_n": list((known or {}).values()),
+        **(told.values() if told else {}),
     }
     found: dict[tuple[int, bool], list[Sequence[Any]]] = {}
     for project_id, is_now, *row in rows.fetch(
-        _suites_statement(kind, both=both, is_known=known is not None), values
+        _suites_statement(rows.kind_of(window), both=both, is_known=known is not None), values
     ):
         found.setdefault((project_id, is_now), []).append(row)
     return {key: _suite(got, window) for key, got in found.items()}
@@ -194,10 +204,10 @@ def _suites_statement(kind: str, *, both: bool, is_known: bool) -> str:
         "days": "",
     }
     if kind == "branch":
-        of_tests = rows.TESTS_OF_BRANCH.format(narrow="")
-        now = SUMS_OF_TESTS.format(is_now="true", days=of_tests)
-        before = SUMS_OF_TESTS.format(is_now="false", days=rows.before(of_tests))
-        days = f", of_tests AS ({now} UNION ALL {before})" if both else f", of_tests AS ({now})"
+        told = f"SELECT true AS is_now, n.* FROM ({rows.TOLD}) n"
+        if both:
+            told += f" UNION ALL SELECT false, n.* FROM ({rows.before(rows.TOLD)}) n"
+        days = OF_TESTS.format(told=told)
         return SUITES.format(**parts | {"days": days}, amounts=AMOUNTS_OF_BRANCH, sums=SUMS_OF_BRANCH)
     on_default = "d.on_default" if kind == "default" else "d.on_default IN (false, true)"
     sums = LAYER_SUMS.format(on_default=on_default, runs=rows.RUNS_OF_KIND[kind])

@@ -9,6 +9,7 @@ from typing import Any
 from analysis.answers.of_time import SlowRow, SlowTotals
 from analysis.answers.rows import Page, TestRow
 from analysis.queries import rows
+from analysis.queries.of_branch import BranchSums
 from analysis.window import Window
 from projects.models import Project
 from projects.vocabulary import Layer, TimingBucket
@@ -57,9 +58,12 @@ TOLD = (
 ONLY_TOTALS = f"WITH s AS ({{sums}}), {{shown}}{TOTALS} SELECT {TOLD}"
 
 
-def slow(project: Project, window: Window) -> Page[SlowRow]:
-    """Which tests take the time of the window?"""
-    return _slow_page(window, _slow(project, window), project)
+def slow(project: Project, window: Window, *, told: BranchSums | None = None) -> Page[SlowRow]:
+    """Which tests take the time of the window?
+
+    `told` is what the tests of another branch came to, where the caller has read it.
+    """
+    return _slow_page(window, _slow(project, window, told=told), project)
 
 
 def slow_and_totals(project: Project, window: Window) -> tuple[Page[SlowRow], SlowTotals]:
@@ -69,11 +73,13 @@ def slow_and_totals(project: Project, window: Window) -> tuple[Page[SlowRow], Sl
     return _slow_page(window, found, project), totals
 
 
-def _slow(project: Project, window: Window, *, with_totals: bool = False) -> list[tuple[Any, ...]]:
+def _slow(
+    project: Project, window: Window, *, with_totals: bool = False, told: BranchSums | None = None
+) -> list[tuple[Any, ...]]:
     condition, more = rows.filters(window)
     key, direction = rows.sort_key(window.sort, SORTS, default="-total")
     statement = SLOW.format(
-        sums=rows.sums(window),
+        sums=rows.sums(window, is_told=told is not None),
         shown=SHOWN.format(filters=condition, key=key),
         direction=direction,
         totals=TOTALS if with_totals else "",
@@ -82,6 +88,7 @@ def _slow(project: Project, window: Window, *, with_totals: bool = False) -> lis
         sum_columns=rows.SUM_COLUMNS,
     )
     offset = (window.page - 1) * window.size
+    more |= told.values() if told else {}
     values = rows.values_of(project, window, size=window.size, offset=offset, share=SLOW_SHARE, **more)
     return rows.fetch(statement, values)
 

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 from analysis.answers.of_suite import Suite, TrendWeek
 from analysis.queries import of_suite, rows
+from analysis.queries.of_branch import BranchSums
 from analysis.window import Window
 from projects.models import Project
 from projects.vocabulary import Layer
@@ -66,12 +67,15 @@ def trend(project: Project, window: Window, n_weeks: int = WEEKS) -> tuple[Trend
 
 
 def suites_and_trend(
-    project: Project, window: Window, n_weeks: int = WEEKS
+    project: Project, window: Window, n_weeks: int = WEEKS, *, told: BranchSums | None = None
 ) -> tuple[Suite, Suite, tuple[TrendWeek, ...]]:
-    """How large is the suite, in the window and in the one before it, and how did it grow, week by week?"""
+    """How large is the suite, in the window and in the one before it, and how did it grow, week by week?
+
+    `told` is what the tests of another branch came to, where the caller has read it.
+    """
     alive, weeks = _look(project, window, n_weeks)
     if rows.kind_of(window) == "branch":  # tests of another branch are those of its runs
-        return (*of_suite.suites(project, window), weeks)
+        return (*of_suite.suites(project, window, told=told), weeks)
     known = {
         (is_now, layer): sum(one.n for one in alive if one.layer is layer and one.mask >> bit & 1)
         for is_now, bit in ((True, n_weeks), (False, n_weeks + 1))

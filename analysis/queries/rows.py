@@ -63,6 +63,10 @@ FLAKED = """p.project_id = t.project_id AND NOT p.in_incident AND t.flake_status
 TEST_COLUMNS = """t.id, t.suite, t.classname, t.name, t.file, t.layer, t.confidence, t.bucket, t.flake_status, t.variant,
     t.owner, t.last_seen_on"""
 
+# Sums of another branch that were read before, as analysis.queries.of_branch holds them.
+TOLD = """SELECT * FROM unnest(%(now_0)s::int[], %(now_1)s::int[], %(now_2)s::int[], %(now_3)s::int[], %(now_4)s::int[],
+        %(now_5)s::float8[]) AS s (test_id, n_results, n_bad, n_skipped, n_flaky, seconds)"""
+
 SUMMED = """
     SELECT test_id, sum(n_passed + n_failed + n_error + n_skipped) AS n_results, sum(n_failed + n_error) AS n_bad,
         sum(n_skipped) AS n_skipped, sum(n_flaky) AS n_flaky, sum(seconds) AS seconds
@@ -164,11 +168,22 @@ def values_of(project: Project, window: Window, **more: Any) -> dict[str, Any]:
 
 def before(statement: str) -> str:
     """Return the statement about the window before, which ends the day before this one begins."""
-    return statement.replace("%(since)s", "%(before_since)s").replace("%(until)s", "%(before_until)s")
+    for now, then in (
+        ("%(since)s", "%(before_since)s"),
+        ("%(until)s", "%(before_until)s"),
+        ("%(now_", "%(before_"),
+    ):
+        statement = statement.replace(now, then)
+    return statement
 
 
-def sums(window: Window, *, only: str = "") -> str:
-    """Return a SELECT of what each test of the window came to: SUM_COLUMNS as s. `only` selects the ids of those wanted."""
+def sums(window: Window, *, only: str = "", is_told: bool = False) -> str:
+    """Return a SELECT of what each test of the window came to: SUM_COLUMNS as s. `only` selects the ids of those wanted.
+
+    `is_told` says that the parameters hold what the tests of a branch came to.
+    """
+    if is_told:
+        return f"{TOLD} WHERE test_id IN ({only})" if only else TOLD
     kind = kind_of(window)
     if kind == "branch":
         days = TESTS_OF_BRANCH.format(narrow=f"WHERE test_id IN ({only})" if only else "")

@@ -24,7 +24,8 @@ def overview(request: ProjectRequest) -> HttpResponse:
     """Show the verdict, the headline numbers, the shape, its trend and what changed."""
     project, window = request.project, replace(request.window, layers=())
     request.window = window
-    now, before, trend = queries.suites_and_trend(project, window)
+    told = queries.branch_sums(project, window)
+    now, before, trend = queries.suites_and_trend(project, window, told=told)
     totals, amounts = now.totals, now.layers
     if not totals.n_runs:
         return page.render_nothing(request, "Overview", place="overview")
@@ -44,10 +45,12 @@ def overview(request: ProjectRequest) -> HttpResponse:
             ),
             **_shape(project, amounts),
             "undecided": verdicts.undecided_sentence(amounts),
-            "budgets": [verdicts.budget_line(budget) for budget in queries.budgets(project, window)],
+            "budgets": [verdicts.budget_line(one) for one in queries.budgets(project, window, told=told)],
             "trend": charts.trend(trend, by=window.by, url=urls["tests"]),
             "stack": tuple(reversed(charts.STACK)),
-            "changes": verdicts.change_lines(queries.changes(project, window), urls=urls, query=query),
+            "changes": verdicts.change_lines(
+                queries.changes(project, window, told=told), urls=urls, query=query
+            ),
             "settings_url": urls.get("settings-targets"),
             "rules_url": urls.get("settings-rules"),
         },

@@ -33,7 +33,8 @@ def suite_shape(request: ProjectRequest) -> HttpResponseBase:
     beside = _pairs(replace(listed, size=window.size))
     if "mark" in request.GET:  # one spelling of a plan, short enough to share
         return redirect(f"{request.path}{plans.joined(beside, plans.spelt(wanted))}#plan")
-    suite, before, trend = queries.suites_and_trend(project, window)
+    told = queries.branch_sums(project, window)
+    suite, before, trend = queries.suites_and_trend(project, window, told=told)
     amounts = suite.layers
     if not any(amount.n_tests for amount in amounts):
         return page.render_nothing(request, "Shape", place="overview")
@@ -42,6 +43,7 @@ def suite_shape(request: ProjectRequest) -> HttpResponseBase:
     earlier = before.layers if window.compare and before.totals.n_runs else None
     context = {
         **_now(request, amounts, target, trend),
+        "misfits": queries.misfits(project, window, limit=MISFITS, told=told),
         "sentence": verdicts.overview_sentence(project.name, amounts, earlier, n_days=window.n_days),
         **_plan(request, plan, amounts, target),
         "beside": beside,
@@ -52,7 +54,7 @@ def suite_shape(request: ProjectRequest) -> HttpResponseBase:
             (by, f"{plans.joined({**beside, 'by': by}, plan.query)}#trend") for by in ("count", "time")
         ],
         "listed": listed,
-        "candidates": queries.slow(project, listed),
+        "candidates": queries.slow(project, listed, told=told),
     }
     return page.render(request, "shape.html", context, place="overview", offers=())
 
@@ -86,7 +88,6 @@ def _now(
         "undecided": verdicts.undecided_sentence(amounts),
         "trend": charts.trend(trend, by=window.by, url=urls["tests"]),
         "stack": tuple(reversed(charts.STACK)),
-        "misfits": queries.misfits(project, window, limit=MISFITS),
         "settings_url": urls["settings-targets"],
     }
 

@@ -26,6 +26,7 @@ PAGES = (
     "?by=time",
     "?branch=*",
     "?branch=change",
+    "shape?branch=change",
     "shape",
     "shape?as-unit=5.6&e2e-to-unit=1&q=case",
     "tests",

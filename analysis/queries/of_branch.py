@@ -1,0 +1,63 @@
+"""What each test of another branch came to, in a window and in the one before it: read once, for all questions of a page.
+
+A branch without rollups has its results read, which takes longer than anything else its page does. What was read goes back
+to PostgreSQL as it spelt it, since making numbers of so many values would take Python longer than reading them. Which pages
+ask more than one question of it is left to those pages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.queries import rows
+from analysis.window import Window
+from projects.models import Project
+
+# Written into the next statement: a list that is known is looked up by hash, the answer of a subquery from end to end.
+RUNS = f"""SELECT ARRAY(
+    SELECT number FROM projects_run
+    WHERE project_id = %(project_id)s AND branch = %(branch)s AND day BETWEEN %(since)s AND %(until)s
+    ORDER BY started_at DESC LIMIT {rows.RUNS_OF_A_BRANCH})"""
+TESTS = """
+    SELECT test_id, count(*) AS n_results, count(*) FILTER (WHERE outcome IN (2, 3)) AS n_bad,
+        count(*) FILTER (WHERE outcome = 4) AS n_skipped,
+        count(*) FILTER (WHERE outcome = 1 AND (test_id, run_number) IN (SELECT f.test_id, f.run_number FROM projects_failure f
+            WHERE f.project_id = %(project_id)s AND f.run_number = ANY(%({runs})s::int[]))) AS n_flaky,
+        coalesce(sum(seconds::float8), 0) AS seconds
+    FROM projects_result
+    WHERE project_id = %(project_id)s AND ran_on BETWEEN %(since)s AND %(until)s AND run_number = ANY(%({runs})s::int[])
+    GROUP BY test_id"""
+# A window beside the other: below one another the planner would start workers for them, which takes longer than it saves.
+SPELT = """(
+    SELECT coalesce(array_agg(test_id), '{{}}')::text, coalesce(array_agg(n_results), '{{}}')::text,
+        coalesce(array_agg(n_bad), '{{}}')::text, coalesce(array_agg(n_skipped), '{{}}')::text,
+        coalesce(array_agg(n_flaky), '{{}}')::text, coalesce(array_agg(seconds), '{{}}')::text
+    FROM ({tests}) tests)"""
+N_ARRAYS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class BranchSums:
+    """Arrays of the same length, for the window and for the one before it: test ids, then what rows.SUM_COLUMNS names."""
+
+    now: tuple[str, ...]
+    before: tuple[str, ...]
+
+    def values(self) -> dict[str, Any]:
+        """Return the parameters of rows.TOLD."""
+        pairs = ((prefix, arrays) for prefix, arrays in (("now", self.now), ("before", self.before)))
+        return {f"{prefix}_{place}": array for prefix, arrays in pairs for place, array in enumerate(arrays)}
+
+
+def branch_sums(project: Project, window: Window) -> BranchSums | None:
+    """What did each test come to, in the window and in the one before it? None where rollups tell, not on another branch."""
+    if rows.kind_of(window) != "branch":
+        return None
+    values = rows.values_of(project, window)
+    ((now, before),) = rows.fetch(f"SELECT ({RUNS}), ({rows.before(RUNS)})", values)
+    values |= {"runs_now": now, "runs_before": before}
+    in_window = SPELT.format(tests=TESTS.format(runs="runs_now"))
+    in_one_before = SPELT.format(tests=rows.before(TESTS.format(runs="runs_before")))
+    (found,) = rows.fetch(f"SELECT * FROM {in_window} now, {in_one_before} earlier", values)
+    return BranchSums(found[:N_ARRAYS], found[N_ARRAYS:])
