@@ -9,7 +9,7 @@ from typing import Any
 from analysis.answers.of_time import SlowRow, SlowTotals
 from analysis.answers.rows import Page, TestRow
 from analysis.queries import rows
-from analysis.queries.of_branch import BranchSums
+from analysis.queries.of_branch import BranchSums, branch_sums
 from analysis.window import Window
 from projects.models import Project
 from projects.vocabulary import Layer, TimingBucket
@@ -40,6 +40,15 @@ SHOWN = """shown AS MATERIALIZED (
     SELECT s.*, t.layer, t.bucket, {filters} AS is_wanted, {key} AS key FROM s
     JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
 )"""
+# Of all tests by their time nothing else is asked before they are ranked, and of those ranked nothing but the page is joined.
+SLOWEST = """
+WITH ranked AS MATERIALIZED (SELECT test_id, seconds FROM ({sums}) every_test), found AS MATERIALIZED (
+    SELECT test_id, seconds FROM ranked WHERE seconds > 0 ORDER BY seconds {direction}, test_id LIMIT %(size)s OFFSET %(offset)s
+), counted AS (SELECT sum(seconds) AS seconds, count(*) FILTER (WHERE seconds > 0) AS n FROM ranked)
+SELECT {test}, {sum_columns}, c.seconds, c.n, NULL
+FROM found f CROSS JOIN counted c JOIN ({sums_of_found}) s ON s.test_id = f.test_id
+JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = f.test_id ORDER BY f.seconds {direction}, t.id
+"""
 TOTALS = """, wanted AS (
     SELECT count(*) AS n, coalesce(sum(seconds), 0) AS seconds, ceil(count(*) * %(share)s)::int AS n_slowest
     FROM shown WHERE is_wanted
@@ -63,6 +72,7 @@ def slow(project: Project, window: Window, *, told: BranchSums | None = None) ->
 
     `told` is what the tests of another branch came to, where the caller has read it.
     """
+    told = told or branch_sums(project, window)
     return _slow_page(window, _slow(project, window, told=told), project)
 
 
@@ -78,8 +88,11 @@ def _slow(
 ) -> list[tuple[Any, ...]]:
     condition, more = rows.filters(window)
     key, direction = rows.sort_key(window.sort, SORTS, default="-total")
-    statement = SLOW.format(
-        sums=rows.sums(window, is_told=told is not None),
+    is_told = told is not None
+    is_of_all = condition == "true" and key == SORTS["total"] and not with_totals
+    statement = (SLOWEST if is_of_all else SLOW).format(
+        sums=rows.sums(window, is_told=is_told),
+        sums_of_found=rows.sums(window, only="SELECT test_id FROM found", is_told=is_told),
         shown=SHOWN.format(filters=condition, key=key),
         direction=direction,
         totals=TOTALS if with_totals else "",
