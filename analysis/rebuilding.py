@@ -23,6 +23,9 @@ ROWS = 200_000  # results a step reads: a second or two, which an upload can wai
 MOST_TESTS = 5_000  # of a step where runs are few
 MOST_RUNS = 200  # of a step where they are small
 
+# Failures are looked up for each result. On a guess of their number, after a restore say, the planner would take an index that
+# leads to all of the project.
+ANALYZE = "ANALYZE projects_failure"
 FORGET_DAYS = """
 DELETE FROM projects_testday WHERE project_id = %(project_id)s AND on_default IN (false, true)
     AND day BETWEEN %(since)s AND %(until)s AND test_id BETWEEN %(first)s AND %(last)s
@@ -53,6 +56,8 @@ def rebuild(project_id: int) -> None:
 
 def rebuild_sums(project_id: int) -> None:
     """Make every sum again whose results are kept."""
+    with connection.cursor() as cursor:
+        cursor.execute(ANALYZE)
     n_tests = _last_test(project_id)
     for month in _months(project_id):
         _sum_tests(project_id, month, n_tests)
