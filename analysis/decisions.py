@@ -11,7 +11,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
-from analysis import flaking, mass_failures
+from analysis import flake_rows, flaking, mass_failures
 from analysis.flakes import Update, declare_fixed
 from analysis.incidents import Kind
 from analysis.states import State
@@ -49,7 +49,7 @@ def mark_fixed(project: Project, test_id: int, *, commit: str, by: User, now: da
     first_run, n_passes = _since(project.pk, test_id, commit)
     event = declare_fixed(state, n_passes=n_passes, run=first_run, at=mass_failures.days(now))
     told = {test_id: Update(None, None, (), event)}
-    flaking.keep_states(project.pk, {test_id: state}, told, at=mass_failures.days(now))
+    flake_rows.keep_states(project.pk, {test_id: state}, told, at=mass_failures.days(now))
     Flake.objects.filter(pk=flake.pk).update(fixed_commit=commit)
     passes = f"{n_passes} passes since" if first_run else "no run of it yet"
     remark(project.pk, f"marked it as fixed at {commit} ({passes})", by=by, now=now, test_id=test_id)

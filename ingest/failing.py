@@ -12,9 +12,9 @@ from typing import Any
 from django.db import connection
 
 from analysis import failures
-from analysis.flaking import tests_before
 from analysis.rollups import Place
 from analysis.seats import Report, seat
+from analysis.trials import tests_before
 from projects.cursors import binding_cursor
 from projects.models import Signature
 from projects.vocabulary import Outcome

@@ -131,11 +131,6 @@ class Reading:
         """The results of remembered tests, by framework."""
         return self._skimmer.recalled
 
-    @property
-    def is_salvaged(self) -> bool:
-        """True if anything had to be repaired or left out to read the file."""
-        return bool(self.problems)
-
     def cases(self) -> Iterator[Case]:
         """Yield the cases in document order; raise Refused if the file cannot be taken at all."""
         for part in self.parts():

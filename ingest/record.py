@@ -18,7 +18,7 @@ from typing import BinaryIO
 from django.db import connection, transaction
 from django.db.models import F
 
-from analysis import batches, flaking, refresh, rollups
+from analysis import batches, flaking, refresh, rollups, trials
 from analysis.flaking import Part
 from analysis.rollups import RunChange
 from analysis.seats import Report
@@ -89,7 +89,7 @@ def record(
             raise Outdated
         run = _run(project, upload)
         place = rollups.Place(project.pk, run.number, run.day, run.is_default_branch)
-        tried = flaking.known(project.pk, run)
+        tried = trials.known(project.pk, run)
         if stage.remembered.is_in(run):
             stage.stage_remembered()
         else:

@@ -15,7 +15,7 @@ from typing import Any
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
-from analysis import flaking, layers, refresh
+from analysis import layers, refresh, trials
 from analysis.rules import RuleSet
 from analysis.seats import Report
 from ingest import folding, packing, workers
@@ -195,7 +195,7 @@ class Stage:
         """Lay the results of remembered tests with the others; raise Outdated where a test is gone."""
         self._stage(self.remembered.take())
 
-    def stage_tried(self, tried: flaking.Known) -> None:
+    def stage_tried(self, tried: trials.Known) -> None:
         """Lay the results of tests that failed once with the others, and what ran right before a failure or an awaited pass."""
         troubled = {seq - 1 for seq in self._troubled}
         self._stage(self.remembered.take_some(tried.test_ids, after=tried.awake, places=troubled))
