@@ -24,7 +24,7 @@ from tests.factories import Shop, a_shop, failed, passed, record, report, retrie
 pytestmark = pytest.mark.django_db
 
 TODAY = datetime.now(tz=UTC).date()
-NOW = datetime.now(tz=UTC)
+NOW = datetime(TODAY.year, TODAY.month, TODAY.day, 12, tzinfo=UTC)  # an hour later is the same day
 DAYS = 70
 LAST_WEEKS = spans.Stretch(on_default=True, since=TODAY - timedelta(days=29), until=TODAY - timedelta(days=1))
 MADE: dict[str, Callable[..., str]] = {"f": failed, "r": retried, "s": skipped}
