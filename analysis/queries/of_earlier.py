@@ -7,13 +7,19 @@ from analysis.queries import of_suite, rows
 from analysis.window import Window
 from projects.models import Project
 
-TEST_COUNTS = """
-SELECT coalesce(sum(n) FILTER (WHERE is_now), 0)::int, coalesce(sum(n) FILTER (WHERE NOT is_now), 0)::int FROM ({amounts}) told
+KNOWS_ENVIRONMENTS = "EXISTS (SELECT FROM projects_test WHERE project_id = %(project_id)s AND variant <> '')"
+# Where no test knows environments, as in most projects, each counts as itself: the days between which it was seen tell.
+TEST_COUNTS = f"""
+SELECT coalesce(sum(n) FILTER (WHERE is_now), 0)::int, coalesce(sum(n) FILTER (WHERE NOT is_now), 0)::int FROM ({{amounts}}) told
+HAVING {KNOWS_ENVIRONMENTS}
+UNION ALL
+SELECT count(*) FILTER (WHERE {{is_there}}), count(*) FILTER (WHERE {{was_there}}) FROM projects_test
+WHERE project_id = %(project_id)s HAVING NOT {KNOWS_ENVIRONMENTS}
 """
 # A branch without rollups has its results read, so those of the window alone, and a second time only where tests have environments.
-TEST_COUNT_OF_BRANCH = """
-SELECT CASE WHEN EXISTS (SELECT FROM projects_test WHERE project_id = %(project_id)s AND variant <> '') THEN (
-        SELECT count(DISTINCT (t.layer, t.base)) FROM ({sums}) s
+TEST_COUNT_OF_BRANCH = f"""
+SELECT CASE WHEN {KNOWS_ENVIRONMENTS} THEN (
+        SELECT count(DISTINCT (t.layer, t.base)) FROM ({{sums}}) s
         JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id)
     ELSE %(n_listed)s END::int, NULL
 """
@@ -33,7 +39,7 @@ def test_counts(project: Project, window: Window, *, n_listed: int) -> TestCount
     if kind == "branch":
         statement = TEST_COUNT_OF_BRANCH.format(sums=rows.sums(window))
     else:
-        statement = TEST_COUNTS.format(amounts=of_suite.amounts(kind))
+        statement = TEST_COUNTS.format(amounts=of_suite.amounts(kind), **of_suite.lives(kind))
     (found,) = rows.fetch(statement, rows.values_of(project, window, ids=[project.pk], n_listed=n_listed))
     return TestCounts(*found)
 

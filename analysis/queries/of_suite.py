@@ -217,10 +217,15 @@ def _suites_statement(kind: str, *, both: bool, is_known: bool) -> str:
 
 def amounts(kind: str) -> str:
     """Return a SELECT of how many tests each layer has, in the window and in the one before it, but on one other branch."""
+    return AMOUNTS.format(**lives(kind))
+
+
+def lives(kind: str) -> dict[str, str]:
+    """Return conditions on a test: that it ran within the window, in the one before it, in either."""
     of = "main" if kind == "default" else "seen"
     days = {"first": f"first_{of}_on", "last": f"last_{of}_on"}
     parts = {"is_there": IS_THERE, "was_there": WAS_THERE, "lived": LIVED}
-    return AMOUNTS.format(**{name: part.format(**days) for name, part in parts.items()})
+    return {name: part.format(**days) for name, part in parts.items()}
 
 
 def _suite(found: Sequence[Sequence[Any]], window: Window) -> Suite:
