@@ -11,8 +11,8 @@ from analysis import timing
 from analysis.answers.of_tests import EvidenceRow, FlakeAnswer, ProofRow, ReasonRow, ResultRow, TestAnswer
 from analysis.answers.rows import Page, StripCell, TestRow
 from analysis.buckets import bins_of
-from analysis.quantiles import quantile, quantile_of_packed
-from analysis.queries import of_renames, of_results, of_shifts, rows
+from analysis.quantiles import REACH, quantile, quantile_of_packed
+from analysis.queries import of_branch, of_renames, of_results, of_shifts, rows
 from analysis.window import Window
 from projects.models import FlakeProof, Project
 from projects.vocabulary import Boundary, FlakeRule, FlakeStatus, Layer
@@ -43,13 +43,26 @@ THESE_TESTS = """
 WITH s AS ({sums})
 SELECT {test}, {sum_columns} FROM s JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
 """
-# The bins that tell a quantile of each test; the sums are joined where a filter asks for them.
-TIMED_TESTS = """
-WITH b AS ({near}){summed}
-SELECT b.test_id, b.n_timed, b.near, b.timings
-FROM b {joined} JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = b.test_id
-WHERE {filters} ORDER BY b.test_id
+# The bins that tell a quantile of each test that can be on a page up to number `most`; the sums are joined where a filter asks
+# for them. The quantile is not below the bin that it comes to if all later values lie below those that the span kept, nor above
+# that which it comes to if all lie above: `low` and `high`, two bytes that sort as their numbers do, and all that most tests need.
+TIMED_TESTS = f"""
+WITH b AS ({{near}}){{summed}}, placed AS (
+    SELECT b.*, 2 * (greatest(1, ceil(%(q)s::float8 * (n_timed + length(timings) / 2) - 1e-9)::int)
+        - greatest(1, ceil(%(q)s::float8 * n_timed - 1e-9)::int - {REACH})) + 1 AS place
+    FROM b {{joined}} JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = b.test_id WHERE {{filters}} OFFSET 0
+), told AS MATERIALIZED (
+    SELECT test_id, n_timed, near, timings, substr(near, place - length(timings), 2) AS low,
+        coalesce(nullif(substr(near, place, 2), ''), '\\xffff') AS high FROM placed
+), bound AS MATERIALIZED (
+    SELECT {{surely}} AS bin, test_id AS id FROM told WHERE n_timed > 0 OR timings <> ''
+    ORDER BY {{surely}} {{direction}}, test_id LIMIT 1 OFFSET %(most)s - 1
+)
+SELECT test_id, n_timed, near, timings, (SELECT count(*) FROM told) FROM told LEFT JOIN bound ON true
+WHERE bin IS NULL OR (n_timed > 0 OR timings <> '') AND ({{perhaps}} bin OR {{at_best}} = bin AND test_id <= id)
 """
+RISING = {"surely": "high", "direction": "ASC", "at_best": "low", "perhaps": "low <"}
+FALLING = {"surely": "low", "direction": "DESC", "at_best": "high", "perhaps": "high >"}
 UNTIMED = timing.LAST_BIN + 1  # after every bin
 ALL_IDS = (1 << 32) - 1
 THESE = "SELECT unnest(%(ids)s::int[])"
@@ -96,15 +109,24 @@ def tests(project: Project, window: Window) -> Page[TestRow]:
     """Which tests ran in the window, and how did they behave?"""
     if window.sort.removeprefix("-") in TIMED_SORTS:
         return _tests_by_percentile(project, window)
-    found = rows.fetch(_statement(TESTS, window), _values(project, window))
+    found = _found(project, window)
     page = [rows.test_row(row) for row in found]
     n_total = found[0][-1] if found else 0
     return Page(rows.dressed(project, window, page), n_total, window.page, window.size)
 
 
-def _statement(statement: str, window: Window, *, only: str = "") -> str:
+def _found(project: Project, window: Window) -> list[tuple[Any, ...]]:
+    """Return the page's rows; the runs of another branch are read first, which finds their results faster."""
+    statement, values = _statement(TESTS, window), _values(project, window)
+    if rows.kind_of(window) == "branch":
+        ((values["runs_now"],),) = rows.fetch(of_branch.RUNS, values)
+        statement = _statement(TESTS, window, sums=of_branch.TESTS.format(runs="runs_now"))
+    return rows.fetch(statement, values)
+
+
+def _statement(statement: str, window: Window, *, only: str = "", sums: str = "") -> str:
     return statement.format(
-        sums=rows.sums(window, only=only),
+        sums=sums or rows.sums(window, only=only),
         test=rows.TEST_COLUMNS,
         sum_columns=rows.SUM_COLUMNS,
         filters=rows.filters(window)[0],
@@ -119,17 +141,17 @@ def _values(project: Project, window: Window, **more: Any) -> dict[str, Any]:
 
 def _tests_by_percentile(project: Project, window: Window) -> Page[TestRow]:
     """Sort by a percentile of the window, which the timings of all its tests tell, and look up the page's tests."""
-    ordered = _by_percentile(project, window)
+    ordered, n_total = _by_percentile(project, window)
     start = (window.page - 1) * window.size
     ids = ordered[start : start + window.size]
     statement = _statement(THESE_TESTS, window, only=THESE)
     found = {row[0]: rows.test_row(row) for row in rows.fetch(statement, _values(project, window, ids=ids))}
     page = [found[test_id] for test_id in ids]
-    return Page(rows.dressed(project, window, page), len(ordered), window.page, window.size)
+    return Page(rows.dressed(project, window, page), n_total, window.page, window.size)
 
 
-def _by_percentile(project: Project, window: Window) -> list[int]:
-    """Return the tests of the window in the order of a percentile, those without one last."""
+def _by_percentile(project: Project, window: Window) -> tuple[list[int], int]:
+    """Return the tests up to the window's page in the order of a percentile, those without one last, and how many all are."""
     column, q = TIMED_SORTS[window.sort.removeprefix("-")]
     is_summed = bool(window.outcomes)
     statement = TIMED_TESTS.format(
@@ -137,16 +159,19 @@ def _by_percentile(project: Project, window: Window) -> list[int]:
         summed=f", s AS ({rows.sums(window)})" if is_summed else "",
         joined="JOIN s USING (test_id)" if is_summed else "",
         filters=rows.filters(window)[0],
+        **(FALLING if window.sort.startswith("-") else RISING),
     )
+    found = rows.fetch(statement, _values(project, window, q=q, most=window.page * window.size))
     told: dict[int, int | None] = {}
-    for test_id, n_timed, near, timings in rows.fetch(statement, _values(project, window)):
+    for test_id, n_timed, near, timings, _ in found:
         is_timed = n_timed or timings
         told[test_id] = quantile_of_packed(n_timed, near, timings, q) if is_timed else UNTIMED
     untold = [test_id for test_id, found in told.items() if found is None]
     for test_id, (bins, _) in rows.timings(project, window, untold).items():
         told[test_id] = quantile(0, (), bins, q)
     is_falling = window.sort.startswith("-")
-    return [place & ALL_IDS for place in sorted(_places(told, is_falling=is_falling))]
+    ordered = [place & ALL_IDS for place in sorted(_places(told, is_falling=is_falling))]
+    return ordered, found[0][-1] if found else 0
 
 
 def _places(told: Mapping[int, int | None], *, is_falling: bool) -> Iterator[int]:

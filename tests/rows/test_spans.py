@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -279,3 +280,21 @@ def test_a_project_takes_its_spans_along_when_it_is_deleted(shop: Shop) -> None:
     Project.objects.get(pk=shop.project.pk).delete()
 
     assert not TestSpan.objects.filter(project_id=shop.project.pk).exists()
+
+
+@pytest.mark.parametrize("sort", ["p95", "-p95", "median", "-median"])
+def test_short_pages_sorted_by_a_percentile_are_parts_of_the_long_one(busy_shop: Shop, sort: str) -> None:
+    spans.keep_up(busy_shop.project, now=NOW)
+    later = {"started_at": on_day(0), "branch": "main", "run": "later", "commit": "f" * 40}
+    record(busy_shop, a_report(random.Random(21)), **later)
+
+    for window in windows(8):
+        whole = queries.tests(busy_shop.project, replace(window, sort=sort))
+        short = replace(window, sort=sort, size=3)
+        pages = [
+            queries.tests(busy_shop.project, replace(short, page=n + 1))
+            for n in range(math.ceil(whole.n_total / 3))
+        ]
+
+        assert [row.id for page in pages for row in page.rows] == [row.id for row in whole.rows]
+        assert {page.n_total for page in pages} <= {whole.n_total}
