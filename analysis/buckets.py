@@ -6,15 +6,13 @@ a bucket is, analysis.timing says.
 
 from __future__ import annotations
 
-import sys
-from array import array
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
 from django.db import connection
 
-from analysis import timing, wishes
+from analysis import slowdowns, timing, wishes
 from projects.models import Project
 from projects.vocabulary import Layer, TimingBucket
 
@@ -86,7 +84,7 @@ def judge(
     last = last_bins(project.pk, [test_id for test_id, _, _ in tests], until=until)
     kept: list[tuple[int, int, float]] = []
     for test_id, layer, before in tests:
-        bins = last.get(test_id, [])
+        bins = last.get(test_id, ())
         if len(bins) < timing.ENOUGH_TIMED:
             continue
         median_s = timing.from_bin(timing.middle(bins))
@@ -112,7 +110,7 @@ def _limit_columns(limits: dict[Layer, timing.Limits]) -> dict[str, Any]:
     }
 
 
-def last_bins(project_id: int, test_ids: list[int], *, until: date) -> dict[int, list[int]]:
+def last_bins(project_id: int, test_ids: list[int], *, until: date) -> dict[int, tuple[int, ...]]:
     """Return the duration bins of the last timed passes of each test; the default branch is asked before others."""
     values: dict[str, Any] = {
         "project_id": project_id,
@@ -123,12 +121,4 @@ def last_bins(project_id: int, test_ids: list[int], *, until: date) -> dict[int,
     }
     with connection.cursor() as cursor:
         cursor.execute(LAST_TIMINGS, values)
-        return {test_id: bins_of(bytes(timings)) for test_id, timings in cursor.fetchall()}
-
-
-def bins_of(timings: bytes) -> list[int]:
-    """Return the duration bins that a day's timings hold, two bytes each."""
-    bins = array("H", timings)
-    if sys.byteorder == "little":  # they are kept as PostgreSQL sends integers
-        bins.byteswap()
-    return bins.tolist()
+        return {test_id: slowdowns.unpacked(timings) for test_id, timings in cursor.fetchall()}

@@ -15,9 +15,8 @@ from typing import Any, NamedTuple
 from django.db import connection, transaction
 
 from analysis import batches
-from analysis.buckets import bins_of
 from analysis.quantiles import around
-from analysis.slowdowns import packed
+from analysis.slowdowns import packed, unpacked
 from analysis.window import DEFAULT_DAYS
 from projects.models import Project, Span, TestSpan
 
@@ -149,7 +148,7 @@ def _sums(project_id: int, stretch: Stretch) -> Iterator[list[tuple[Any, ...]]]:
 def _keep(project_id: int, number: int, batch: Sequence[Sequence[Any]]) -> None:
     with connection.cursor() as cursor, cursor.copy(KEEP) as copy:
         for test_id, n_results, n_bad, n_skipped, n_flaky, seconds, timings, _ in batch:
-            bins = sorted(bins_of(bytes(timings)))
+            bins = sorted(unpacked(timings))
             counts = (int(n) for n in (n_results, n_bad, n_skipped, n_flaky))
             near = (packed(around(bins, 0.5)), packed(around(bins, 0.95)))
             copy.write_row((project_id, number, test_id, *counts, float(seconds), len(bins), *near))

@@ -19,9 +19,8 @@ from ingest.refusals import Refusal
 from ingest.tasks import ring
 from ingest.wishes import Fields
 from projects.models import Project, Token, Upload, UploadFile
-from projects.vocabulary import UploadState
+from projects.vocabulary import WAITING
 
-WAITING = (UploadState.RECEIVED, UploadState.PROCESSING)
 PACKED = (b"\x1f\x8b", b"PK", b"\x28\xb5\x2f\xfd")  # gzip, zip, zstd: what begins so does not shrink further
 SMALLEST = 200  # bytes; packing less saves nothing
 

@@ -31,7 +31,7 @@ from ingest.staging import Outdated, Stage
 from projects import locks
 from projects.models import Problem, Project, Run, Upload
 from projects.partitions import ensure_months
-from projects.vocabulary import Layer, ProblemLevel, UploadState
+from projects.vocabulary import WAITING, Layer, ProblemLevel, UploadState
 
 COUNTS = """
 SELECT count(*), count(*) FILTER (WHERE outcome = 1), count(*) FILTER (WHERE outcome = 2),
@@ -45,8 +45,6 @@ SELECT layer, sum(coalesce(seconds, 0)::float8 - CASE WHEN is_merge THEN coalesc
 FROM incoming GROUP BY layer ORDER BY layer
 """
 
-
-WAITING = (UploadState.RECEIVED, UploadState.PROCESSING)
 
 # What recording an upload changes of its run; the rest of the row is others' to write.
 RECORDED = (
@@ -96,7 +94,7 @@ def record(
             stage.stage_tried(tried)
         _record_results(project, run, upload, place, stage, arrived, is_stale=is_stale, now=now)
         flaking.after_upload(project, run, _part(upload, arrived, stage), known=tried)
-        if _is_last(upload) or batches.are_many(project.pk):
+        if is_last(upload) or batches.are_many(project.pk):
             batches.fold_held(project.pk)
         _close(upload, run, arrived, problems, is_truncated=is_truncated, now=now)
     stage.remember()
@@ -177,7 +175,7 @@ def _no_cases() -> ReportProblem:
     )
 
 
-def _is_last(upload: Upload) -> bool:
+def is_last(upload: Upload) -> bool:
     """True where no other upload of the project waits or is being read."""
     waiting = Upload.objects.filter(project_id=upload.project_id, state__in=WAITING)
     return not waiting.exclude(pk=upload.pk).exists()
@@ -242,7 +240,7 @@ def _record_results(
         return
     batches.fold_held(project.pk)
     passes_changed = rollups.change(place)
-    _count(run, _with(rollups.run_change(), remembered))
+    _count(run, _with(rollups.run_change(), stage.remembered))
     if passes_changed:
         run.n_flaky = rollups.n_flaky(place)
 
@@ -251,7 +249,11 @@ def _arrived(remembered: Remembered) -> RunChange:
     """Count what the upload brought, staged or remembered."""
     with connection.cursor() as cursor:
         cursor.execute(COUNTS)
-        staged = RunChange(*cursor.fetchone())
+        return _with(RunChange(*cursor.fetchone()), remembered)
+
+
+def _with(staged: RunChange, remembered: Remembered) -> RunChange:
+    """Add the results that are not staged."""
     n, n_skipped = len(remembered), remembered.n_skipped()
     return replace(
         staged,
@@ -260,18 +262,6 @@ def _arrived(remembered: Remembered) -> RunChange:
         n_skipped=staged.n_skipped + n_skipped,
         seconds=staged.seconds + sum(remembered.seconds()),
     )
-
-
-def _with(change: RunChange, remembered: Iterable[rollups.LayerSum]) -> RunChange:
-    for one in remembered:
-        change = replace(
-            change,
-            n_tests=change.n_tests + one.n_passed + one.n_skipped,
-            n_passed=change.n_passed + one.n_passed,
-            n_skipped=change.n_skipped + one.n_skipped,
-            seconds=change.seconds + one.seconds,
-        )
-    return change
 
 
 def _kind(run: Run, upload: Upload) -> str:

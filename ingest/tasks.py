@@ -22,7 +22,7 @@ from analysis.tallies import with_unjudged_runs
 from analysis.tasks import reclassify_project, settle_runs
 from ingest import stored
 from ingest.cases import Limits, Problem
-from ingest.record import NothingToRecord, Superseded, keep_problems, record
+from ingest.record import NothingToRecord, Superseded, is_last, keep_problems, record
 from ingest.staging import Outdated
 from projects.models import Project, Run, Upload
 from projects.partitions import note_new_results
@@ -82,8 +82,7 @@ def _recorded(upload: Upload) -> Run:
 def _after(upload: Upload, run: Run) -> None:
     """Do what a recorded upload leaves to do, outside its transaction; the last one of many asks for it."""
     note_new_results(run.day, upload.n_tests)
-    waiting = Upload.objects.filter(state__in=[UploadState.RECEIVED, UploadState.PROCESSING])
-    if not waiting.filter(project_id=run.project_id).exists():
+    if is_last(upload):
         ask_to_settle(run.project_id)
         _ask_for_reclassification(run.project_id)
 

@@ -117,6 +117,9 @@ class UploadState(Word):
     FAILED = 5
 
 
+WAITING = (UploadState.RECEIVED, UploadState.PROCESSING)  # for a worker, or to be done by one
+
+
 class ProblemLevel(Word):
     """Whether a Problem cost the whole upload or only a part of it."""
 

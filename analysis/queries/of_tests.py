@@ -10,9 +10,9 @@ from typing import Any
 from analysis import timing
 from analysis.answers.of_tests import EvidenceRow, FlakeAnswer, ProofRow, ReasonRow, ResultRow, TestAnswer
 from analysis.answers.rows import Page, StripCell, TestRow
-from analysis.buckets import bins_of
 from analysis.quantiles import REACH, quantile, quantile_of_packed
 from analysis.queries import of_branch, of_renames, of_results, of_shifts, rows
+from analysis.slowdowns import unpacked
 from analysis.window import Window
 from projects.models import FlakeProof, Project
 from projects.vocabulary import Boundary, FlakeRule, FlakeStatus, Layer
@@ -204,7 +204,7 @@ def _answer(project: Project, window: Window, found: Sequence[Any]) -> TestAnswe
         17:27
     ]
     newest = of_results.results_of_test(project, replace(window, page=1, size=HISTORY, outcomes=()), test_id)
-    row = rows.timed(rows.test_row(found), bins_of(bytes(timings)) if timings else ())
+    row = rows.timed(rows.test_row(found), unpacked(timings) if timings else ())
     return TestAnswer(
         row=replace(row, strip=tuple(map(_cell, reversed(newest.rows[: rows.STRIP])))),
         suite=suite,

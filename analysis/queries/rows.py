@@ -15,7 +15,7 @@ from django.db import connection
 
 from analysis import rollups, timing
 from analysis.answers.rows import StripCell, TestRow
-from analysis.buckets import bins_of
+from analysis.slowdowns import unpacked
 from analysis.window import Window
 from projects.models import Project, title_of
 from projects.vocabulary import FlakeStatus, Layer, Outcome, TimingBucket
@@ -314,7 +314,7 @@ FROM days WHERE test_id = ANY(%(ids)s) GROUP BY test_id
 
 def timings(
     project: Project, window: Window, test_ids: Sequence[int], *, both: bool = False
-) -> dict[int, tuple[list[int], list[int]]]:
+) -> dict[int, tuple[tuple[int, ...], tuple[int, ...]]]:
     """Return the duration bins of these tests' timed passes: in the window, and, for `both`, in the one before it."""
     if not test_ids:
         return {}
@@ -324,8 +324,8 @@ def timings(
     return {test_id: (_bins(now), _bins(earlier)) for test_id, now, earlier in found}
 
 
-def _bins(packed: bytes | None) -> list[int]:
-    return bins_of(bytes(packed)) if packed else []
+def _bins(packed: bytes | None) -> tuple[int, ...]:
+    return unpacked(packed) if packed else ()
 
 
 def percentile(bins: Iterable[int], q: float) -> float | None:
