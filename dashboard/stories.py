@@ -1,4 +1,4 @@
-"""What the pages of tests say: the story of one, and the verdicts over the flaky and the slow.
+"""What the pages of lists say: the story of a test, and the verdicts over projects, tests, runs, failures and uploads.
 
 Pure: answers in, words out. Headline numbers and empty pages are dashboard.verdicts'.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analysis.answers.of_earlier import RunTimes, TestCounts
+from analysis.answers.of_earlier import RunTimes, TestBefore, TestCounts
 from analysis.answers.of_failures import FailuresAnswer
 from analysis.answers.of_flakes import FlakeTotals
 from analysis.answers.of_runs import RunCounts
+from analysis.answers.of_suite import ProjectRow
 from analysis.answers.of_tests import TestAnswer
 from analysis.answers.of_time import SlowTotals
 from analysis.answers.of_uploads import Arrivals, UploadSpan
@@ -56,23 +57,51 @@ def runs_sentence(n_total: int, counts: RunCounts, earlier: RunCounts | None, wi
     return f"{told}, against {count(earlier.n_bad)} of {count(earlier.n_runs)} {before(window)}."
 
 
-def test_sentence(answer: TestAnswer) -> str:
-    """Tell the story of a Test in one or two sentences."""
+def projects_sentence(rows: Sequence[ProjectRow], window: Window) -> str:
+    """Say how many projects failed in their last run, and how many runs of all had failures, now and before."""
+    n_red = sum(bool(row.last_n_bad) for row in rows)
+    told = "No project failed in its last run"
+    if n_red:
+        told = f"{plural(n_red, 'project')} failed in {'its' if n_red == 1 else 'their'} last run"
+    n_runs, n_bad = sum(row.now.n_runs for row in rows), sum(row.now.n_bad_runs for row in rows)
+    if not n_runs:
+        return f"{told}."
+    failed = f"{count(n_bad)} of {plural(n_runs, 'run')}" if n_bad else "no run"
+    told = f"{told}; {failed} had failures"
+    earlier = [row.before for row in rows if row.before]
+    if not window.compare or not earlier:
+        return f"{told}."
+    n_then, n_bad_then = sum(one.n_runs for one in earlier), sum(one.n_bad_runs for one in earlier)
+    return f"{told}, against {count(n_bad_then)} of {count(n_then)} {before(window)}."
+
+
+def test_sentence(answer: TestAnswer, window: Window) -> str:
+    """Tell the story of a Test in one or two sentences, and how it was before."""
     row = answer.row
     if not row.n_results:
         return f"It did not run in this window; it was last seen on {day_words(row.last_seen_on)}."
     ended = row.n_results - row.n_skipped
     if not ended:
         return f"It was skipped in all of {plural(row.n_results, 'result')}."
+    then = _failed_before(row.n_bad, answer.earlier, window)
     if not row.n_bad:
-        kept = f"It passed in all of {plural(ended, 'run')}."
+        kept = f"It passed in all of {plural(ended, 'run')}{then}."
         retried = (
             f" {plural(row.n_flaky, 'of them needed', 'of them needed')} a retry." if row.n_flaky else ""
         )
         return kept + retried
-    text = f"It failed in {count(row.n_bad)} of {plural(ended, 'run')}"
+    text = f"It failed in {count(row.n_bad)} of {plural(ended, 'run')}{then}"
     retried = f"; in {count(row.n_flaky)} a retry on the same commit passed" if row.n_flaky else ""
     return f"{text}{retried}."
+
+
+def _failed_before(n_bad: int, earlier: TestBefore | None, window: Window) -> str:
+    if earlier is None or not earlier.n_ended:
+        return ""
+    if not n_bad and not earlier.n_bad:
+        return f", as in all {count(earlier.n_ended)} {before(window)}"
+    failed = "" if n_bad else "failures in "
+    return f", against {failed}{count(earlier.n_bad)} of {count(earlier.n_ended)} {before(window)}"
 
 
 def since_words(answer: TestAnswer) -> str:
@@ -158,11 +187,17 @@ def flaky_sentence(totals: FlakeTotals, *, window: Window, n_runs: int | None = 
         over = f", over {plural(n_runs, 'run')}" if n_runs else ""
         return f"No test was flaky {during(window)}{over}."
     head = f"{plural(totals.n_tests, 'test is', 'tests are')} flaky"
+    n_then = totals.before.n_runs_broken if totals.before and window.compare else 0
+    then = f", against {plural(n_then, 'run')} {before(window)}" if n_then else ""
     if not totals.n_runs_broken:
-        return f"{head}; none of them broke a run."
-    cost = f" and cost about {duration(totals.seconds_lost)} of re-running" if totals.seconds_lost else ""
+        return f"{head}; none of them broke a run{then}."
+    cost = (
+        f"{',' if then else ''} and cost about {duration(totals.seconds_lost)} of re-running"
+        if totals.seconds_lost
+        else ""
+    )
     together = "together they" if totals.n_tests > 1 else "it"
-    return f"{head}; {together} broke {plural(totals.n_runs_broken, 'run')}{cost}."
+    return f"{head}; {together} broke {plural(totals.n_runs_broken, 'run')}{then}{cost}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,12 +222,15 @@ def flake_others(totals: FlakeTotals, window: Window) -> list[Other]:
     ]
 
 
-def failures_sentence(answer: FailuresAnswer, *, window: Window, n_runs: int = 0) -> str:
-    """Say how often something failed, in how many ways, and how many of them nobody has seen before."""
+def failures_sentence(
+    answer: FailuresAnswer, *, window: Window, n_runs: int = 0, n_before: int | None = None
+) -> str:
+    """Say how often something failed, in how many ways, how it was before, and how much nobody has seen yet."""
     where = "on any branch" if window.is_all_branches else f"on {window.branch}"
     if not answer.n_failures:
         over = f", over {plural(n_runs, 'run')}" if n_runs else ""
-        return f"Nothing failed {where} {during(window)}{over}."
+        then = f", against {plural(n_before, 'failure')} {before(window)}" if n_before else ""
+        return f"Nothing failed {where} {during(window)}{over}{then}."
     n_new = answer.n_new
     new = (
         f"; {count(n_new)} {'is' if n_new == 1 else 'are'} new this week"
@@ -200,7 +238,12 @@ def failures_sentence(answer: FailuresAnswer, *, window: Window, n_runs: int = 0
         else "; none is new this week"
     )
     head = f"{plural(answer.n_failures, 'failure')} {where} {during(window)}"
-    return f"{head}, for {plural(answer.rows.n_total, 'reason')}{new}."
+    then = (
+        f", against {count(n_before) if n_before else 'none'} {before(window)}"
+        if n_before is not None
+        else ""
+    )
+    return f"{head}, for {plural(answer.rows.n_total, 'reason')}{then}{new}."
 
 
 def failures_note(answer: FailuresAnswer) -> str:

@@ -119,7 +119,8 @@ def _sentence(story: BudgetStory) -> str:
     limit = duration(story.limit_s)
     if story.run_s is None:
         return f"No {story.layer.word} tests ran, so the budget of {limit} is untouched."
-    head = f"{story.layer.word.capitalize()} tests take {duration(story.run_s)} a run"
+    then = f" ({duration(story.run_s_before)} before)" if story.run_s_before is not None else ""
+    head = f"{story.layer.word.capitalize()} tests take {duration(story.run_s)} a run{then}"
     if story.run_s <= story.limit_s:
         near = ", near its end" if story.run_s >= WARN_SHARE * story.limit_s else ""
         return f"{head}, {percent(story.run_s / story.limit_s)} of the budget of {limit}{near}."

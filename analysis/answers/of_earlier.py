@@ -16,6 +16,16 @@ class TestCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class TestBefore:
+    """How often one test ran to an end in the window before, and how often it failed."""
+
+    __test__ = False
+
+    n_ended: int
+    n_bad: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunTimes:
     """The median time of a run's tests in seconds; None without runs."""
 

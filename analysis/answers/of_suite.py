@@ -90,14 +90,23 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class ProjectRow:
-    """One project on the front page."""
+class ProjectCounts:
+    """The size of a project in a window, and how often its runs failed."""
 
-    slug: str
-    name: str
     n_tests: int
     n_flaky: int
     n_runs: int
+    n_bad_runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRow:
+    """One project on the front page; `before` is None where nothing ran in the window before."""
+
+    slug: str
+    name: str
+    now: ProjectCounts
+    before: ProjectCounts | None
     last_run_at: datetime | None
     last_n_bad: int | None
     layers: tuple[LayerAmount, ...]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from analysis.answers.of_earlier import TestBefore
 from analysis.answers.of_renames import RenameRow
 from analysis.answers.of_time import ShiftRow
 from analysis.answers.rows import Page, TestRow
@@ -100,7 +101,7 @@ class FlakeAnswer:
 
 @dataclass(frozen=True, slots=True)
 class TestAnswer:
-    """The story of one Test."""
+    """The story of one Test; `earlier` is None where it is not compared with the window before."""
 
     row: TestRow
     suite: str
@@ -122,6 +123,7 @@ class TestAnswer:
     id_after: int | None
     shifts: tuple[ShiftRow, ...]
     renames: tuple[RenameRow, ...] = ()
+    earlier: TestBefore | None = None
 
     @property
     def goes_on_as(self) -> int | None:

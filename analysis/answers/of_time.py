@@ -149,11 +149,15 @@ class Growth:
 
 @dataclass(frozen=True, slots=True)
 class BudgetStory:
-    """The time a layer takes in a run against its budget: summed, by the slowest shard, where it goes and came from."""
+    """The time a layer takes in a run against its budget: summed, by the slowest shard, where it goes and came from.
+
+    `run_s_before` is what it took when the window began; None where nothing is known of that.
+    """
 
     layer: Layer
     limit_s: float
     run_s: float | None
+    run_s_before: float | None
     shard_s: float | None
     n_shards: int
     weeks: tuple[tuple[date, float], ...]

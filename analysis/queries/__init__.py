@@ -11,7 +11,7 @@ from analysis.queries.of_changes import changes
 from analysis.queries.of_comparisons import comparison, usual_pair
 from analysis.queries.of_costs import Costs, costs
 from analysis.queries.of_earlier import run_times, test_counts
-from analysis.queries.of_failures import boundary_weeks, failures
+from analysis.queries.of_failures import boundary_weeks, failures, failures_before
 from analysis.queries.of_flakes import flake_costs, flake_totals, flake_weeks, flakes
 from analysis.queries.of_misfits import misfits
 from analysis.queries.of_owners import owned_tests, owners
@@ -53,6 +53,7 @@ __all__ = [
     "comparison",
     "costs",
     "failures",
+    "failures_before",
     "flake_costs",
     "flake_totals",
     "flake_weeks",

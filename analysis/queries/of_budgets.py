@@ -179,7 +179,7 @@ def budget_stories(project: Project, window: Window) -> tuple[BudgetStory, ...]:
     new = rows.sums(window, only=NEW_ONES)
     growth = _growth(rows.fetch(GROWTH.format(summed=new), values))
     return tuple(
-        _story(layer, limits[layer], spent[layer], shards, dearest.get(layer, []), growth, today=window.until)
+        _story(layer, limits[layer], spent[layer], shards, dearest.get(layer, []), growth, window)
         for layer in sorted(limits)
     )
 
@@ -229,9 +229,10 @@ def _story(
     shards: Mapping[Layer, tuple[int, float]],
     dearest: Sequence[TimedTest],
     growth: Mapping[Layer, tuple[Growth, ...]],
-    *,
-    today: date,
+    window: Window,
 ) -> BudgetStory:
+    today = window.until
+    earlier = [run for run in spent if run[0] < window.since]
     run_s = _now(spent) if spent else None
     n_shards, shard_s = shards.get(layer, (0, None))
     wanted_s = sums.too_much(run_s, limit_s) if run_s is not None else 0.0
@@ -240,6 +241,7 @@ def _story(
         layer=layer,
         limit_s=limit_s,
         run_s=run_s,
+        run_s_before=_now(earlier) if earlier and window.compare else None,
         shard_s=shard_s,
         n_shards=n_shards,
         weeks=tuple((today + timedelta(weeks=week), seconds) for week, seconds in points),

@@ -64,6 +64,14 @@ WHERE {signatures}
 """
 JOIN_TESTS = "JOIN projects_test t ON t.project_id = f.project_id AND t.id = f.test_id"
 
+# Of the window before: nothing is told apart there, so that its failures are only counted.
+COUNTED = """
+SELECT (SELECT count(*) FROM projects_failure f {join}
+    WHERE f.project_id = %(project_id)s AND f.day BETWEEN %(since)s AND %(until)s AND {on} AND {filters} AND {signatures}),
+    EXISTS (SELECT FROM projects_run u WHERE {runs})
+"""
+JOIN_SIGNATURES = "JOIN projects_signature g ON g.project_id = f.project_id AND g.digest = f.signature"
+
 TESTS = """
 SELECT encode(signature, 'hex'), test_id, suite, classname, name, file FROM (
     SELECT f.signature, t.id AS test_id, t.suite, t.classname, t.name, t.file,
@@ -129,22 +137,46 @@ def failures(project: Project, window: Window) -> FailuresAnswer:
     )
 
 
+def failures_before(project: Project, window: Window) -> int | None:
+    """How much failed in the window before, under the same filters? None where nothing ran then."""
+    asked, kind = window.previous, rows.kind_of(window)
+    joins = [JOIN_TESTS] if window.layers else []
+    if window.boundaries or window.q:
+        joins.append(JOIN_SIGNATURES)
+    signatures, values = _signature_filter(window)
+    statement = COUNTED.format(
+        join=" ".join(joins),
+        on=ON[kind],
+        filters=_test_filter(window),
+        signatures=signatures,
+        runs=rows.RUNS[kind],
+    )
+    n_failures, has_runs = rows.fetch(statement, rows.values_of(project, asked, **values))[0]
+    return n_failures if has_runs else None
+
+
 def _signatures(project: Project, window: Window) -> list[tuple[Any, ...]]:
-    values: dict[str, Any] = {}
-    by_signature = ["true"]
-    if window.boundaries:
-        by_signature.append("g.boundary = ANY(%(boundaries)s)")
-    if window.q:
-        by_signature.append("concat_ws(' ', g.title, g.matched) ILIKE ALL(%(words)s)")
-        values["words"] = rows.words_of(window.q)
+    signatures, values = _signature_filter(window)
     statement = SIGNATURES.format(
         join=JOIN_TESTS if window.layers else "",
         on=ON[rows.kind_of(window)],
         filters=_test_filter(window),
-        signatures=" AND ".join(by_signature),
+        signatures=signatures,
     )
-    boundaries = [int(boundary) for boundary in window.boundaries]
-    return rows.fetch(statement, rows.values_of(project, window, boundaries=boundaries, **values))
+    return rows.fetch(statement, rows.values_of(project, window, **values))
+
+
+def _signature_filter(window: Window) -> tuple[str, dict[str, Any]]:
+    """Return the window's filters on signatures g as a condition, with its parameters."""
+    parts: list[str] = []
+    values: dict[str, Any] = {}
+    if window.boundaries:
+        parts.append("g.boundary = ANY(%(boundaries)s)")
+        values["boundaries"] = [int(boundary) for boundary in window.boundaries]
+    if window.q:
+        parts.append("concat_ws(' ', g.title, g.matched) ILIKE ALL(%(words)s)")
+        values["words"] = rows.words_of(window.q)
+    return " AND ".join(parts) or "true", values
 
 
 def _test_filter(window: Window) -> str:

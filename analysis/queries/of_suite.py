@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from analysis.answers.of_suite import Frame, ProjectRow, Seen, Suite, Totals, ViewRow
+from analysis.answers.of_suite import Frame, ProjectCounts, ProjectRow, Seen, Suite, Totals, ViewRow
 from analysis.answers.rows import LayerAmount
 from analysis.queries import rows
 from analysis.queries.of_branch import BranchSums, branch_sums
-from analysis.window import Window, read
+from analysis.window import Window
 from projects.models import Project
 from projects.vocabulary import Layer
 
@@ -258,34 +258,59 @@ def layer_amounts(project: Project, window: Window) -> tuple[LayerAmount, ...]:
     return suite(project, window).layers
 
 
-def projects(found: Sequence[Project], *, today: date) -> tuple[ProjectRow, ...]:
-    """Which project needs its people? One row a project, over the last 30 days of its default branch."""
+def projects(found: Sequence[Project], window: Window) -> tuple[ProjectRow, ...]:
+    """Which project needs its people? One row a project, over the window on its default branch, and the one before it."""
     if not found:
         return ()
     ids = [project.pk for project in found]
-    window = read({}, today=today, default_branch="")
-    summed = _suites(ids, window, both=False)
-    last = {project_id: (at, n_bad) for project_id, at, n_bad in rows.fetch(LAST_RUNS, {"ids": ids})}
+    summed = _suites(ids, window, both=True)
+    values = {
+        "ids": ids,
+        "since": window.since,
+        "until": window.until,
+        "before_since": window.previous.since,
+    }
+    last = {project_id: LastRun(*row) for project_id, *row in rows.fetch(LAST_RUNS, values)}
     return tuple(
-        _project(project, summed[project.pk, True], *last.get(project.pk, (None, None))) for project in found
+        _project(
+            project, summed[project.pk, True], summed[project.pk, False], last.get(project.pk, LastRun())
+        )
+        for project in found
     )
+
+
+class LastRun(NamedTuple):
+    """How the last run of a project ended, and how many of its runs failed in a window and in the one before it."""
+
+    at: datetime | None = None
+    n_bad: int | None = None
+    n_bad_runs: int = 0
+    n_bad_before: int = 0
 
 
 LAST_RUNS = """
-SELECT p.id, u.started_at, u.n_bad FROM unnest(%(ids)s::int[]) AS p (id) CROSS JOIN LATERAL (
+SELECT p.id, u.started_at, u.n_bad, f.n_now, f.n_before
+FROM unnest(%(ids)s::int[]) AS p (id) CROSS JOIN LATERAL (
     SELECT started_at, n_failed + n_error AS n_bad FROM projects_run
     WHERE project_id = p.id AND is_default_branch ORDER BY started_at DESC, number DESC LIMIT 1) u
+CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE day >= %(since)s) AS n_now, count(*) FILTER (WHERE day < %(since)s) AS n_before
+    FROM projects_run WHERE project_id = p.id AND is_default_branch AND day BETWEEN %(before_since)s AND %(until)s
+        AND n_failed + n_error > 0) f
 """
 
 
-def _project(project: Project, summed: Suite, at: datetime | None, n_bad: int | None) -> ProjectRow:
+def _project(project: Project, now: Suite, before: Suite, last: LastRun) -> ProjectRow:
     return ProjectRow(
         slug=project.slug,
         name=project.name,
-        n_tests=summed.totals.n_tests,
-        n_flaky=summed.totals.n_flaky,
-        n_runs=summed.totals.n_runs,
-        last_run_at=at,
-        last_n_bad=n_bad,
-        layers=summed.layers,
+        now=_counts(now.totals, last.n_bad_runs),
+        before=_counts(before.totals, last.n_bad_before) if before.totals.n_runs else None,
+        last_run_at=last.at,
+        last_n_bad=last.n_bad,
+        layers=now.layers,
     )
+
+
+def _counts(totals: Totals, n_bad_runs: int) -> ProjectCounts:
+    return ProjectCounts(totals.n_tests, totals.n_flaky, totals.n_runs, n_bad_runs)

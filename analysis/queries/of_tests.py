@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from analysis import timing
+from analysis.answers.of_earlier import TestBefore
 from analysis.answers.of_tests import EvidenceRow, FlakeAnswer, ProofRow, ReasonRow, ResultRow, TestAnswer
 from analysis.answers.rows import Page, StripCell, TestRow
 from analysis.quantiles import REACH, quantile, quantile_of_packed
@@ -74,11 +75,14 @@ SELECT {test}, {sums}, (SELECT string_agg(timings, ''::bytea ORDER BY day) FROM 
     (SELECT max(id) FROM projects_test WHERE project_id = t.project_id AND id < t.id AND last_seen_on >= %(since)s),
     (SELECT min(id) FROM projects_test WHERE project_id = t.project_id AND id > t.id AND last_seen_on >= %(since)s),
     f.status, CASE WHEN f.status = 6 AND f.only_here <> '' THEN f.only_here || '; ' ELSE '' END || f.sentence,
-    f.since_on, f.rate, f.rate_low, f.rate_high, f.note, ({shifts})::text, ({renames})::text
+    f.since_on, f.rate, f.rate_low, f.rate_high, f.note, ({shifts})::text, ({renames})::text, ({before})
 FROM projects_test t LEFT JOIN s ON s.test_id = t.id
 LEFT JOIN projects_flake f ON f.project_id = t.project_id AND f.test_id = t.id
 WHERE t.project_id = %(project_id)s AND t.id = %(test_id)s
 """
+# How often the test ran to an end in the window before, and failed.
+OF_ONE_BEFORE = """SELECT ARRAY[coalesce(sum(n_passed + n_failed + n_error), 0), coalesce(sum(n_failed + n_error), 0)]::int[]
+    FROM ({days}) d WHERE test_id = %(test_id)s"""
 # The time of all tests in the window, of which this one has a share.
 ALL_SECONDS = {
     "default": "SELECT sum(seconds) FROM projects_layerday WHERE project_id = %(project_id)s AND on_default"
@@ -193,6 +197,8 @@ def test(project: Project, window: Window, test_id: int) -> TestAnswer | None:
         all_seconds=ALL_SECONDS[kind],
         shifts=of_shifts.OF_ONE,
         renames=of_renames.OF_ONE,
+        # On a branch without sums it would be as many results again to be read.
+        before="NULL" if kind == "branch" else OF_ONE_BEFORE.format(days=rows.before(rows.DAYS[kind])),
     )
     found = rows.fetch(statement, rows.values_of(project, window, test_id=test_id))
     return _answer(project, window, found[0]) if found else None
@@ -230,6 +236,7 @@ def _answer(project: Project, window: Window, found: Sequence[Any]) -> TestAnswe
         id_after=after,
         shifts=of_shifts.shifts_of_one(found[34]),
         renames=of_renames.renames_of_one(found[35]),
+        earlier=TestBefore(*found[36]) if found[36] and window.compare else None,
     )
 
 

@@ -24,6 +24,7 @@ from projects.vocabulary import Boundary, Cause, FlakeStatus, Layer, Outcome
 register = template.Library()
 
 SEPARATORS = re.compile(r"[_/.\-:\]]+(?=\w)(?!(?<=\.)\w{1,4}$)")  # a file keeps its suffix
+WORDS = ("name", "layer", "branch", "shape")  # columns that begin at A
 NOISE_OF_ONE = 0.15  # one test's p95 moves more than a whole run's time
 
 register.filter("count", formats.count)
@@ -180,7 +181,7 @@ def sorting(window: Window, key: str, default: str = "") -> Sorting:
     """Return the header of a column: a second click turns the order around, words begin ascending."""
     current = window.sort or default
     if current.lstrip("-") != key:
-        first = key if key in ("name", "layer", "branch") else f"-{key}"
+        first = key if key in WORDS else f"-{key}"
         return Sorting(_sort_link(window, first, default), "↓" if first[0] == "-" else "↑", "")
     is_down = current.startswith("-")
     turned = key if is_down else f"-{key}"

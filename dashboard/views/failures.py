@@ -40,10 +40,11 @@ def failures(request: ProjectRequest) -> HttpResponseBase:
         n_runs = queries.totals(project, window).n_runs
         if not n_runs:
             return page.render_nothing(request, "Failures", place="flaky", offers=OFFERS)
+    n_before = queries.failures_before(project, window) if window.compare else None
     context = {
         "answer": answer,
         "rows": answer.rows,
-        "sentence": stories.failures_sentence(answer, window=window, n_runs=n_runs),
+        "sentence": stories.failures_sentence(answer, window=window, n_runs=n_runs, n_before=n_before),
         "note": stories.failures_note(answer),
         "heat": heat.draw(weeks, window),
         "empty": verdicts.past_the_end(answer.rows, window) or verdicts.no_match(window, noun="failures"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.contrib.auth.models import User
 from django.http import HttpResponseBase
@@ -15,9 +15,9 @@ from analysis import window as windows
 from analysis.answers.of_suite import ProjectRow
 from analysis.answers.rows import LayerAmount
 from analysis.shape import Shape, name
-from dashboard import export, filters, listing, page, verdicts
+from dashboard import export, filters, listing, page, stories, tiles, verdicts
 from dashboard.export import Column
-from dashboard.format import NONE
+from dashboard.format import NONE, Delta, Tone
 from dashboard.forms import ProjectForm
 from dashboard.listing import Order
 from dashboard.page import MemberRequest
@@ -26,10 +26,13 @@ from projects import access, changes
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One project with its shape in a word."""
+    """One project with its shape in a word, and how it was in the window before."""
 
     project: ProjectRow
     shape: str
+    tests_delta: Delta | None = None
+    flaky_delta: Delta | None = None
+    bad_runs_delta: Delta | None = None
 
     @property
     def need(self) -> tuple[bool, int, int, str]:
@@ -37,9 +40,15 @@ class Row:
         return (
             not self.project.last_n_bad,
             -(self.project.last_n_bad or 0),
-            -self.project.n_flaky,
+            -self.project.now.n_flaky,
             self.project.name,
         )
+
+    @property
+    def bad_share(self) -> float | None:
+        """Return the share of the runs that had failures; None where nothing ran."""
+        now = self.project.now
+        return now.n_bad_runs / now.n_runs if now.n_runs else None
 
 
 SEARCHED = 10  # projects; fewer are found by looking
@@ -47,9 +56,12 @@ ORDER: Order[Row] = Order(
     {
         "name": lambda row: row.project.name.lower(),
         "need": lambda row: row.need,
-        "tests": lambda row: row.project.n_tests,
-        "flaky": lambda row: row.project.n_flaky,
-        "runs": lambda row: row.project.n_runs,
+        "shape": lambda row: row.shape,
+        "tests": lambda row: row.project.now.n_tests,
+        "flaky": lambda row: row.project.now.n_flaky,
+        "runs": lambda row: row.project.now.n_runs,
+        "bad": lambda row: row.bad_share,
+        "failed": lambda row: row.project.last_n_bad,
         "last": lambda row: row.project.last_run_at,
     },
     default="need",
@@ -60,10 +72,15 @@ COLUMNS: list[Column[Row]] = [
     Column("name", lambda row: row.project.name),
     Column("last_run_failed", lambda row: row.project.last_n_bad),
     Column("shape", lambda row: row.shape),
-    Column("tests", lambda row: row.project.n_tests),
-    Column("flaky", lambda row: row.project.n_flaky),
-    Column("runs", lambda row: row.project.n_runs),
+    Column("tests", lambda row: row.project.now.n_tests),
+    Column("flaky", lambda row: row.project.now.n_flaky),
+    Column("runs", lambda row: row.project.now.n_runs),
+    Column("runs_with_failures", lambda row: row.project.now.n_bad_runs),
     Column("last_run_at", lambda row: row.project.last_run_at),
+    Column("tests_before", lambda row: row.project.before and row.project.before.n_tests),
+    Column("flaky_before", lambda row: row.project.before and row.project.before.n_flaky),
+    Column("runs_before", lambda row: row.project.before and row.project.before.n_runs),
+    Column("runs_with_failures_before", lambda row: row.project.before and row.project.before.n_bad_runs),
 ]
 
 
@@ -76,7 +93,8 @@ def projects(request: MemberRequest) -> HttpResponseBase:
         return redirect("overview", mine[0].slug)
     today = timezone.now().date()
     window = windows.read(request.GET.dict(), today=today, default_branch="").only_searched
-    found = [Row(row, _shape(row.layers)) for row in queries.projects(mine, today=today)]
+    over = replace(windows.read({}, today=today, default_branch=""), compare=window.compare)
+    found = [_row(row, compare=over.compare) for row in queries.projects(mine, over)]
     if export.wanted(request):
         return export.answer(
             request, "projects", COLUMNS, lambda asked: listing.page_of(found, asked, ORDER), window
@@ -86,11 +104,25 @@ def projects(request: MemberRequest) -> HttpResponseBase:
         "rows": rows,
         "window": window,
         "n_projects": len(found),
-        "n_red": sum(bool(row.project.last_n_bad) for row in found),
+        "sentence": stories.projects_sentence([row.project for row in found], over),
         "empty": verdicts.past_the_end(rows, window) or verdicts.no_match(window, noun="projects"),
         "bar": filters.only(window, hint="Search projects") if len(found) > SEARCHED else None,
     }
     return page.render(request, "projects.html", context)
+
+
+def _row(project: ProjectRow, *, compare: bool) -> Row:
+    """Put the shape into a word, and what changed into deltas; none where nothing ran before or did."""
+    now, before = project.now, project.before
+    if not compare or before is None or not now.n_runs:
+        return Row(project, _shape(project.layers))
+    return Row(
+        project,
+        _shape(project.layers),
+        tiles.count_delta(now.n_tests, before.n_tests),
+        tiles.count_delta(now.n_flaky, before.n_flaky, more=Tone.WORSE),
+        tiles.share_delta(now.n_bad_runs / now.n_runs, before.n_bad_runs / before.n_runs, more=Tone.WORSE),
+    )
 
 
 def _shape(layers: tuple[LayerAmount, ...]) -> str:

@@ -109,7 +109,7 @@ def _story(request: ProjectRequest, answer: TestAnswer) -> dict[str, Any]:
     return {
         "answer": answer,
         "test": answer.row,
-        "sentence": stories.test_sentence(answer),
+        "sentence": stories.test_sentence(answer, window),
         "since": stories.since_words(answer),
         "facts": stories.test_facts(answer),
         "votes": stories.votes(answer),

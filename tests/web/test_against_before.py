@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 from django.utils import timezone
 
+from analysis import window as windows
+from analysis.answers.of_flakes import FlakeCost, FlakeTotals
+from dashboard import stories
 from projects.models import Upload
-from tests.factories import Shop, a_shop, passed, record, report
+from tests.factories import Shop, a_shop, a_test_named, failed, passed, record, report
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +31,11 @@ def shop() -> Shop:
 
 def page(shop: Shop, place: str) -> str:
     """Return a page with plain spaces."""
-    text: str = shop.browser().get(f"/p/web/{place}").content.decode()
+    return plain(shop.browser().get(f"/p/web/{place}").content.decode())
+
+
+def plain(text: str) -> str:
+    """Return a text with plain spaces."""
     return text.replace("\u202f", " ").replace("\u00a0", " ")
 
 
@@ -81,3 +89,107 @@ def test_the_page_shape_says_how_the_suite_moved_as_the_overview_does(shop: Shop
 
     assert heading("shape") == heading("")
     assert heading("shape?compare=off") == heading("?compare=off") != heading("shape")
+
+
+def test_the_page_failures_says_how_much_failed_before_under_the_same_filters(shop: Shop) -> None:
+    before = (timezone.now() - timedelta(days=40)).isoformat()
+    old = report(failed("bills"), failed("ships", message="connect ECONNREFUSED db:5432"))
+    record(shop, old, run="5", commit="e", started_at=before)
+    record(shop, report(failed("bills")), run="6", commit="f")
+
+    assert (
+        "1 failure on main in the last 30 days, for 1 reason, against 2 in the 30 days before; none is"
+        in page(shop, "failures")
+    )
+    assert "for 1 reason, against 1 in the 30 days before;" in page(shop, "failures?boundary=none-found")
+    assert "Nothing failed on main in the last 30 days, against 1 failure in the 30 days before." in page(
+        shop, "failures?q=ECONNREFUSED"
+    )
+    assert "for 1 reason; none is new this week." in page(shop, "failures?compare=off")
+    assert "against" not in page(shop, "failures?branch=change").split("</h1>")[0]
+
+
+def test_a_window_in_which_nothing_failed_says_what_failed_before(shop: Shop) -> None:
+    assert "Nothing failed on main in the last 30 days, over 1 run." in page(shop, "failures")
+    before = (timezone.now() - timedelta(days=40)).isoformat()
+    record(shop, report(failed("bills")), run="5", commit="e", started_at=before)
+
+    assert "over 1 run, against 1 failure in the 30 days before." in page(shop, "failures")
+
+
+def test_a_window_after_one_in_which_nothing_failed_says_so(shop: Shop) -> None:
+    record(shop, report(failed("bills")), run="6", commit="f")
+
+    assert "for 1 reason, against none in the 30 days before; 1 is new" in page(shop, "failures")
+
+
+def test_the_story_of_a_test_says_how_often_it_failed_before(shop: Shop) -> None:
+    before = (timezone.now() - timedelta(days=40)).isoformat()
+    for number, old in enumerate((failed("bills"), passed("bills"), passed("sums"))):
+        record(shop, report(old), run=f"old-{number}", commit=f"e{number}", started_at=before)
+    for number in range(2):
+        cases = report(failed("bills"), passed("sums"))
+        record(shop, cases, run=f"new-{number}", commit=f"f{number}")
+    bills, sums = (f"tests/{a_test_named(shop, name).id}" for name in ("bills", "sums"))
+
+    assert "It failed in 2 of 2 runs, against 1 of 2 in the 30 days before." in page(shop, bills)
+    assert "It failed in 2 of 2 runs." in page(shop, f"{bills}?compare=off")
+    assert "It passed in all of 2 runs, as in all 1 in the 30 days before." in page(shop, sums)
+
+
+def test_the_page_flaky_says_how_many_runs_were_broken_before() -> None:
+    window = windows.read({}, today=date(2026, 11, 21), default_branch="main")
+    now = FlakeTotals(7, 19, 9600.0, 0, 0, 0, 0, before=FlakeCost(12, 60.0))
+    quiet = replace(now, n_runs_broken=0, seconds_lost=0.0)
+
+    def said(totals: FlakeTotals, **more: bool) -> str:
+        return plain(stories.flaky_sentence(totals, window=replace(window, **more)))
+
+    assert said(now) == (
+        "7 tests are flaky; together they broke 19 runs, against 12 runs in the 30 days before, "
+        "and cost about 2 h 40 m of re-running."
+    )
+    assert said(quiet).endswith("none of them broke a run, against 12 runs in the 30 days before.")
+    assert "against" not in said(now, compare=False)
+
+
+def test_a_budget_says_what_its_layer_took_before(shop: Shop) -> None:
+    at = (timezone.now() - timedelta(days=40)).isoformat()
+    for number, (seconds, more) in enumerate(((100.0, {"started_at": at}), (200.0, {}))):
+        case = passed("pays", seconds=seconds, file="tests/integration/test_pay.py")
+        record(shop, report(case), run=f"pay-{number}", commit=f"p{number}", **more)
+
+    assert "Integration tests take 2 m 30 s a run (1 m 40 s before), 50 % of the budget of 5 m." in page(
+        shop, "budgets"
+    )
+    assert "a run, 50 % of" in page(shop, "budgets?compare=off")
+
+
+def projects(shop: Shop, query: str = "?all=1") -> str:
+    """Return the list of projects with plain spaces."""
+    return plain(shop.browser().get(f"/{query}").content.decode())
+
+
+def test_the_list_of_projects_says_how_often_runs_failed_before_and_what_changed_in_each(shop: Shop) -> None:
+    before = (timezone.now() - timedelta(days=40)).isoformat()
+    record(shop, report(failed("bills")), run="5", commit="e", started_at=before)
+
+    text = projects(shop)
+
+    assert (
+        "No project failed in its last run; no run had failures, against 1 of 2 in the 30 days before."
+        in text
+    )
+    assert 'title="2 before">no change' in text  # of tests
+    assert 'title="50.0 % before">−50 pt' in text
+    assert "against" not in projects(shop, "?compare=off")
+
+
+def test_a_project_without_runs_before_has_nothing_to_compare_with(shop: Shop) -> None:
+    fresh = a_shop("Fresh")
+    record(fresh, report(failed("adds")), run="1")
+
+    text = projects(fresh)
+
+    assert "1 project failed in its last run; 1 of 1 run had failures." in text
+    assert "before" not in text.split("<tbody")[1]
