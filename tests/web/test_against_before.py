@@ -142,8 +142,8 @@ def test_the_page_flaky_says_how_many_runs_were_broken_before() -> None:
     now = FlakeTotals(7, 19, 9600.0, 0, 0, 0, 0, before=FlakeCost(12, 60.0))
     quiet = replace(now, n_runs_broken=0, seconds_lost=0.0)
 
-    def said(totals: FlakeTotals, **more: bool) -> str:
-        return plain(stories.flaky_sentence(totals, window=replace(window, **more)))
+    def said(totals: FlakeTotals, *, compare: bool = True) -> str:
+        return plain(stories.flaky_sentence(totals, window=replace(window, compare=compare)))
 
     assert said(now) == (
         "7 tests are flaky; together they broke 19 runs, against 12 runs in the 30 days before, "
@@ -155,7 +155,8 @@ def test_the_page_flaky_says_how_many_runs_were_broken_before() -> None:
 
 def test_a_budget_says_what_its_layer_took_before(shop: Shop) -> None:
     at = (timezone.now() - timedelta(days=40)).isoformat()
-    for number, (seconds, more) in enumerate(((100.0, {"started_at": at}), (200.0, {}))):
+    runs: tuple[tuple[float, dict[str, str]], ...] = ((100.0, {"started_at": at}), (200.0, {}))
+    for number, (seconds, more) in enumerate(runs):
         case = passed("pays", seconds=seconds, file="tests/integration/test_pay.py")
         record(shop, report(case), run=f"pay-{number}", commit=f"p{number}", **more)
 
