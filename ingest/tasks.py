@@ -17,6 +17,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from analysis import batches
 from analysis.owning import with_unowned_tests
 from analysis.tallies import with_unjudged_runs
 from analysis.tasks import reclassify_project, settle_runs
@@ -24,6 +25,7 @@ from ingest import stored
 from ingest.cases import Limits, Problem
 from ingest.record import NothingToRecord, Superseded, is_last, keep_problems, record
 from ingest.staging import Outdated
+from projects import locks
 from projects.models import Project, Run, Upload
 from projects.partitions import note_new_results
 from projects.vocabulary import ProblemLevel, UploadState
@@ -60,6 +62,7 @@ def process_upload(*, project_id: int, upload_id: str, **_: object) -> None:
         return
     except NothingToRecord as nothing:
         _reject(upload, nothing.problems)
+        _after_none(upload)
         return
     except TRANSIENT:
         _release(upload)
@@ -67,6 +70,7 @@ def process_upload(*, project_id: int, upload_id: str, **_: object) -> None:
     except Exception:
         log.exception("Upload %s of project %s failed", upload.id, project_id)
         _fail(upload)
+        _after_none(upload)
         return
     _after(upload, run)
 
@@ -85,6 +89,17 @@ def _after(upload: Upload, run: Run) -> None:
     if is_last(upload):
         ask_to_settle(run.project_id)
         _ask_for_reclassification(run.project_id)
+
+
+def _after_none(upload: Upload) -> None:
+    """Do what those before it left to the last of many, where that one came to nothing."""
+    with transaction.atomic():
+        # Whoever records right now may have left it to this one: only behind them is it known who was last.
+        locks.hold(upload.project_id)
+        if not is_last(upload):
+            return
+        batches.fold_held(upload.project_id)
+    ask_to_settle(upload.project_id)
 
 
 def limits() -> Limits:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from ingest.tasks import process_upload, sweep_uploads
 from projects.locks import Lock
-from projects.models import Upload
+from projects.models import ResultBatch, TestDay, Upload
 from projects.vocabulary import UploadState
 from tests.factories import Shop, a_shop, failed, passed, record, report, retried, send, skipped
 from tests.faults.wreck import (
@@ -125,6 +125,31 @@ def test_two_workers_on_one_upload_record_it_once(environ: dict[str, str]) -> No
     assert ends == [0, 0]
     assert Upload.objects.get().n_tries == 2
     assert_exactly_once(shop.project.pk, n_uploads=1, n_results=5)
+
+
+def test_what_one_left_to_the_last_is_folded_though_the_last_is_rejected_meanwhile(
+    environ: dict[str, str],
+) -> None:
+    shop = a_shop()
+    first, last = sent(shop, a_mixed_report(), run="r1"), sent(shop, b"no report", run="r2")
+    with connection.cursor() as cursor:
+        cursor.execute(AT_COMMIT)
+
+    try:
+        with held(STEPS["commit"], environ=environ):
+            workers = [start_work(shop.project.pk, first, environ=environ)]
+            wait_for_waiters(1, environ=environ)  # it has seen that another waits, and lays aside
+            workers.append(start_work(shop.project.pk, last, environ=environ))
+            wait_for_waiters(2, environ=environ)
+        ends = [worker.wait(60) for worker in workers]
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP FUNCTION IF EXISTS hold() CASCADE")
+
+    assert ends == [0, 0]
+    assert Upload.objects.get(id=last).state == UploadState.REJECTED
+    assert not ResultBatch.objects.exists()
+    assert TestDay.objects.filter(project_id=shop.project.pk).count() == 5
 
 
 def test_workers_killed_at_odd_moments_lose_and_double_nothing(environ: dict[str, str]) -> None:

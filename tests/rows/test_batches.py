@@ -12,7 +12,8 @@ from django.utils import timezone
 from analysis import batches, rebuilding, slowdowns
 from analysis.tasks import follow_paces
 from ingest.tasks import process_upload
-from projects.models import DurationShift, Flake, ResultBatch, Test, TestDay, TestPace
+from projects.models import DurationShift, Flake, ResultBatch, Test, TestDay, TestPace, Upload
+from projects.vocabulary import UploadState
 from tests.factories import Shop, a_shop, failed, passed, record, report, retried, send, skipped
 from tests.rows.test_record import sums
 
@@ -48,6 +49,35 @@ def test_while_another_upload_waits_results_are_laid_aside_and_the_last_one_fold
     before = sums(shop.project.pk)
     rebuilding.rebuild(shop.project.pk)
     assert sums(shop.project.pk) == before
+
+
+@pytest.mark.parametrize(
+    "last", [b"no report at all", b"<project/>", report()], ids=["words", "foreign", "empty"]
+)
+def test_where_the_last_of_many_is_rejected_what_the_others_laid_aside_is_folded_at_once(last: bytes) -> None:
+    shop = a_shop()
+    first = send(shop, report(passed("a"), failed("b")), run="r1")
+    rejected = send(shop, last, run="r2")
+    process_upload(project_id=shop.project.pk, upload_id=str(first["id"]))
+    laid_aside = n_waiting(shop)
+
+    process_upload(project_id=shop.project.pk, upload_id=str(rejected["id"]))
+
+    assert Upload.objects.get(id=str(rejected["id"])).state == UploadState.REJECTED
+    assert (laid_aside, n_waiting(shop)) == (1, 0)
+    assert TestDay.objects.filter(project_id=shop.project.pk).count() == 2
+
+
+def test_a_rejected_upload_leaves_what_waits_to_those_behind_it() -> None:
+    shop = a_shop()
+    first = send(shop, report(passed("a")), run="r1")
+    rejected = send(shop, b"no report at all", run="r2")
+    send(shop, report(passed("a")), run="r3")
+
+    for upload in (first, rejected):
+        process_upload(project_id=shop.project.pk, upload_id=str(upload["id"]))
+
+    assert n_waiting(shop) == 1
 
 
 def test_so_many_are_folded_though_others_wait() -> None:
