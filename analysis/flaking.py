@@ -7,7 +7,7 @@ failures is an incident, is analysis.engine's to say.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -51,13 +51,14 @@ class Part:
 def after_upload(project: Project, run: Run, part: Part, *, known: Known) -> None:
     """Judge the staged results, and keep verdicts, proofs, events and incidents; those of tests `known` are staged."""
     tried, passed, seqs = tried_by(project, run, known)
+    states = states_of(project.pk, tried) if tried else {}
+    tried |= _counted(tried, states, awake=known.awake)
     seen = _run_seen(run, part, tried)
     still_open = mass_failures.open_incidents(project.pk, seen)
     if not tried and not still_open:  # nothing failed, and nothing waits for a pass: nearly every upload
         mass_failures.keep_run(project.pk, run, seen)
         return
     failing = [test_id for test_id, one in tried.items() if one.first_failed]
-    states = states_of(project.pk, tried)
     around = mass_failures.surroundings(project.pk, seen, wanted=bool(failing))
     elsewhere = mass_failures.passed_elsewhere(project.pk, seen, still_open, failing=failing)
     judged = judge(seen, states=states, around=around, open_incidents=still_open, passed_elsewhere=elsewhere)
@@ -75,6 +76,17 @@ def after_upload(project: Project, run: Run, part: Part, *, known: Known) -> Non
     for past in changed:
         mass_failures.keep(project.pk, past)
         _show_incident(project.pk, past)
+
+
+def _counted(
+    tried: Mapping[int, Tried], states: Mapping[int, State], *, awake: Iterable[int]
+) -> dict[int, Tried]:
+    """Tell the failing tests that are awake how often they passed: that was counted pass by pass."""
+    return {
+        test_id: tried[test_id]._replace(n_pass=state.n_pass, n_main_pass=state.n_main_pass)
+        for test_id in awake
+        if test_id in tried and tried[test_id].first_failed and (state := states.get(test_id)) is not None
+    }
 
 
 def _passes_beside(

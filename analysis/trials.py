@@ -106,7 +106,7 @@ def tried_by(
     project: Project, run: Run, known: Known
 ) -> tuple[dict[int, Tried], dict[int, int], dict[int, int]]:
     """Return the tests whose attempts mean something, the run of the same commit that failing ones passed in, and the numbers
-    of the cases of those that passed.
+    of the cases of those that passed. Of the tests that are awake the state says how often they passed before.
     """
     values: dict[str, Any] = {
         "project_id": project.pk,
@@ -123,11 +123,12 @@ def tried_by(
         if not rows:
             return {}, {}, {}
         # The passes of states that are awake were counted one by one; those that slept slept until a failure.
-        values["ids"] = [row[0] for row in rows if row[1]]
-        passes: dict[int, tuple[int, int]] = {}
-        if values["ids"]:
-            passes = _passes(cursor, values, known)
-        passed = _passed_on_commit(cursor, values) if run.commit and values["ids"] else {}
+        failing = [row[0] for row in rows if row[1]]
+        awake = set(known.awake)
+        values["ids"] = [test_id for test_id in failing if test_id not in awake]
+        passes = _passes(cursor, values, known) if values["ids"] else {}
+        values["ids"] = failing
+        passed = _passed_on_commit(cursor, values) if run.commit and failing else {}
     tried = {row[0]: _one(row, passes, passed) for row in rows}
     return tried, passed, {row[0]: row[6] for row in rows if not row[1]}
 

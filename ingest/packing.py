@@ -10,6 +10,7 @@ import struct
 import sys
 from array import array
 from collections.abc import Iterable, Sequence
+from datetime import date
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +22,7 @@ from projects.cursors import PackedArray
 SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no header extension
 TRAILER = b"\xff\xff"
 NULL = b"\xff\xff\xff\xff"
+EPOCH = date(2000, 1, 1)  # PostgreSQL's
 TEXT_OID, INT4_OID, FLOAT4_OID = 25, 23, 700
 NO_TEXTS = struct.pack(">iiii", 12, 0, 0, TEXT_OID)  # an empty text[]
 NO_PAIRS = struct.pack(">i", 3) + b"\x01[]"  # an empty list as jsonb
@@ -92,6 +94,11 @@ def int4(value: int | None) -> bytes:
 def int8(value: int) -> bytes:
     """Pack a bigint."""
     return _int8(8, value)
+
+
+def day(value: date) -> bytes:
+    """Pack a date."""
+    return _int4(4, (value - EPOCH).days)
 
 
 def float4(value: float | None) -> bytes:

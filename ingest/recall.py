@@ -55,6 +55,12 @@ class Recalled:
         self.seconds = array("f")
         self.at = array("i")
 
+    def add(self, number: int, seconds: float, at: int) -> None:
+        """Add one result."""
+        self.ids.append(number)
+        self.seconds.append(seconds)
+        self.at.append(at)
+
     def clear(self) -> None:
         """Empty the columns, for whoever holds on to them."""
         del self.ids[:], self.seconds[:], self.at[:]
@@ -85,11 +91,16 @@ class Memory:
                 return
             self.n_entries += key not in known
             known[key] = sign * test_id
+            self.note_layers([(test_id, layer)])
+        if len(self._places) > MOST_ENTRIES:
+            self.forget()
+
+    def note_layers(self, found: Iterable[tuple[int, int]]) -> None:
+        """Keep the layers of tests by their ids."""
+        for test_id, layer in found:
             if test_id >= len(self.layers):
                 self.layers.extend(bytes(test_id + ROOM - len(self.layers)))
             self.layers[test_id] = layer
-        if len(self._places) > MOST_ENTRIES:
-            self.forget()
 
     def forget(self) -> None:
         """Begin anew with the next upload."""

@@ -25,6 +25,7 @@ from analysis.seats import Report
 from ingest import bodies, failing, junit, packing, readers, results
 from ingest.cases import Limits, Refused
 from ingest.cases import Problem as ReportProblem
+from ingest.newcomers import FirstTests
 from ingest.recall import Memory, memory_of
 from ingest.remembered import Remembered
 from ingest.staging import Outdated, Stage
@@ -78,12 +79,15 @@ def record(
     ensure_months({upload.started_at.date()})
     project = Project.objects.get(pk=upload.project_id)
     with _few_collections(), transaction.atomic():
-        stage, problems, is_truncated = _stage(project, upload, files, limits=limits)
+        first_tests = _first_tests(project, upload)
+        stage, problems, is_truncated = _stage(project, upload, files, limits=limits, first_tests=first_tests)
         arrived = _arrived(stage.remembered)
         was_classified_at, was_identities = project.reclassified_at, project.identities
         project = _lock(upload)
         is_stale = project.reclassified_at != was_classified_at
         if project.identities != was_identities or (is_stale and len(stage.remembered)):
+            raise Outdated
+        if first_tests is not None and (project.n_tests or project.n_runs):
             raise Outdated
         run = _run(project, upload)
         place = rollups.Place(project.pk, run.number, run.day, run.is_default_branch)
@@ -112,8 +116,23 @@ def _few_collections() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
+def _first_tests(project: Project, upload: Upload) -> FirstTests | None:
+    """Return what makes the tests of the project's first upload; None where it has tests, or another makes them now."""
+    if project.n_tests or project.n_runs or not locks.is_mine(project.pk, lock=locks.Lock.FIRST_TESTS):
+        return None
+    if Project.objects.filter(pk=project.pk, n_tests=0, n_runs=0).exists():
+        day, on_default = upload.started_at.date(), _is_default_branch(project, upload)
+        return FirstTests(project.pk, run_number=1, day=day, on_default=on_default)
+    return None
+
+
 def _stage(
-    project: Project, upload: Upload, files: Iterable[tuple[str, str, BinaryIO]], *, limits: Limits
+    project: Project,
+    upload: Upload,
+    files: Iterable[tuple[str, str, BinaryIO]],
+    *,
+    limits: Limits,
+    first_tests: FirstTests | None,
 ) -> tuple[Stage, list[ReportProblem], bool]:
     """Read every file into the staging tables; a file that is refused leaves the others standing."""
     sent = None if upload.layer is None else Layer(upload.layer)
@@ -122,6 +141,7 @@ def _stage(
         rules=refresh.rules_of(project.pk),
         sent=sent,
         memory=memory_of(project.pk, identities=project.identities, classified_at=project.reclassified_at),
+        first_tests=first_tests,
     )
     problems: list[ReportProblem] = []
     is_truncated = False
@@ -183,7 +203,7 @@ def is_last(upload: Upload) -> bool:
 
 def _lock(upload: Upload) -> Project:
     """Wait for the project's turn; raise Superseded when the upload was recorded or claimed anew meanwhile."""
-    locks.hold(upload.project_id)
+    locks.hold_beside(upload.project_id, lock=locks.Lock.FIRST_TESTS)
     mine = Upload.objects.filter(pk=upload.pk, state=UploadState.PROCESSING, n_tries=upload.n_tries)
     if not mine.select_for_update().exists():
         raise Superseded

@@ -42,7 +42,6 @@ SELECT EXISTS (
 # bytes.
 ROW = struct.Struct(">h ii ii ii ii if ih ih").pack
 TEST_AT, SECONDS_AT, OUTCOME_AT = 7, 19, 23
-EPOCH = date(2000, 1, 1)  # PostgreSQL's
 # What a byte that is 0 or 1 becomes.
 NOT = bytes.maketrans(b"\0\1", b"\1\0")
 OUTCOMES = bytes.maketrans(b"\0\1", bytes([Outcome.PASSED, Outcome.SKIPPED]))
@@ -167,7 +166,9 @@ def _in_order(numbers: array[int], seconds: array[float]) -> tuple[array[int], a
 
 def _rows(project_id: int, run_number: int, day: date, numbers: array[int], seconds: array[float]) -> bytes:
     """Pack the rows column by column: a row is the same as the last one but for three fields."""
-    row = ROW(7, 4, project_id, 4, 0, 4, run_number, 4, (day - EPOCH).days, 4, 0.0, 2, Outcome.PASSED, 2, 1)
+    row = ROW(
+        7, 4, project_id, 4, 0, 4, run_number, 4, (day - packing.EPOCH).days, 4, 0.0, 2, Outcome.PASSED, 2, 1
+    )
     words = array("H", row * len(numbers))
     size = len(row) // 2
     _put(words, size, TEST_AT, array("i", map(abs, numbers)))

@@ -149,6 +149,9 @@ def _keep_tests(
 ) -> None:
     """Make the new tests, rewrite the changed ones, and name the staged results after them."""
     moved = False
+    if stage.first_tests is not None:
+        n_made = stage.first_tests.n_made
+        _note_made(cursor, project, run, n_made=n_made, n_given=n_made)
     if stage.n_changed:
         cursor.execute(CHANGED_TESTS, values)
         moved = any(changed for (changed,) in cursor.fetchall())
@@ -175,6 +178,10 @@ def _make_tests(cursor: CursorWrapper, project: Project, run: Run, values: dict[
     with without_loops(cursor):
         cursor.execute(NEW_TESTS, values)
         n_made, n_given = cursor.fetchone()
+    _note_made(cursor, project, run, n_made=n_made, n_given=n_given)
+
+
+def _note_made(cursor: CursorWrapper, project: Project, run: Run, *, n_made: int, n_given: int) -> None:
     if n_made >= max(WORTH_ANALYZING, GROWTH * project.n_tests):
         cursor.execute(ANALYZE)
     # Ids are given out for every new identity staged, also for one that another upload made a moment ago.

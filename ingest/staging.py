@@ -7,21 +7,21 @@ that changed, carry their words along. Nothing here touches a row that others se
 from __future__ import annotations
 
 import struct
-import zlib
 from array import array
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
-from analysis import layers, refresh, trials
+from analysis import trials
 from analysis.rules import RuleSet
 from analysis.seats import Report
 from ingest import folding, packing, workers
 from ingest.cases import Case, Refused
-from ingest.identity import relative
 from ingest.junit import Reading
+from ingest.newcomers import STAGED, FirstTests, Packer
 from ingest.recall import MOST_ENTRIES, Lesson, Memory, Recalled
 from ingest.remembered import Remembered
 from projects.cursors import binding_cursor
@@ -91,11 +91,12 @@ class Stage:
         rules: RuleSet | None,
         sent: Layer | None,
         memory: Memory,
+        first_tests: FirstTests | None = None,
     ) -> None:
         self.project_id = project_id
-        self._classifier = layers.Classifier(rules)
-        self.sent = sent
         self.memory = memory
+        self.first_tests = first_tests
+        self._packer = Packer(rules=rules, sent=sent)
         self.remembered = Remembered(memory)  # what is not staged
         self.n_cases = 0
         self.n_new = 0  # cases of tests that were not known when they were staged
@@ -107,9 +108,7 @@ class Stage:
         self._troubled = array("i")  # places of cases that went wrong, as long as they are few
         self._learned: list[Lesson] = []
         self._unnamed: dict[int, tuple[dict[int, int], int, int]] = {}
-        self._traits: dict[tuple[str, str, str], int] = {}
         self._frameworks: dict[str, int] = {}
-        self._judged: dict[int, tuple[layers.Verdict, bytes]] = {}
         with connection.cursor() as cursor:
             cursor.execute(TABLES)
             # Empty already after a commit; not after an earlier upload in the same transaction.
@@ -145,43 +144,56 @@ class Stage:
         known = self._known(chunk)
         incoming: list[bytes] = []
         newcomers: list[tuple[int, Case, int | None]] = []
-        troubles: list[bytes] = []
+        recalled: defaultdict[str, Recalled] = defaultdict(Recalled)
         for case in chunk:
-            seq = start + case.at
-            found = known.get(case.fingerprint)
-            incoming.append(self._incoming(seq, case, found))
+            seq, found = start + case.at, known.get(case.fingerprint)
             if found is None:
                 newcomers.append((seq, case, None))
                 self.n_new += 1
                 if case.memo is not None:
                     self._unnamed[seq] = case.memo
-            elif found[1] != self._traits_of(case):
+            elif found[1] != self._packer.traits(case):
                 newcomers.append((seq, case, found[0]))
                 self.n_changed += 1
             elif case.memo is not None:
                 self._learned.append((*case.memo, found[0], found[2]))
-            if case.attempts or case.failure is not None or case.outcome.is_bad:
-                troubles.extend(folding.troubles(seq, case))
-                if len(self._troubled) < MOST_TROUBLED:
-                    self._troubled.append(seq)
-        self.workers |= {
-            start + case.at: worker
-            for case in chunk
-            if case.properties and (worker := workers.of_properties(case.properties))
-        }
-        if start + chunk[-1].at > MOST_ENTRIES:  # too large to be remembered; a part is not worth the room
-            self._unnamed.clear()
-            self._learned.clear()
+                if case.seconds is not None:  # what is remembered of it from now on is all that it says
+                    recalled[case.framework].add(case.memo[2] * found[0], case.seconds, seq)
+                    continue
+            incoming.append(self._incoming(seq, case, found))
+        self._forget_many(start + chunk[-1].at)
         known_ids = [found[0] for case in chunk if (found := known.get(case.fingerprint))]
         self._note_known(known_ids, n=len(known_ids))
+        self._remember(recalled, start=0)
         with connection.cursor() as cursor:
             packing.copy(cursor, INCOMING, incoming)
-            packing.copy(cursor, "newcomer", self._newcomers(newcomers))
-            packing.copy(cursor, "trouble", troubles)
+            packing.copy(cursor, STAGED, self._packer.staged(newcomers))
+            packing.copy(cursor, "trouble", self._troubles(start, chunk))
+
+    def _troubles(self, start: int, chunk: Sequence[Case]) -> list[bytes]:
+        """Pack what went wrong in the chunk, and note where, and on which worker its cases ran."""
+        packed: list[bytes] = []
+        for case in chunk:
+            if case.attempts or case.failure is not None or case.outcome.is_bad:
+                packed.extend(folding.troubles(start + case.at, case))
+                if len(self._troubled) < MOST_TROUBLED:
+                    self._troubled.append(start + case.at)
+            if case.properties and (worker := workers.of_properties(case.properties)):
+                self.workers[start + case.at] = worker
+        return packed
+
+    def _forget_many(self, n_cases: int) -> None:
+        """Learn nothing from an upload that is too large to be remembered; a part is not worth the room."""
+        if n_cases > MOST_ENTRIES:
+            self._unnamed.clear()
+            self._learned.clear()
 
     def _add_recalled(self, start: int, recalled: Mapping[str, Recalled]) -> None:
         for found in recalled.values():
             self._note_known(map(abs, found.ids), n=len(found.ids))
+        self._remember(recalled, start=start)
+
+    def _remember(self, recalled: Mapping[str, Recalled], *, start: int) -> None:
         self.remembered.add(recalled, start=start)
         if len(self.remembered) > MOST_REMEMBERED:
             self.stage_remembered()
@@ -229,25 +241,27 @@ class Stage:
         self.memory.learn(self._learned)
 
     def _known(self, chunk: Sequence[Case]) -> dict[bytes, tuple[Any, ...]]:
-        """Return (id, traits, layer) of the tests of the chunk that the project knows."""
+        """Return (id, traits, layer) of the tests of the chunk that the project knows, or of all where these are its first."""
         values = {
             "project_id": self.project_id,
             "fingerprints": list({case.fingerprint for case in chunk}),
         }
         with binding_cursor() as cursor:
             found = cursor.execute(KNOWN, values, binary=True).fetchall()
-        return {row[0]: row[1:] for row in found}
+        known = {row[0]: row[1:] for row in found}
+        if self.first_tests is not None:
+            known |= self._made(chunk, known)
+        self.memory.note_layers((test_id, layer) for test_id, _, layer in known.values())
+        return known
 
-    def _traits_of(self, case: Case) -> int:
-        """Return a checksum of what a verdict on the layer rests on, so that a change of it is seen."""
-        if case.markers or case.properties:
-            return traits(case, sent=self.sent)
-        key = (case.file, case.framework, case.owner)
-        if key not in self._traits:
-            if len(self._traits) > CHUNK:
-                self._traits.clear()
-            self._traits[key] = traits(case, sent=self.sent)
-        return self._traits[key]
+    def _made(self, chunk: Sequence[Case], known: Mapping[bytes, object]) -> dict[bytes, tuple[Any, ...]]:
+        assert self.first_tests is not None
+        new: dict[bytes, Case] = {}
+        for case in chunk:
+            if case.fingerprint not in known:
+                new.setdefault(case.fingerprint, case)
+        with connection.cursor() as cursor:
+            return self.first_tests.make(cursor, list(new.values()), self._packer)
 
     def _incoming(self, seq: int, case: Case, known: tuple[Any, ...] | None) -> bytes:
         """Pack the row of a case; the four shapes cost a call each, and this runs a million times a file."""
@@ -273,43 +287,6 @@ class Stage:
             number = self._frameworks.setdefault(framework, len(self._frameworks))
         return folding.hint(number, retry=retry, may_be_rerun=may_be_rerun)
 
-    def _newcomers(self, found: Sequence[tuple[int, Case, int | None]]) -> list[bytes]:
-        """Pack the rows of tests that are new or have other words, with their layers: those of many weighed at once."""
-        placed = [_placed(case) for _, case, _ in found]
-        verdicts = self._classifier.verdicts([identity_of(case, sent=self.sent) for case in placed])
-        return [
-            self._newcomer(seq, case, test_id, verdict)
-            for (seq, _, test_id), case, verdict in zip(found, placed, verdicts, strict=True)
-        ]
-
-    def _newcomer(self, seq: int, case: Case, test_id: int | None, verdict: layers.Verdict) -> bytes:
-        shared = packing.shared_text
-        fields = (
-            *(
-                packing.int4(seq),
-                packing.raw(case.fingerprint),
-                packing.int4(test_id),
-                packing.raw(case.base),
-            ),
-            *(shared(case.suite), shared(case.classname), packing.text(case.name), shared(case.file)),
-            *(packing.int4(case.line), shared(case.variant), shared(case.framework), shared(case.owner)),
-            *(packing.texts(case.markers), packing.pairs(case.properties), packing.int2(self.sent)),
-            *(self._packed(verdict), packing.int8(self._traits_of(case))),
-        )
-        return packing.row(fields, n=20)
-
-    def _packed(self, verdict: layers.Verdict) -> bytes:
-        """Pack layer, confidence, evidence and tags; tests of one class mostly share one verdict."""
-        known = self._judged.get(id(verdict))
-        if known is not None and known[0] is verdict:
-            return known[1]
-        if len(self._judged) > CHUNK:
-            self._judged.clear()
-        packed = packing.int2(verdict.layer) + packing.float8(verdict.confidence)
-        packed += packing.as_jsonb(refresh.evidence_json(verdict)) + packing.texts(verdict.tags)
-        self._judged[id(verdict)] = verdict, packed
-        return packed
-
     def fold_duplicates(self) -> None:
         """Make one result of each identity that the upload shows more than once."""
         is_known_twice = self._n_known > len(self._staged) or len(set(self._staged)) < self._n_known
@@ -320,41 +297,3 @@ class Stage:
                 cursor.execute(TWICE.format(names="test_id, fingerprint" if self.n_new else "test_id"))
                 if cursor.fetchone()[0]:
                     folding.fold_staged(cursor, list(self._frameworks))
-
-
-def _placed(case: Case) -> Case:
-    """Return the case with its file inside the project, where a linter names suite and class by absolute paths."""
-    if not (case.classname.startswith("/") or case.file.startswith("/") or case.suite.startswith("/")):
-        return case
-    return case._replace(
-        suite=_inside(case.suite), classname=_inside(case.classname), file=_inside(case.file)
-    )
-
-
-def _inside(path: str) -> str:
-    return relative(path) if path.startswith("/") else path
-
-
-def traits(case: Case, *, sent: Layer | None) -> int:
-    """Return a checksum of the words that a verdict on the layer of this case rests on.
-
-    Values of properties that hold digits are left out: they are times, ports and numbers that change with each run.
-    """
-    steady = [(key, value if not any(map(str.isdigit, value)) else "") for key, value in case.properties]
-    words = [case.file, case.framework, case.owner, str(sent), *case.markers, repr(steady)]
-    return zlib.crc32("\x1f".join(words).encode("utf-8", "replace"))
-
-
-def identity_of(case: Case, *, sent: Layer | None) -> layers.Identity:
-    """Return what the evidence engine looks at."""
-    return layers.Identity(
-        suite=case.suite,
-        classname=case.classname,
-        name=case.name,
-        file=case.file,
-        framework=case.framework,
-        variant=case.variant,
-        markers=case.markers,
-        properties=case.properties,
-        sent=sent,
-    )

@@ -23,6 +23,7 @@ class Lock(IntEnum):
     DELETE = 7_245  # two workers that delete the project
     SPANS = 7_246  # two makings of its spans
     PACES = 7_247  # two followers of the passes that uploads laid aside
+    FIRST_TESTS = 7_248  # the upload that makes a project's first tests, and all others; taken before RECORD
     FIRST_ACCOUNT = 7_301  # of the server: two people who open an empty one at once
 
 
@@ -30,6 +31,22 @@ def hold(project_id: int, *, lock: Lock = Lock.RECORD) -> None:
     """Wait for the project's turn at this lock; it ends with the transaction."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [lock.value, project_id])
+
+
+def hold_beside(project_id: int, *, lock: Lock) -> None:
+    """Wait until nobody has this lock alone, and for the project's turn to record; both end with the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock_shared(%s, %s), pg_advisory_xact_lock(%s, %s)",
+            [lock.value, project_id, Lock.RECORD.value, project_id],
+        )
+
+
+def is_mine(project_id: int, *, lock: Lock) -> bool:
+    """Take this lock of the project until the transaction ends, if nobody has it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [lock.value, project_id])
+        return bool(cursor.fetchone()[0])
 
 
 def hold_server(lock: Lock) -> None:

@@ -1,0 +1,168 @@
+"""Tests that an upload makes or changes: their rows packed with their layers, and where a project has no test yet, made at once.
+
+The first upload of a project brings nothing but new tests. Under a lock that no other upload of the project passes, its tests
+get their numbers and go to their table while the report is read, and its results are then those of known tests. Later uploads
+bring few; ingest.staging lays theirs aside until it is this upload's turn.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Sequence
+from datetime import date
+
+from django.db.backends.utils import CursorWrapper
+
+from analysis import layers, refresh
+from analysis.rules import RuleSet
+from ingest import packing
+from ingest.cases import Case
+from ingest.identity import relative
+from projects.vocabulary import Layer
+
+# What a row says of a test, in an order that leaves together what tests of a class share.
+WORDS = """suite, classname, file, variant, framework, owner, line, markers, properties, sent_layer, name, layer, confidence,
+    evidence, tags, traits"""
+STAGED = f"newcomer (seq, test_id, fingerprint, base, {WORDS})"
+MADE = f"""projects_test (project_id, id, fingerprint, base, {WORDS}, bucket, first_seen_on, last_seen_on, first_main_on,
+    last_main_on, first_run, flake_status, misfit_dismissed)"""
+# The beginnings of the two rows, each field after its length; a null is a length of -1.
+NEW = struct.Struct(">h ii i i16s i16s").pack
+CHANGED = struct.Struct(">h ii ii i16s i16s").pack
+FIRST = struct.Struct(">h iq ii i16s i16s").pack
+N_STAGED, N_MADE = 20, 28
+
+MOST_KEPT = 4_000  # classes and verdicts whose packed words are kept
+
+
+class Packer:
+    """Packs the rows of tests that are new or have other words, each with its layer."""
+
+    def __init__(self, *, rules: RuleSet | None, sent: Layer | None) -> None:
+        self._classifier = layers.Classifier(rules)
+        self._sent = sent
+        self._homes: dict[tuple[str, ...], tuple[bytes, int]] = {}
+        self._told: dict[int, tuple[layers.Verdict, bytes]] = {}
+
+    def weighed(self, cases: Sequence[Case]) -> tuple[list[Case], list[layers.Verdict]]:
+        """Return the cases as they are kept, and what is said of their layers: of many at once."""
+        placed = list(map(_placed, cases))
+        return placed, self._classifier.verdicts([identity_of(case, sent=self._sent) for case in placed])
+
+    def staged(self, found: Sequence[tuple[int, Case, int | None]]) -> list[bytes]:
+        """Pack (seq, case, id where the test is known) for the temporary table."""
+        placed, verdicts = self.weighed([case for _, case, _ in found])
+        return [
+            self._start(seq, test_id, case) + self.words(case, verdict)
+            for (seq, _, test_id), case, verdict in zip(found, placed, verdicts, strict=True)
+        ]
+
+    def _start(self, seq: int, test_id: int | None, case: Case) -> bytes:
+        if test_id is None:
+            return NEW(N_STAGED, 4, seq, -1, 16, case.fingerprint, 16, case.base)
+        return CHANGED(N_STAGED, 4, seq, 4, test_id, 16, case.fingerprint, 16, case.base)
+
+    def words(self, case: Case, verdict: layers.Verdict) -> bytes:
+        """Pack what a row says of a test."""
+        home, checksum = self._home(case)
+        return b"".join((home, packing.text(case.name), self._verdict(verdict), packing.int8(checksum)))
+
+    def traits(self, case: Case) -> int:
+        """Return a checksum of what a verdict on the layer rests on, so that a change of it is seen."""
+        return self._home(case)[1]
+
+    def _home(self, case: Case) -> tuple[bytes, int]:
+        """Pack what stands before the name, and sum it up; tests of one class mostly share it."""
+        if case.line is not None or case.markers or case.properties:
+            return self._spelled(case), traits(case, sent=self._sent)
+        key = case.suite, case.classname, case.file, case.variant, case.framework, case.owner
+        if (home := self._homes.get(key)) is None:
+            if len(self._homes) > MOST_KEPT:
+                self._homes.clear()
+            home = self._homes[key] = self._spelled(case), traits(case, sent=self._sent)
+        return home
+
+    def _spelled(self, case: Case) -> bytes:
+        shared = packing.shared_text
+        return b"".join((
+            *(shared(case.suite), shared(case.classname), shared(case.file), shared(case.variant)),
+            *(shared(case.framework), shared(case.owner), packing.int4(case.line)),
+            *(packing.texts(case.markers), packing.pairs(case.properties), packing.int2(self._sent)),
+        ))  # fmt: skip
+
+    def _verdict(self, verdict: layers.Verdict) -> bytes:
+        """Pack layer, confidence, evidence and tags; tests of one class mostly share one verdict."""
+        known = self._told.get(id(verdict))
+        if known is not None and known[0] is verdict:
+            return known[1]
+        if len(self._told) > MOST_KEPT:
+            self._told.clear()
+        packed = packing.int2(verdict.layer) + packing.float8(verdict.confidence)
+        packed += packing.as_jsonb(refresh.evidence_json(verdict)) + packing.texts(verdict.tags)
+        self._told[id(verdict)] = verdict, packed
+        return packed
+
+
+class FirstTests:
+    """Makes the tests of a project that has none yet, while its first upload is read; they count from 1."""
+
+    def __init__(self, project_id: int, *, run_number: int, day: date, on_default: bool) -> None:
+        self.n_made = 0
+        self._project_id = project_id
+        seen, none = packing.day(day), packing.int2(0)
+        main = seen if on_default else packing.NULL
+        self._end = b"".join((
+            *(none, seen, seen, main, main),
+            *(packing.int4(run_number), none, packing.text("")),
+        ))  # fmt: skip
+
+    def make(
+        self, cursor: CursorWrapper, cases: Sequence[Case], packer: Packer
+    ) -> dict[bytes, tuple[int, int, int]]:
+        """Keep a row for each of the cases, and return their (id, traits, layer) by fingerprint."""
+        placed, verdicts = packer.weighed(cases)
+        first = self.n_made + 1
+        rows = [
+            FIRST(N_MADE, 8, self._project_id, 4, test_id, 16, case.fingerprint, 16, case.base)
+            + packer.words(case, verdict)
+            + self._end
+            for test_id, (case, verdict) in enumerate(zip(placed, verdicts, strict=True), first)
+        ]
+        packing.copy(cursor, MADE, rows)
+        self.n_made += len(rows)
+        return {
+            case.fingerprint: (test_id, packer.traits(case), verdict.layer)
+            for test_id, (case, verdict) in enumerate(zip(cases, verdicts, strict=True), first)
+        }
+
+
+def _placed(case: Case) -> Case:
+    """Return the case with its file inside the project, where a linter names suite and class by absolute paths."""
+    if not (case.classname.startswith("/") or case.file.startswith("/") or case.suite.startswith("/")):
+        return case
+    return case._replace(
+        suite=_inside(case.suite), classname=_inside(case.classname), file=_inside(case.file)
+    )
+
+
+def _inside(path: str) -> str:
+    return relative(path) if path.startswith("/") else path
+
+
+def traits(case: Case, *, sent: Layer | None) -> int:
+    """Return a checksum of the words that a verdict on the layer of this case rests on.
+
+    Values of properties that hold digits are left out: they are times, ports and numbers that change with each run.
+    """
+    steady = [(key, value if not any(map(str.isdigit, value)) else "") for key, value in case.properties]
+    words = [_inside(case.file), case.framework, case.owner, str(sent), *case.markers, repr(steady)]
+    return zlib.crc32("\x1f".join(words).encode("utf-8", "replace"))
+
+
+def identity_of(case: Case, *, sent: Layer | None) -> layers.Identity:
+    """Return what the evidence engine looks at."""
+    # tuple.__new__ is a third of the price of the class's own call, and this runs for each new test.
+    return tuple.__new__(layers.Identity, (
+        case.suite, case.classname, case.name, case.file, case.framework, case.variant, case.markers, case.properties, sent,
+    ))  # fmt: skip
