@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from analysis.answers.of_uploads import UploadSpan
-from dashboard.charts import Table
 from dashboard.format import count, day_words, plural
+from dashboard.tables import Table
 
 HEIGHT = 64
 COLUMN, GAP = 14, 3
@@ -66,15 +66,15 @@ def _columns(spans: Sequence[UploadSpan], *, one: str, words: Callable[[UploadSp
 
 def _table(spans: Sequence[UploadSpan], *, one: str, words: Callable[[UploadSpan], str]) -> Table:
     columns = (one.title(), "Done", "Waiting", "Refused", "of these at the door", "Failed")
-    rows = tuple(
-        (
-            words(span),
-            *map(count, (span.n_done, span.n_waiting, span.n_refused, span.n_at_door, span.n_failed)),
-        )
-        for span in reversed(spans)
-        if _total(span)
+    shown = [span for span in reversed(spans) if _total(span)]
+    numbers = [(span.n_done, span.n_waiting, span.n_refused, span.n_at_door, span.n_failed) for span in shown]
+    return Table(
+        f"Uploads by {one}",
+        columns,
+        tuple((words(span), *map(count, row)) for span, row in zip(shown, numbers, strict=True)),
+        (one, "done", "waiting", "refused", "of_these_at_the_door", "failed"),
+        tuple((span.at, *row) for span, row in zip(shown, numbers, strict=True)),
     )
-    return Table(f"Uploads by {one}", columns, rows)
 
 
 def _total(span: UploadSpan) -> int:

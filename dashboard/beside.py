@@ -5,9 +5,10 @@ Each is asked for by its name, `&list=slower`. Which page has which is the views
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
 from django.http import HttpResponseBase
@@ -20,8 +21,12 @@ from analysis.answers.rows import Page
 from analysis.window import Window
 from dashboard import export, listing
 from dashboard.export import Column
+from dashboard.format import THIN
 from dashboard.page import ProjectRequest
-from projects.models import ChannelDelivery, Membership, Project, Token, Trust
+from dashboard.plans import Mark
+from dashboard.tables import Table
+from dashboard.verdicts import TargetFit
+from projects.models import ChannelDelivery, Letter, Membership, Project, Token, Trust
 from projects.vocabulary import Boundary, Layer, Role
 
 T = TypeVar("T")
@@ -37,6 +42,42 @@ def asked(
 ) -> HttpResponseBase | None:
     """Answer with all of these rows where the URL asks for their list as a file; None where it does not."""
     return export.asked(request, name, columns, partial(whole, rows), part=part)
+
+
+def tables(request: ProjectRequest, known: Mapping[str, Table | None]) -> HttpResponseBase | None:
+    """Answer with the data under one of a page's pictures, by its name, where the URL asks for it as a file."""
+    for part, table in known.items():
+        if table is None or not export.wanted(request, part):
+            continue
+        columns = [Column(name, itemgetter(place)) for place, name in enumerate(table.fields)]
+        return asked(request, table.caption, columns, table.records, part=part)
+    return None
+
+
+# --- Shape
+
+
+FITS: list[Column[TargetFit]] = [
+    Column("target", lambda row: row.name),
+    Column("is_chosen", lambda row: row.is_chosen),
+    Column("fit", lambda row: row.fit),
+    Column("bands", lambda row: row.bands.replace(THIN, " ")),
+    Column("least_that_meets_it", lambda row: row.advice.replace(THIN, " ")),
+    Column("unmet", lambda row: "; ".join(row.unmet).replace(THIN, " ")),
+]
+
+
+def marks(project: Project) -> list[Column[Mark]]:
+    """Return the columns of a test that a plan moves."""
+    url = export.url_of_tests(project)
+    return [
+        Column("id", lambda row: row.test.test_id),
+        Column("test", lambda row: row.test.title),
+        Column("layer", lambda row: row.test.layer),
+        Column("would_be", lambda row: row.to),
+        Column("per_run_s", lambda row: row.test.per_run_s),
+        Column("url", lambda row: f"{url}{row.test.test_id}"),
+    ]
 
 
 # --- Slow
@@ -222,6 +263,15 @@ OWNERS: list[Column[OwnedTests]] = [
     Column("owner", lambda row: row.owner),
     Column("tests", lambda row: row.n_tests),
     Column("flaky_or_broken", lambda row: row.n_unwell),
+]
+LETTERS: list[Column[Letter]] = [
+    Column("week_from", lambda row: row.week_on),
+    Column("built_at", lambda row: row.built_at),
+    Column("subject", lambda row: row.subject),
+    Column("is_calm", lambda row: row.is_calm),
+    Column("sent", lambda row: sum(bool(one.sent_at) for one in row.deliveries.all())),
+    Column("refused", lambda row: sum(bool(one.refused) for one in row.deliveries.all())),
+    Column("readers", lambda row: " ".join(str(one.user or one.address) for one in row.deliveries.all())),
 ]
 SENT: list[Column[ChannelDelivery]] = [
     Column("created_at", lambda row: row.created_at),

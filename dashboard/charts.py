@@ -22,6 +22,7 @@ from analysis.answers.of_time import ShiftRow
 from analysis.answers.rows import LayerAmount
 from analysis.shape import Shape, Target
 from dashboard.format import count, day_words, duration, percent
+from dashboard.tables import Table
 from projects.vocabulary import Layer, Outcome
 
 Figure = dict[str, Any]
@@ -31,15 +32,6 @@ NO_NAME = "<extra></extra>"  # plotly would repeat the name of the trace
 APART = 0.1  # of the longest duration: nearer than that, the words of two lines are one upon the other
 TWO_WEEKS_MS = 14 * 24 * 3600 * 1000
 JSON_ESCAPES = {ord("<"): "\\u003C", ord(">"): "\\u003E", ord("&"): "\\u0026"}
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The data under a picture."""
-
-    caption: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +141,24 @@ def _trend_table(
             for layer in reversed(STACK)
         ]
         rows.append((day_words(week.monday), *cells, count(week.n_runs)))
-    columns = ("Week from", *(layer.word for layer in reversed(STACK)), "Runs")
-    return Table(f"Layers by {by}, week by week", columns, tuple(rows))
+    words = [layer.word for layer in reversed(STACK)]
+    unit = "tests" if by == "count" else "seconds"
+    records = tuple(
+        (
+            week.monday,
+            *((week.n_tests if by == "count" else week.seconds).get(layer, 0) for layer in reversed(STACK)),
+            *(share[layer] if share else None for layer in reversed(STACK)),
+            week.n_runs,
+        )
+        for week, share in zip(reversed(weeks), reversed(shares), strict=True)
+    )
+    return Table(
+        f"Layers by {by}, week by week",
+        ("Week from", *words, "Runs"),
+        tuple(rows),
+        ("week_from", *(f"{word}_{unit}" for word in words), *(f"{word}_share" for word in words), "runs"),
+        records,
+    )
 
 
 def flake_weeks(weeks: Sequence[FlakeWeek], *, url: str) -> Chart:
@@ -194,6 +202,8 @@ def _flake_table(weeks: Sequence[FlakeWeek]) -> Table:
             (day_words(week.monday), count(week.n_new), count(week.n_still), count(week.n_fixed))
             for week in reversed(weeks)
         ),
+        ("week_from", "new", "still_flaky", "fixed"),
+        tuple((week.monday, week.n_new, week.n_still, week.n_fixed) for week in reversed(weeks)),
     )
 
 
@@ -377,17 +387,23 @@ def _duration_sentence(results: Sequence[ResultRow]) -> str:
 
 
 def _duration_table(results: Sequence[ResultRow]) -> Table:
-    rows = tuple(
-        (f"#{result.run_number}", f"{result.at:%-d %b %H:%M}", _kind(result), duration(result.seconds))
-        for result in sorted(results, key=lambda result: result.at, reverse=True)[:100]
+    newest = sorted(results, key=lambda result: result.at, reverse=True)[:100]
+    return Table(
+        "Durations of the newest 100 results",
+        ("Run", "When (UTC)", "Outcome", "Duration"),
+        tuple(
+            (f"#{result.run_number}", f"{result.at:%-d %b %H:%M}", _kind(result), duration(result.seconds))
+            for result in newest
+        ),
+        ("run", "at", "outcome", "seconds"),
+        tuple((result.run_number, result.at, _kind(result), result.seconds) for result in newest),
     )
-    return Table("Durations of the newest 100 results", ("Run", "When (UTC)", "Outcome", "Duration"), rows)
 
 
 def shape_table(amounts: Sequence[LayerAmount], target: Target | None, *, by: str) -> Table:
     """Return the numbers behind a silhouette."""
     shape = Shape({known.layer: known.n_tests if by == "count" else known.seconds for known in amounts})
-    rows = []
+    rows, records = [], []
     for layer in reversed(Layer):
         amount = shape.amounts.get(layer, 0)
         if not amount and layer not in STACK:
@@ -398,5 +414,8 @@ def shape_table(amounts: Sequence[LayerAmount], target: Target | None, *, by: st
         rows.append(
             (layer.word, written, share, f"{percent(band.low)}–{percent(band.high)}" if band else "–")
         )
+        limits = (band.low, band.high) if band else (None, None)
+        records.append((layer, amount, shape.shares[layer] if layer in STACK else None, *limits))
     columns = ("Layer", "Tests" if by == "count" else "Time", "Share", "Target")
-    return Table(f"The shape by {by}", columns, tuple(rows))
+    fields = ("layer", "tests" if by == "count" else "seconds", "share", "target_low", "target_high")
+    return Table(f"The shape by {by}", columns, tuple(rows), fields, tuple(records))

@@ -10,13 +10,19 @@ from dataclasses import dataclass
 
 from analysis.answers.of_time import SlowTotals
 from analysis.timing import Limits
-from dashboard.charts import Table
 from dashboard.format import count, duration, percent
+from dashboard.tables import Table
 from projects.vocabulary import Layer, TimingBucket
 
 WIDTH = 1000  # units of the SVG; it is stretched to its box
 LEAST = 4  # a part that exists is seen
 BUCKETS = (TimingBucket.FAST, TimingBucket.ACCEPTABLE, TimingBucket.SLOW, TimingBucket.UNTIMED)
+BUCKET_FIELDS = (
+    "layer",
+    *(f"{bucket.word}_{unit}" for bucket in BUCKETS for unit in ("tests", "seconds")),
+    "fast_below_s",
+    "slow_above_s",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +71,15 @@ def layer_times(totals: SlowTotals) -> Lines:
         parts.append(_part(layer, TimingBucket.UNTIMED, x, share, duration(seconds[layer])))
         x += share * WIDTH
     said = ", ".join(f"{part.layer.word} {part.share}" for part in parts)
-    rows = tuple((part.layer.word, part.words, part.share) for part in parts)
     line = Line(Layer.UNKNOWN, tuple(parts), "", said)
-    return Lines(
-        (line,), f"The time by layer: {said}.", Table("Time by layer", ("Layer", "Time", "Share"), rows)
+    table = Table(
+        "Time by layer",
+        ("Layer", "Time", "Share"),
+        tuple((part.layer.word, part.words, part.share) for part in parts),
+        ("layer", "seconds", "share"),
+        tuple((layer, seconds[layer], seconds[layer] / whole) for layer in ordered),
     )
+    return Lines((line,), f"The time by layer: {said}.", table)
 
 
 def layer_buckets(totals: SlowTotals, limits: Mapping[Layer, Limits]) -> Lines:
@@ -89,12 +99,24 @@ def layer_buckets(totals: SlowTotals, limits: Mapping[Layer, Limits]) -> Lines:
         for line in lines
     )
     columns = ("Layer", *(bucket.word for bucket in BUCKETS), "Limits")
+    records = tuple(
+        (line.layer, *_amounts(totals.buckets[line.layer]), *_limits(limits.get(line.layer)))
+        for line in lines
+    )
     n_slow = sum(totals.buckets[line.layer].get(TimingBucket.SLOW, (0, 0.0))[0] for line in lines)
     return Lines(
         lines,
         f"{count(n_slow)} tests are slow for their layer.",
-        Table("Tests and their time by timing", columns, rows),
+        Table("Tests and their time by timing", columns, rows, BUCKET_FIELDS, records),
     )
+
+
+def _amounts(buckets: Mapping[TimingBucket, tuple[int, float]]) -> tuple[float, ...]:
+    return tuple(amount for bucket in BUCKETS for amount in buckets.get(bucket, (0, 0.0)))
+
+
+def _limits(limits: Limits | None) -> tuple[float | None, float | None]:
+    return (limits.fast_s, limits.slow_s) if limits else (None, None)
 
 
 def _cell(found: tuple[int, float] | None) -> str:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from analysis.answers.of_time import BucketCounts, BudgetStory, Growth, Misfit, ShiftRow, TimedTest
 from analysis.budgets import WARN_SHARE, Forecast
 from analysis.durations import is_slow_runner
-from dashboard.charts import Table
 from dashboard.format import count, day_words, duration, percent, plural
+from dashboard.tables import Table
 from projects.vocabulary import Layer, TimingBucket
 
 TIMES_SHOWN = 10  # from which "12 times" says enough without a decimal
@@ -111,6 +112,8 @@ def budget_card(story: BudgetStory) -> BudgetCard:
             f"{story.layer.word} in a run, the median of each week",
             ("Week to", "A run"),
             tuple((day_words(day), duration(seconds)) for day, seconds in reversed(story.weeks)),
+            ("week_to", "run_s"),
+            tuple(reversed(story.weeks)),
         ),
     )
 
@@ -177,6 +180,7 @@ def _growth(growth: Growth) -> GrowthLine:
 # --- buckets by week
 
 BUCKETS = (TimingBucket.SLOW, TimingBucket.ACCEPTABLE, TimingBucket.FAST)  # slow stands on the ground
+LISTED = (*BUCKETS, TimingBucket.UNTIMED)
 STEP, BAR, HEIGHT = 20, 16, 100
 
 
@@ -218,11 +222,19 @@ def bucket_past(weeks: Sequence[BucketCounts]) -> BucketPast:
         mine = [week for week in weeks if week.layer is layer and week.n_timed]
         pieces = tuple(piece for week in mine for piece in _pieces(week, mondays.index(week.monday)))
         drawn.append(BucketHistory(layer, pieces, STEP * len(mondays), _past_words(mine)))
-    rows = tuple(
-        _past_row(week) for week in sorted(weeks, key=lambda week: (week.monday, week.layer), reverse=True)
+    listed = sorted(weeks, key=lambda week: (week.monday, week.layer), reverse=True)
+    table = Table(
+        "Tests and their time by timing, week by week",
+        ("Week from", "Layer", "Slow", "Acceptable", "Fast", "Untimed"),
+        tuple(map(_past_row, listed)),
+        (
+            "week_from",
+            "layer",
+            *(f"{bucket.word}_{unit}" for bucket in LISTED for unit in ("tests", "seconds")),
+        ),
+        tuple(map(_past_record, listed)),
     )
-    columns = ("Week from", "Layer", "Slow", "Acceptable", "Fast", "Untimed")
-    return BucketPast(tuple(drawn), Table("Tests and their time by timing, week by week", columns, rows))
+    return BucketPast(tuple(drawn), table)
 
 
 def _pieces(week: BucketCounts, place: int) -> list[Piece]:
@@ -251,7 +263,11 @@ def _slow_share(week: BucketCounts) -> float:
 
 def _past_row(week: BucketCounts) -> tuple[str, ...]:
     cells = (
-        f"{count(week.tests.get(bucket, 0))} ({duration(week.seconds.get(bucket, 0.0))})"
-        for bucket in (*BUCKETS, TimingBucket.UNTIMED)
+        f"{count(week.tests.get(bucket, 0))} ({duration(week.seconds.get(bucket, 0.0))})" for bucket in LISTED
     )
     return (day_words(week.monday), week.layer.word, *cells)
+
+
+def _past_record(week: BucketCounts) -> tuple[Any, ...]:
+    amounts = ((week.tests.get(bucket, 0), week.seconds.get(bucket, 0.0)) for bucket in LISTED)
+    return (week.monday, week.layer, *(amount for pair in amounts for amount in pair))

@@ -141,9 +141,12 @@ def link(window: Window, **changes: object) -> str:
 
 
 @register.simple_tag
-def export_link(window: Window, form: str, part: str = "") -> str:
-    """Return the query string that answers with the whole list as a file; `part` names one beside the page's own."""
-    query = window.query(page=1)
+def export_link(window: Window, form: str, part: str = "", base: str = "") -> str:
+    """Return the query string that answers with the whole list as a file; `part` names one beside the page's own.
+
+    `base` is the query string of a page that asks for more than a window.
+    """
+    query = base or window.query(page=1)
     asked = f"list={part}&format={form}" if part else f"format={form}"
     return f"{query}&{asked}" if query else f"?{asked}"
 

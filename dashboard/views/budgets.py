@@ -24,8 +24,10 @@ def budgets(request: ProjectRequest) -> HttpResponseBase:
         return file
     if file := beside.asked(request, "tests to move", beside.moves(project), moved, part="moves"):
         return file
+    cards = [time_words.budget_card(story) for story in stories]
+    if file := beside.tables(request, {card.layer.word: card.weeks for card in cards}):
+        return file
     is_idle = bool(stories) and all(story.run_s is None for story in stories)
     if is_idle and not queries.run_counts(project, window).n_runs:
         return page.render_nothing(request, "Budgets", place="slow")
-    context = {"cards": [time_words.budget_card(story) for story in stories]}
-    return page.render(request, "budgets.html", context, place="slow", offers=())
+    return page.render(request, "budgets.html", {"cards": cards}, place="slow", offers=())

@@ -11,7 +11,7 @@ from analysis import queries
 from analysis.answers.rows import Page
 from analysis.compared import ComparedTest, Comparison, Difference, LayerChange
 from analysis.window import Window
-from dashboard import export, page
+from dashboard import beside, export, page
 from dashboard.export import Column
 from dashboard.format import Delta, Tone, count, delta_text, duration, plural
 from dashboard.page import ProjectRequest
@@ -76,6 +76,13 @@ COLUMNS: list[Column[Differing]] = [
     Column("earlier_s", lambda row: row.test.earlier_s),
     Column("later_s", lambda row: row.test.later_s),
 ]
+LAYER_COLUMNS: list[Column[LayerChange]] = [
+    Column("layer", lambda row: row.later.layer),
+    Column("earlier_tests", lambda row: row.earlier.n_tests),
+    Column("later_tests", lambda row: row.later.n_tests),
+    Column("earlier_s", lambda row: row.earlier.seconds),
+    Column("later_s", lambda row: row.later.seconds),
+]
 
 
 @require_safe
@@ -92,10 +99,15 @@ def compare(request: ProjectRequest) -> HttpResponseBase:
     name = f"runs {numbers[0]} and {numbers[1]}"
     if file := export.asked(request, name, COLUMNS, lambda _, asked: _differing(comparison, asked)):
         return file
+    if file := beside.asked(
+        request, f"layers of {name}", LAYER_COLUMNS, comparison.layers[::-1], part="layers"
+    ):
+        return file
     context = {
         "comparison": comparison,
         "sentence": sentence(comparison),
         "sections": [_section(comparison, kind) for kind in Difference if comparison.differences[kind].n],
+        "base": f"?a={numbers[0]}&b={numbers[1]}",
         "layers": [_layer_line(change) for change in reversed(comparison.layers)],
     }
     return page.render(request, "compare.html", context, place="runs")

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 
 from analysis import queries
 from analysis.answers.of_flakes import FlakeRow, FlakeWeek
-from dashboard import charts, export, flake_costs, page, stories, verdicts
+from dashboard import beside, charts, export, flake_costs, page, stories, verdicts
 from dashboard.export import Column
 from dashboard.page import ProjectRequest, project_page
 from projects.models import Project
@@ -31,6 +31,9 @@ def flaky(request: ProjectRequest) -> HttpResponseBase:
         if not n_runs:
             return page.render_nothing(request, "Flaky tests", place="flaky", offers=OFFERS)
     weeks = queries.flake_weeks(project, window)
+    chart = charts.flake_weeks(weeks, url=page.urls(project)["flaky"]) if _has_any(weeks) else None
+    if file := beside.tables(request, {"flakes": chart.table if chart else None}):
+        return file
     context = {
         "totals": totals,
         "rows": rows,
@@ -38,7 +41,7 @@ def flaky(request: ProjectRequest) -> HttpResponseBase:
         "others": stories.flake_others(totals, window),
         "tiles": flake_costs.tiles(totals, window),
         "turns": flake_costs.turns(totals),
-        "chart": charts.flake_weeks(weeks, url=page.urls(project)["flaky"]) if _has_any(weeks) else None,
+        "chart": chart,
         "empty": verdicts.past_the_end(rows, window) or verdicts.no_match(window, noun="flaky tests"),
     }
     return page.render(request, "flaky.html", context, place="flaky", offers=OFFERS)

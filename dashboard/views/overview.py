@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from analysis import queries, shape, wishes
 from analysis.answers.rows import LayerAmount
-from dashboard import charts, page, silhouette, tiles, verdicts
+from dashboard import beside, charts, page, silhouette, tiles, verdicts
 from dashboard.page import ProjectRequest, project_page
 from dashboard.silhouette import amounts_by_count, amounts_by_time
 from projects.models import Project
@@ -20,7 +21,7 @@ LAYERS = ("layer",)
 
 @require_safe
 @project_page()
-def overview(request: ProjectRequest) -> HttpResponse:
+def overview(request: ProjectRequest) -> HttpResponseBase:
     """Show the verdict, the headline numbers, the shape, its trend and what changed."""
     project, window = request.project, replace(request.window, layers=())
     request.window = window
@@ -31,35 +32,38 @@ def overview(request: ProjectRequest) -> HttpResponse:
         return page.render_nothing(request, "Overview", place="overview")
     earlier = before if window.compare and before.totals.n_runs else None
     urls, query = page.urls(project), page.kept(window)
-    return page.render(
-        request,
-        "overview.html",
-        {
-            "totals": totals,
-            "sentence": verdicts.overview_sentence(
-                project.name, amounts, earlier.layers if earlier else None, n_days=window.n_days
-            ),
-            "time_sentence": verdicts.time_sentence(amounts),
-            "tiles": tiles.overview_tiles(
-                totals, earlier.totals if earlier else None, urls=urls, query=query
-            ),
-            **_shape(project, amounts),
-            "undecided": verdicts.undecided_sentence(amounts),
-            "budgets": [verdicts.budget_line(one) for one in queries.budgets(project, window, told=told)],
-            "trend": charts.trend(trend, by=window.by, url=urls["tests"]),
-            "stack": tuple(reversed(charts.STACK)),
-            "changes": verdicts.change_lines(
-                queries.changes(project, window, told=told), urls=urls, query=query
-            ),
-            "settings_url": urls.get("settings-targets"),
-            "rules_url": urls.get("settings-rules"),
-        },
-        place="overview",
-        offers=(),
-    )
+    pictures = _shape(project, amounts) | {"trend": charts.trend(trend, by=window.by, url=urls["tests"])}
+    if file := _file(request, pictures):
+        return file
+    context = {
+        "totals": totals,
+        "sentence": verdicts.overview_sentence(
+            project.name, amounts, earlier.layers if earlier else None, n_days=window.n_days
+        ),
+        "time_sentence": verdicts.time_sentence(amounts),
+        "tiles": tiles.overview_tiles(totals, earlier.totals if earlier else None, urls=urls, query=query),
+        **pictures,
+        "undecided": verdicts.undecided_sentence(amounts),
+        "budgets": [verdicts.budget_line(one) for one in queries.budgets(project, window, told=told)],
+        "stack": tuple(reversed(charts.STACK)),
+        "changes": verdicts.change_lines(queries.changes(project, window, told=told), urls=urls, query=query),
+        "settings_url": urls.get("settings-targets"),
+        "rules_url": urls.get("settings-rules"),
+    }
+    return page.render(request, "overview.html", context, place="overview", offers=())
 
 
-def _shape(project: Project, amounts: tuple[LayerAmount, ...]) -> dict[str, object]:
+def _file(request: ProjectRequest, pictures: dict[str, Any]) -> HttpResponseBase | None:
+    """Answer with the data under one of the pictures, where the URL asks for it."""
+    known = {
+        "shape-count": pictures["by_count_table"],
+        "shape-time": pictures["by_time_table"],
+        "trend": pictures["trend"].table,
+    }
+    return beside.tables(request, known)
+
+
+def _shape(project: Project, amounts: tuple[LayerAmount, ...]) -> dict[str, Any]:
     """Return the shape by count and by time, against what the project wants."""
     target = wishes.target(project.target_kind, project.target_bands)
     return {

@@ -15,9 +15,9 @@ from analysis.answers.rows import LayerAmount
 from analysis.shape import Shape
 from analysis.targets import CORE
 from analysis.window import Window
-from dashboard import export, page, stories, time_words, verdicts
+from dashboard import beside, export, page, stories, time_words, verdicts
 from dashboard.export import Column
-from dashboard.format import Delta, Tone, delta_text, duration, percent, plural
+from dashboard.format import Delta, Tone, delta_text, duration, plural
 from dashboard.page import ProjectRequest
 from projects.models import Project
 from projects.vocabulary import Layer, Outcome
@@ -43,9 +43,9 @@ class Line:
 class Beside:
     """The share of one layer in a run, beside the usual one."""
 
-    layer: str
-    share: str
-    usual: str
+    layer: Layer
+    share: float
+    usual: float | None
 
 
 RUN_COLUMNS: list[Column[RunRow]] = [
@@ -77,6 +77,12 @@ RESULT_COLUMNS: list[Column[ResultRow]] = [
     Column("is_flaky", lambda row: row.is_flaky),
     Column("seconds", lambda row: row.seconds),
     Column("attempts", lambda row: row.n_attempts),
+]
+
+SHAPE_COLUMNS: list[Column[Beside]] = [
+    Column("layer", lambda row: row.layer),
+    Column("share", lambda row: row.share),
+    Column("usual_share", lambda row: row.usual),
 ]
 
 
@@ -143,6 +149,9 @@ def run(request: ProjectRequest, number: int) -> HttpResponseBase:
     answer = queries.run(project, number)
     if answer is None:
         raise Http404("No such run.")
+    shape = _beside(answer.layers, answer.usual)
+    if file := beside.asked(request, f"shape of run {number}", SHAPE_COLUMNS, shape, part="shape"):
+        return file
     context = {
         "answer": answer,
         "run": answer.run,
@@ -157,7 +166,7 @@ def run(request: ProjectRequest, number: int) -> HttpResponseBase:
         ],
         "machine": time_words.machine_sentence(queries.machine(project, number)),
         "remarks": queries.remarks_of_run(project, number) if answer.run.incident_sentence else (),
-        "shape": _beside(answer.layers, answer.usual),
+        "shape": shape,
         "rows": queries.results_of_run(project, number, request.window),
         "outcomes": [outcome.word for outcome in Outcome],
         "layers": [layer.word for layer in Layer],
@@ -182,6 +191,5 @@ def _beside(layers: Sequence[LayerAmount], usual: Sequence[LayerAmount]) -> list
     here = Shape({amount.layer: amount.n_tests for amount in layers}).shares
     before = Shape({amount.layer: amount.n_tests for amount in usual})
     return [
-        Beside(layer.word, percent(here[layer]), percent(before.shares[layer] if before.total else None))
-        for layer in reversed(CORE)
+        Beside(layer, here[layer], before.shares[layer] if before.total else None) for layer in reversed(CORE)
     ]

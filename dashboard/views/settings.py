@@ -292,11 +292,14 @@ def reports(request: ProjectRequest) -> HttpResponseBase:
         if form.is_valid():
             changes.set_fields(request.project, **form.cleaned_data)
             return said(request, "settings-reports", "The letter's day and hour are saved.")
+    letters = changes.letters(request.project)
+    if file := beside.asked(request, "letters", beside.LETTERS, letters):
+        return file
     context = {
         "form": form,
         "members": changes.members(request.project),
         "addresses": [row for row in subscribing.addresses(request.project) if row.wants_letter],
-        "letters": changes.letters(request.project),
+        "letters": letters,
         "email": request.user.email,
     }
     return show(request, "settings-reports", context, status=422 if form.errors else 200)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,9 +16,10 @@ from analysis import queries, shape, wishes
 from analysis.answers.of_suite import TrendWeek
 from analysis.answers.rows import LayerAmount
 from analysis.window import Window
-from dashboard import charts, page, plans, silhouette, verdicts
+from dashboard import beside, charts, export, page, plans, silhouette, verdicts
 from dashboard.page import ProjectRequest, project_page
 from dashboard.silhouette import amounts_by_count, amounts_by_time
+from dashboard.views.slow import columns as slow_columns
 
 MISFITS = 5  # named here; the page Slow has them all
 CANDIDATES = 25  # tests offered for a plan at once; the search finds the others
@@ -30,33 +32,54 @@ def suite_shape(request: ProjectRequest) -> HttpResponseBase:
     project, listed = request.project, replace(request.window, page=1, size=CANDIDATES)
     window = request.window = replace(request.window.without_filters, by=listed.by)
     wanted = plans.asked(request.GET.dict(), ticked=request.GET.getlist("mark"))
-    beside = _pairs(replace(listed, size=window.size))
+    kept = _pairs(replace(listed, size=window.size))
     if "mark" in request.GET:  # one spelling of a plan, short enough to share
-        return redirect(f"{request.path}{plans.joined(beside, plans.spelt(wanted))}#plan")
+        return redirect(f"{request.path}{plans.joined(kept, plans.spelt(wanted))}#plan")
     told = queries.branch_sums(project, window)
     suite, before, trend = queries.suites_and_trend(project, window, told=told)
     amounts = suite.layers
     if not any(amount.n_tests for amount in amounts):
         return page.render_nothing(request, "Shape", place="overview")
     target = wishes.target(project.target_kind, project.target_bands)
-    plan = plans.read(wanted, amounts, queries.marked(project, window, list(wanted.marks)), beside=beside)
+    plan = plans.read(wanted, amounts, queries.marked(project, window, list(wanted.marks)), beside=kept)
     earlier = before.layers if window.compare and before.totals.n_runs else None
     context = {
         **_now(request, amounts, target, trend),
         "misfits": queries.misfits(project, window, limit=MISFITS, told=told),
         "sentence": verdicts.overview_sentence(project.name, amounts, earlier, n_days=window.n_days),
         **_plan(request, plan, amounts, target),
-        "beside": beside,
+        "beside": kept,
+        "base": plans.joined(kept, plan.query),
         "plan_url": request.build_absolute_uri(
             f"{request.path}{plans.joined(_pairs(window), plan.query)}#plan"
         ),
         "by_links": [
-            (by, f"{plans.joined({**beside, 'by': by}, plan.query)}#trend") for by in ("count", "time")
+            (by, f"{plans.joined({**kept, 'by': by}, plan.query)}#trend") for by in ("count", "time")
         ],
         "listed": listed,
         "candidates": queries.slow(project, listed, told=told),
     }
+    if file := _file(request, context):
+        return file
     return page.render(request, "shape.html", context, place="overview", offers=())
+
+
+def _file(request: ProjectRequest, context: dict[str, Any]) -> HttpResponseBase | None:
+    """Answer with one of the page's lists, or with the data under one of its pictures, where the URL asks for it."""
+    project, listed = request.project, context["listed"]
+    if export.wanted(request, "candidates"):
+        name, columns = f"{project.slug} tests to mark", slow_columns(project)
+        return export.answer(request, name, columns, partial(queries.slow, project), listed)
+    known = {
+        "count": context["by_count_table"],
+        "time": context["by_time_table"],
+        "trend": context["trend"].table,
+    }
+    return (
+        beside.asked(request, "targets", beside.FITS, context["fits"], part="targets")
+        or beside.asked(request, "marked tests", beside.marks(project), context["plan"].marks, part="marks")
+        or beside.tables(request, known)
+    )
 
 
 def _pairs(window: Window) -> dict[str, str]:

@@ -33,17 +33,23 @@ def slow(request: ProjectRequest) -> HttpResponseBase:
         return page.render_nothing(request, "Slow tests", place="slow", offers=OFFERS)
     slower = queries.slower(project, window, limit=MOST_SLOWER)
     since = {shift.test_id: shift for shift in slower}
+    times = parts.layer_times(totals)
+    buckets = parts.layer_buckets(totals, wishes.limits(project.timing_limits))
+    past = time_words.bucket_past(queries.bucket_weeks(project, window))
+    known = {"times": times.table, "buckets": buckets.table, "past": past.table}
+    if file := beside.tables(request, known):
+        return file
     context = {
         "rows": rows,
         "lines": [(row, since.get(row.test.id)) for row in rows.rows],
         "totals": totals,
         "sentence": stories.slow_sentence(totals, _times(project, window), window),
-        "times": parts.layer_times(totals),
-        "buckets": parts.layer_buckets(totals, wishes.limits(project.timing_limits)),
+        "times": times,
+        "buckets": buckets,
         "misfits": queries.misfits(project, window),
         "slower": slower[:SHOWN_SLOWER],
         "n_slower": len(slower),
-        "past": time_words.bucket_past(queries.bucket_weeks(project, window)),
+        "past": past,
         "budgets": [
             verdicts.budget_line(budget) for budget in queries.budgets(project, window, wants_moves=False)
         ],

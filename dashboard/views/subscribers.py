@@ -5,6 +5,7 @@ What is kept is projects.subscribing's affair, whose tests are whose that of ana
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -14,7 +15,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from analysis import queries
 from analysis.answers.of_tests import OwnedTests
-from dashboard import page
+from dashboard import beside, page
+from dashboard.export import Column
 from dashboard.page import ProjectRequest
 from dashboard.reader_forms import ReaderForm, WishForm
 from dashboard.views.settings import refused, said, show
@@ -39,15 +41,52 @@ def readers(request: ProjectRequest) -> HttpResponseBase:
             return _add(request, form)
     members = list(changes.members(request.project))
     rows = _owners(request, members)
+    addresses = list(subscribing.addresses(request.project))
+    if file := _file(request, rows, addresses):
+        return file
     context = {
         "form": form,
         "members": [member.user.email for member in members if member.user.email],
         "owners": rows[:MOST_OWNERS],
         "n_owners": len(rows),
         "n_unread": sum(not (row["readers"] or row["by_address"]) for row in rows),
-        "addresses": [_address(row) for row in subscribing.addresses(request.project)],
+        "addresses": [_address(row) for row in addresses],
     }
     return show(request, HERE, context, status=422 if form.errors else 200)
+
+
+OWNERS: list[Column[dict[str, Any]]] = [
+    Column("owner", lambda row: row["owned"].owner),
+    Column("tests", lambda row: row["owned"].n_tests),
+    Column("flaky_or_broken", lambda row: row["owned"].n_unwell),
+    Column("readers", lambda row: " ".join(_readers(row))),
+]
+ADDRESSES: list[Column[LetterAddress]] = [
+    Column("address", lambda row: row.address),
+    Column("wants_letter", lambda row: row.wants_letter),
+    Column("only_changes", lambda row: row.only_changes),
+    Column("only_own", lambda row: row.only_own),
+    Column("owners", lambda row: " ".join(one.owner for one in row.owners.all())),
+    Column("refused", lambda row: row.refused),
+]
+
+
+def _readers(row: dict[str, Any]) -> list[str]:
+    """Return the addresses to which tests of an owner are told."""
+    by_address = [row["by_address"].user.email] if row["by_address"] else []
+    return by_address + [
+        reader.membership.user.email if reader.membership else reader.address.address
+        for reader in row["readers"]
+    ]
+
+
+def _file(
+    request: ProjectRequest, owners: list[dict[str, Any]], addresses: Sequence[LetterAddress]
+) -> HttpResponseBase | None:
+    """Answer with the owners, or with the addresses, where the URL asks for a file."""
+    return beside.asked(request, "letters by owner", OWNERS, owners) or beside.asked(
+        request, "letter addresses", ADDRESSES, addresses, part="addresses"
+    )
 
 
 def _owners(request: ProjectRequest, members: list[Membership]) -> list[dict[str, Any]]:

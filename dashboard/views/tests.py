@@ -98,6 +98,9 @@ def test(request: ProjectRequest, test_id: int) -> HttpResponseBase:
     name = f"failures of test {test_id}"
     if file := beside.asked(request, name, beside.REASONS, story["reasons"], part="reasons"):
         return file
+    chart = story["chart"]
+    if file := beside.tables(request, {"durations": chart.table if chart else None}):
+        return file
     return page.render(request, "test.html", story, place="tests", offers=("outcome",))
 
 

@@ -62,12 +62,17 @@ def uploads(request: ProjectRequest) -> HttpResponseBase:
     if file := beside.asked(request, "problems of uploads", beside.GROUPS, groups, part="problems"):
         return file
     arrivals = queries.arrivals(request.project, request.window, now=timezone.now())
+    hours = bars.upload_hours(arrivals.hours)
+    days = bars.upload_days(arrivals.days) if len(arrivals.days) > 2 else None
+    known = {"upload-hours": hours.table, "upload-days": days.table if days else None}
+    if file := beside.tables(request, known):
+        return file
     rows = queries.uploads(request.project, request.window)
     context = {
         "verdict": stories.uploads_sentence(arrivals, request.window),
         "came": any(day.n_uploads or day.n_at_door for day in arrivals.days),
-        "hours": bars.upload_hours(arrivals.hours),
-        "days": bars.upload_days(arrivals.days) if len(arrivals.days) > 2 else None,
+        "hours": hours,
+        "days": days,
         "problems": groups,
         "rows": rows,
         # An upload is listed whatever its branch.

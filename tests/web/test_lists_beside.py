@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 from html import unescape
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from projects import access, care
-from projects.models import DurationShift, Upload
-from tests.factories import Shop, a_shop, a_test_named, failed, passed, record, report
+from projects import access, care, subscribing
+from projects.models import DurationShift, Letter, Upload
+from tests.factories import Shop, a_history, a_shop, a_test_named, failed, passed, record, report
 
 pytestmark = pytest.mark.django_db
 
@@ -30,6 +30,24 @@ BESIDE = (
     ("settings/tokens", ""),
     ("settings/members", ""),
     ("settings/owners", ""),
+    ("settings/reports", ""),
+    ("settings/readers", ""),
+    ("settings/readers", "addresses"),
+    ("", "shape-count"),
+    ("", "shape-time"),
+    ("", "trend"),
+    ("shape", "count"),
+    ("shape", "time"),
+    ("shape", "trend"),
+    ("shape", "targets"),
+    ("shape", "candidates"),
+    ("slow", "times"),
+    ("slow", "buckets"),
+    ("budgets", "integration"),
+    ("uploads", "upload-hours"),
+    ("uploads", "upload-days"),
+    ("tests/{test}", "durations"),
+    ("runs/1", "shape"),
 )
 
 
@@ -62,6 +80,13 @@ def shop() -> Shop:
         before_s=100.0,
         since_s=400.0,
     )
+    Letter.objects.create(
+        project=shop.project,
+        week_on=date(2026, 11, 9),
+        built_at=timezone.now(),
+        subject="web: one slower test",
+    )
+    subscribing.add_reader(shop.project, "ada", email="ada@example.net")
     for name, days in (("pays", 3), ("ships", 9)):
         test_id = a_test_named(shop, name).id
         care.mute(
@@ -102,6 +127,64 @@ def test_the_files_of_budgets_name_the_layer_the_runs_and_the_tests(shop: Shop) 
     assert {row["layer"] for row in (*grown, *moved)} == {"integration"}
     assert [row["test"] for row in moved] == ["Cart › pays"]
     assert moved[0]["per_run_s"] == 400.0
+
+
+def test_the_data_under_a_chart_is_in_plain_numbers_in_its_file(shop: Shop) -> None:
+    week = rows_of(shop, "/p/web/", "?list=trend&format=json")[0]
+    by_time = rows_of(shop, "/p/web/shape", "?by=time&list=trend&format=json")[0]
+    layers = rows_of(shop, "/p/web/", "?list=shape-count&format=json")
+
+    assert {name: week[name] for name in ("integration_tests", "integration_share", "e2e_share")} == {
+        "integration_tests": 3,
+        "integration_share": 1.0,
+        "e2e_share": 0.0,
+    }
+    assert by_time["integration_seconds"] > 400
+    assert [row["tests"] for row in layers if row["layer"] == "integration"] == [3]
+
+
+def test_the_weeks_of_flakes_are_a_file() -> None:
+    shop = a_shop("Web")
+    a_history(shop, "..R.R..R.R.")
+
+    shown = unescape(shop.browser().get("/p/web/flaky").content.decode())
+    weeks = rows_of(shop, "/p/web/flaky", "?list=flakes&format=json")
+
+    assert 'href="?list=flakes&format=csv"' in shown
+    assert len(weeks) == 12
+    assert sum(week["new"] for week in weeks) == 1
+
+
+def test_the_tests_of_a_plan_are_a_file_under_the_address_of_the_plan(shop: Shop) -> None:
+    pays = a_test_named(shop, "pays").id
+    plan = f"?as-e2e={pays}"
+
+    shown = unescape(shop.browser().get(f"/p/web/shape{plan}").content.decode())
+    marked = rows_of(shop, "/p/web/shape", f"{plan}&list=marks&format=json")
+
+    assert f'href="{plan}&list=marks&format=csv"' in shown
+    assert [(row["test"], row["layer"], row["would_be"]) for row in marked] == [
+        ("Cart › pays", "integration", "e2e")
+    ]
+
+
+def test_the_search_of_a_plan_narrows_the_file_of_tests_to_mark(shop: Shop) -> None:
+    found = rows_of(shop, "/p/web/shape", "?q=ships&list=candidates&format=json")
+
+    assert [row["test"] for row in found] == ["Cart › ships"]
+
+
+def test_two_runs_have_a_file_of_tests_and_one_of_layers(shop: Shop) -> None:
+    pair = "?a=1&b=3"
+
+    shown = unescape(shop.browser().get(f"/p/web/runs/compare{pair}").content.decode())
+    layers = rows_of(shop, "/p/web/runs/compare", f"{pair}&list=layers&format=json")
+
+    assert f'href="{pair}&format=csv"' in shown
+    assert f'href="{pair}&list=layers&format=json"' in shown
+    assert [
+        (row["earlier_tests"], row["later_tests"]) for row in layers if row["layer"] == "integration"
+    ] == [(2, 3)]
 
 
 def test_a_name_that_no_list_has_leads_to_no_file(shop: Shop) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -146,3 +147,6 @@ def test_the_weeks_behind_are_drawn_with_their_table(shop: Shop) -> None:
     assert "25 % → 75 % slow" in shown
     assert "Tests and their time by timing, week by week" in shown
     assert "3 (3.0 s)" in shown
+    asked = shop.browser().get(f"/p/{shop.project.slug}/slow?list=past&format=json")
+    newest = json.loads(asked.getvalue())["rows"][0]
+    assert (newest["slow_tests"], newest["slow_seconds"], newest["untimed_tests"]) == (3, 3.0, 0)
