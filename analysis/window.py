@@ -23,11 +23,16 @@ ALL_BRANCHES = "*"
 PAGE_SIZE = 50
 PAGE_SIZES = (25, 50, 100, 200)
 LONGEST_TEXT = 200
+SORT_BESIDE = "sort-"  # with the name of a list beside a page's own
+MOST_SORTS = 8  # no page has more such lists
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The results a page or an answer is about; `since` and `until` are days, both included."""
+    """The results a page or an answer is about; `since` and `until` are days, both included.
+
+    `sort` orders a page's own list, `sorts` the lists beside it by their names.
+    """
 
     branch: str
     default_branch: str
@@ -47,6 +52,7 @@ class Window:
     page: int = 1
     size: int = PAGE_SIZE
     by: str = "count"
+    sorts: tuple[tuple[str, str], ...] = ()
     ignored: tuple[str, ...] = field(default=(), compare=False)
 
     @property
@@ -102,8 +108,19 @@ class Window:
     @property
     def only_searched(self) -> Window:
         """Return the same branch, dates, search, order and page with every filter of tests dropped."""
-        kept = {name: getattr(self, name) for name in ("q", "sort", "page", "size", "ignored")}
+        kept = {name: getattr(self, name) for name in ("q", "sort", "sorts", "page", "size", "ignored")}
         return replace(self.without_filters, **kept)
+
+    def sort_of(self, part: str = "") -> str:
+        """Return what a list is sorted by: the page's own, or the one of this name beside it; "" for its own order."""
+        return dict(self.sorts).get(part, "") if part else self.sort
+
+    def sorted_by(self, sort: str, part: str = "") -> str:
+        """Return the query string that sorts a list, and leaves what the page shows of the others."""
+        if not part:
+            return self.query(sort=sort)
+        others = {name: word for name, word in self.sorts if name != part}
+        return self.query(sorts=tuple((others | ({part: sort} if sort else {})).items()), page=self.page)
 
     def query(self, **changes: object) -> str:
         """Return the query string of this window with `changes`, "?…" or "" when all is default.
@@ -142,6 +159,8 @@ def _pairs(window: Window) -> Iterable[tuple[str, str]]:
     ):
         if value != default:
             yield name, str(value)
+    for part, word in window.sorts:
+        yield f"{SORT_BESIDE}{part}", word
 
 
 def _date_pairs(window: Window) -> Iterable[tuple[str, str]]:
@@ -172,6 +191,7 @@ def read(params: Mapping[str, str], *, today: date, default_branch: str) -> Wind
         owner=params.get("owner", "")[:LONGEST_TEXT],
         q=params.get("q", "").replace("\x00", "").strip()[:LONGEST_TEXT],
         sort=params.get("sort", "")[:30],
+        sorts=_sorts(params),
         page=_number(params, "page", 1, ignored) or 1,
         size=_size(params, ignored),
         by=_by(params, ignored),
@@ -233,6 +253,15 @@ def _size(params: Mapping[str, str], ignored: list[str]) -> int:
         return size
     ignored.append(f"size={size}")
     return PAGE_SIZE
+
+
+def _sorts(params: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    found = (
+        (name.removeprefix(SORT_BESIDE)[:30], word[:30])
+        for name, word in params.items()
+        if name.startswith(SORT_BESIDE) and word
+    )
+    return tuple(found)[:MOST_SORTS]
 
 
 def _by(params: Mapping[str, str], ignored: list[str]) -> str:

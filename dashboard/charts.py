@@ -7,7 +7,6 @@ that light and dark have one source. Links are `customdata`. Which answers there
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -17,19 +16,15 @@ from django.utils.safestring import SafeString, mark_safe
 
 from analysis.answers.of_flakes import FlakeWeek
 from analysis.answers.of_suite import TrendWeek
-from analysis.answers.of_tests import ResultRow
-from analysis.answers.of_time import ShiftRow
 from analysis.answers.rows import LayerAmount
 from analysis.shape import Shape, Target
 from dashboard.format import count, day_words, duration, percent
 from dashboard.tables import Table
-from projects.vocabulary import Layer, Outcome
+from projects.vocabulary import Layer
 
 Figure = dict[str, Any]
 
 STACK = (Layer.UNIT, Layer.INTEGRATION, Layer.E2E)  # from the ground up
-NO_NAME = "<extra></extra>"  # plotly would repeat the name of the trace
-APART = 0.1  # of the longest duration: nearer than that, the words of two lines are one upon the other
 TWO_WEEKS_MS = 14 * 24 * 3600 * 1000
 JSON_ESCAPES = {ord("<"): "\\u003C", ord(">"): "\\u003E", ord("&"): "\\u0026"}
 
@@ -50,7 +45,8 @@ class Chart:
         return mark_safe(text.translate(JSON_ESCAPES))  # noqa: S308  nothing can close the element
 
 
-def _layout(**more: Any) -> Figure:
+def layout(**more: Any) -> Figure:
+    """Return what the figures have in common."""
     return {
         "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
         "showlegend": False,
@@ -72,7 +68,7 @@ def trend(weeks: Sequence[TrendWeek], *, by: str, url: str) -> Chart:
     shares = [_shares(week, by=by) for week in weeks]
     figure = {
         "data": [_trend_trace(weeks, shares, layer, by=by, url=url) for layer in STACK],
-        "layout": _layout(
+        "layout": layout(
             barmode="stack",
             bargap=0.12,
             yaxis={"fixedrange": True, "range": [0, 1], "tickformat": ".0%", "nticks": 5},
@@ -80,7 +76,9 @@ def trend(weeks: Sequence[TrendWeek], *, by: str, url: str) -> Chart:
             dragmode="zoom",
         ),
     }
-    return Chart("trend", _trend_sentence(weeks, shares, by=by), figure, _trend_table(weeks, shares, by=by))
+    return Chart(
+        "trend", _trend_sentence(weeks, shares, by=by), figure, _trend_table(weeks, shares, by=by, url=url)
+    )
 
 
 def _shares(week: TrendWeek, *, by: str) -> dict[Layer, float] | None:
@@ -104,7 +102,7 @@ def _trend_trace(
         "x": [week.monday.isoformat() for week in weeks],
         "y": [share[layer] if share else None for share in shares],
         "customdata": [
-            [_week_url(url, week.monday), amount] for week, amount in zip(weeks, amounts, strict=True)
+            [_layer_url(url, week.monday, layer), amount] for week, amount in zip(weeks, amounts, strict=True)
         ],
         "hovertemplate": "%{y:.0%} · %{customdata[1]}",
         "meta": {"color": f"layer-{layer.word}"},
@@ -117,6 +115,10 @@ def _written(week: TrendWeek, layer: Layer, *, by: str) -> str:
 
 def _week_url(url: str, monday: date) -> str:
     return f"{url}?since={monday}&until={monday + timedelta(days=6)}"
+
+
+def _layer_url(url: str, monday: date, layer: Layer) -> str:
+    return f"{_week_url(url, monday)}&layer={layer.word}"
 
 
 def _trend_sentence(
@@ -132,7 +134,7 @@ def _trend_sentence(
 
 
 def _trend_table(
-    weeks: Sequence[TrendWeek], shares: Sequence[Mapping[Layer, float] | None], *, by: str
+    weeks: Sequence[TrendWeek], shares: Sequence[Mapping[Layer, float] | None], *, by: str, url: str
 ) -> Table:
     rows = []
     for week, share in zip(reversed(weeks), reversed(shares), strict=True):
@@ -158,6 +160,16 @@ def _trend_table(
         tuple(rows),
         ("week_from", *(f"{word}_{unit}" for word in words), *(f"{word}_share" for word in words), "runs"),
         records,
+        tuple(
+            (
+                _week_url(url, week.monday),
+                *(_layer_url(url, week.monday, layer) for layer in reversed(STACK)),
+                "",
+            )
+            if week.n_runs
+            else ("",) * (len(STACK) + 2)
+            for week in reversed(weeks)
+        ),
     )
 
 
@@ -183,7 +195,7 @@ def flake_weeks(weeks: Sequence[FlakeWeek], *, url: str) -> Chart:
             }
             for name, token, values in kinds
         ],
-        "layout": _layout(
+        "layout": layout(
             barmode="relative",
             bargap=0.3,
             xaxis=_week_axis(weeks),
@@ -191,10 +203,10 @@ def flake_weeks(weeks: Sequence[FlakeWeek], *, url: str) -> Chart:
             dragmode="zoom",
         ),
     }
-    return Chart("flakes", _flake_sentence(weeks), figure, _flake_table(weeks))
+    return Chart("flakes", _flake_sentence(weeks), figure, _flake_table(weeks, url=url))
 
 
-def _flake_table(weeks: Sequence[FlakeWeek]) -> Table:
+def _flake_table(weeks: Sequence[FlakeWeek], *, url: str) -> Table:
     return Table(
         "Flaky tests, week by week",
         ("Week from", "New", "Still flaky", "Fixed"),
@@ -204,6 +216,7 @@ def _flake_table(weeks: Sequence[FlakeWeek]) -> Table:
         ),
         ("week_from", "new", "still_flaky", "fixed"),
         tuple((week.monday, week.n_new, week.n_still, week.n_fixed) for week in reversed(weeks)),
+        tuple((_week_url(url, week.monday), "", "", "") for week in reversed(weeks)),
     )
 
 
@@ -213,190 +226,6 @@ def _flake_sentence(weeks: Sequence[FlakeWeek]) -> str:
     return (
         f"In {len(weeks)} weeks {count(n_new)} tests became flaky and {count(n_fixed)} were fixed; "
         f"{count(n_still)} are flaky in the last."
-    )
-
-
-OUTCOME_MARKS = (
-    ("passed", "passed", "circle", 6),
-    ("failed", "failed", "x", 8),
-    ("error", "error", "triangle-up", 9),
-    ("flaky", "flaky", "diamond", 9),
-)
-
-
-LEGEND_ABOVE = {
-    "orientation": "h",
-    "x": 0,
-    "y": 1.12,
-    "entrywidth": 56,
-    "itemclick": False,
-    "itemdoubleclick": False,
-}
-DAYS_AXIS = {"showgrid": False, "type": "date", "tickformat": "%-d %b", "nticks": 8}
-
-
-def durations(
-    results: Sequence[ResultRow],
-    *,
-    fast_s: float | None,
-    slow_s: float | None,
-    run_url: str,
-    shifts: Sequence[ShiftRow] = (),
-) -> Chart | None:
-    """Scatter the results of one Test over time, with the limits of its layer and its shifts as lines.
-
-    None where no result has a time. Moments are UTC; the page draws them in the reader's zone.
-    """
-    timed = [result for result in results if result.seconds and result.outcome is not Outcome.SKIPPED]
-    if not timed:
-        return None
-    figure = {
-        "data": [
-            _duration_trace(timed, kind, token, symbol, mark_size, run_url=run_url)
-            for kind, token, symbol, mark_size in OUTCOME_MARKS
-            if any(_kind(result) == kind for result in timed)
-        ],
-        "layout": _layout(
-            hovermode="closest",
-            showlegend=True,
-            legend=LEGEND_ABOVE,
-            margin={"l": 8, "r": 8, "t": 28, "b": 8},
-            xaxis=DAYS_AXIS,
-            dragmode="zoom",
-            yaxis=_seconds_axis(timed),
-            **_lines(timed, fast_s=fast_s, slow_s=slow_s, shifts=shifts),
-        ),
-    }
-    return Chart("durations", _duration_sentence(timed), figure, _duration_table(results))
-
-
-def _kind(result: ResultRow) -> str:
-    return "flaky" if result.is_flaky else result.outcome.word
-
-
-def _duration_trace(
-    results: Sequence[ResultRow], kind: str, token: str, symbol: str, mark_size: int, *, run_url: str
-) -> Figure:
-    shown = [result for result in results if _kind(result) == kind]
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "name": kind,
-        "x": [result.at.isoformat(timespec="seconds") for result in shown],
-        "y": [result.seconds for result in shown],
-        "customdata": [
-            [
-                run_url.replace("/0", f"/{result.run_number}"),
-                duration(result.seconds),
-                f"#{result.run_number}",
-            ]
-            for result in shown
-        ],
-        "hovertemplate": f"%{{customdata[2]}} {kind}, %{{customdata[1]}}<br>%{{x|%-d %b %H:%M}}" + NO_NAME,
-        "marker": {"symbol": symbol, "size": mark_size, "opacity": 0.55 if kind == "passed" else 1},
-        "meta": {"color": token},
-    }
-
-
-def _seconds_axis(results: Sequence[ResultRow]) -> Figure:
-    """Return a zero-based axis, or a logarithmic one where a straight one would hide the small values."""
-    values = sorted(result.seconds for result in results if result.seconds)
-    axis: Figure = {"fixedrange": True, "nticks": 5, "ticksuffix": " s"}
-    if values and values[-1] > 50 * values[len(values) // 2]:
-        return axis | {"type": "log", "dtick": 1}
-    return axis | {"rangemode": "tozero"}
-
-
-def _lines(
-    results: Sequence[ResultRow],
-    *,
-    fast_s: float | None,
-    slow_s: float | None,
-    shifts: Sequence[ShiftRow],
-) -> Figure:
-    limits = _limit_lines(results, fast_s=fast_s, slow_s=slow_s)
-    marks = _shift_lines(results, shifts)
-    return {name: [*limits[name], *marks[name]] for name in limits}
-
-
-def _shift_lines(results: Sequence[ResultRow], shifts: Sequence[ShiftRow]) -> Figure:
-    """Draw a line where the test began to take longer, or less."""
-    began = {result.run_number: result.at for result in results}
-    shown = [(began[shift.run_number], shift) for shift in shifts if shift.run_number in began]
-    lines = [
-        {"type": "line", "yref": "paper", "x0": x, "x1": x, "y0": 0, "y1": 1, "name": "ink-3"}
-        for x in (at.isoformat(timespec="seconds") for at, _ in shown)
-    ]
-    notes = [
-        {
-            "text": f"{'slower' if shift.is_slower else 'faster'} since #{shift.run_number}",
-            "x": at.isoformat(timespec="seconds"),
-            "xanchor": "left" if at < results[len(results) // 2].at else "right",
-            "yref": "paper",
-            "y": 1,
-            "yanchor": "top",
-            "showarrow": False,
-            "name": "ink-2",
-        }
-        for at, shift in shown
-    ]
-    return {"shapes": lines, "annotations": notes}
-
-
-def _limit_lines(results: Sequence[ResultRow], *, fast_s: float | None, slow_s: float | None) -> Figure:
-    longest = max((result.seconds or 0 for result in results), default=0)
-    is_log = _seconds_axis(results).get("type") == "log"
-    lines, notes = [], []
-    for words, limit in _limits_shown(longest, fast_s=fast_s, slow_s=slow_s, is_log=is_log):
-        lines.append(
-            {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": limit, "y1": limit, "name": "ink-3"}
-        )
-        notes.append(
-            {
-                "text": f"{words} {duration(limit)}",
-                "xref": "paper",
-                "x": 1,
-                "xanchor": "right",
-                "y": math.log10(limit) if is_log else limit,
-                "yanchor": "bottom",
-                "showarrow": False,
-                "name": "ink-2",
-            }
-        )
-    return {"shapes": lines, "annotations": notes}
-
-
-def _limits_shown(
-    longest: float, *, fast_s: float | None, slow_s: float | None, is_log: bool
-) -> list[tuple[str, float]]:
-    """Return the limits that the results come near; one far above would flatten them, two at one height hide each other."""
-    known = (("slow above", slow_s), ("fast below", fast_s))
-    shown = [(words, limit) for words, limit in known if limit is not None and limit <= 3 * longest]
-    is_tight = len(shown) == 2 and not is_log and shown[0][1] - shown[1][1] < APART * longest
-    return shown[:1] if is_tight else shown
-
-
-def _duration_sentence(results: Sequence[ResultRow]) -> str:
-    values = sorted(result.seconds for result in results if result.seconds)
-    if not values:
-        return "No timed results."
-    return (
-        f"{count(len(values))} timed results from {duration(values[0])} to {duration(values[-1])}, "
-        f"half of them below {duration(values[len(values) // 2])}."
-    )
-
-
-def _duration_table(results: Sequence[ResultRow]) -> Table:
-    newest = sorted(results, key=lambda result: result.at, reverse=True)[:100]
-    return Table(
-        "Durations of the newest 100 results",
-        ("Run", "When (UTC)", "Outcome", "Duration"),
-        tuple(
-            (f"#{result.run_number}", f"{result.at:%-d %b %H:%M}", _kind(result), duration(result.seconds))
-            for result in newest
-        ),
-        ("run", "at", "outcome", "seconds"),
-        tuple((result.run_number, result.at, _kind(result), result.seconds) for result in newest),
     )
 
 

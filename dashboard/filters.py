@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
-from analysis.window import ALL_BRANCHES, DEFAULT_DAYS, PRESETS, Window
+from analysis.window import ALL_BRANCHES, DEFAULT_DAYS, PRESETS, SORT_BESIDE, Window
 from dashboard.format import BOUNDARY_WORDS, LAYER_WORDS, STATUS_WORDS
 from projects.vocabulary import Boundary, FlakeStatus, Layer, Outcome, TimingBucket, Word
 
@@ -210,6 +210,7 @@ def _hidden(window: Window, shown: set[str]) -> tuple[tuple[str, str], ...]:
         "by": "" if window.by == "count" else window.by,
         "sort": window.sort,
     }
+    fields |= {f"{SORT_BESIDE}{part}": word for part, word in window.sorts}
     if window.until != window.today:
         fields |= {"since": window.since.isoformat(), "until": window.until.isoformat()}
     return tuple((name, value) for name, value in fields.items() if value and name not in shown)

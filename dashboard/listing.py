@@ -16,20 +16,24 @@ T = TypeVar("T")
 Key = Callable[[T], Any]
 
 
+def _no_text(_row: Any) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Order(Generic[T]):
-    """What a list can be sorted by, which of it is the list's own order, and the text that is searched."""
+    """What a list can be sorted by, which of it is the list's own order ("" for that in which rows come), and what is searched."""
 
     keys: Mapping[str, Key[T]]
-    default: str
-    text: Key[T]
+    default: str = ""
+    text: Key[T] = _no_text
 
 
 def page_of(rows: Sequence[T], window: Window, order: Order[T]) -> Page[T]:
     """Return the page of the rows that the window asks for, in its order and under its search."""
     words = window.q.lower().split()
     found = [row for row in rows if all(word in order.text(row).lower() for word in words)]
-    return cut(_sorted(found, window.sort, order), window)
+    return cut(ordered(found, window.sort, order), window)
 
 
 def cut(rows: Sequence[T], window: Window) -> Page[T]:
@@ -38,7 +42,7 @@ def cut(rows: Sequence[T], window: Window) -> Page[T]:
     return Page(tuple(rows[start : start + window.size]), len(rows), window.page, window.size)
 
 
-def _sorted(rows: Sequence[T], sort: str, order: Order[T]) -> Sequence[T]:
+def ordered(rows: Sequence[T], sort: str, order: Order[T]) -> Sequence[T]:
     """Sort by a word, "-" in front for descending; what has no value comes last, and ties stay as they came."""
     word = sort if sort.removeprefix("-") in order.keys else order.default
     if not word:

@@ -7,21 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The data under a picture; `fields` name the columns of `records`, which are what a file holds."""
+    """The data under a picture; `fields` name the columns of `records`, which are what a file holds.
+
+    `urls` lead from the cells to what they count, as the picture does where it is clicked: "" for a cell that leads nowhere.
+    """
 
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     fields: tuple[str, ...] = ()
     records: tuple[tuple[Any, ...], ...] = ()
+    urls: tuple[tuple[str, ...], ...] = ()
 
     @property
-    def lines(self) -> Iterator[Iterator[tuple[str, str]]]:
-        """Return each row as pairs of a column's word and the cell: on a phone they stand side by side."""
+    def lines(self) -> Iterator[Iterator[tuple[str, str, str]]]:
+        """Return each row as cells with their columns' words, which stand beside them on a phone, and where they lead."""
         words = [f"{word[:1].lower()}{word[1:]}" for word in self.columns]
-        return (zip(words, row, strict=True) for row in self.rows)
+        led = zip_longest(self.rows, self.urls, fillvalue=("",) * len(self.columns))
+        return (zip(words, row, urls, strict=True) for row, urls in led)

@@ -8,7 +8,7 @@ from analysis.queries.of_budgets import budget_stories, budgets
 from analysis.queries.of_care import care, quarantine, remarks_of_project, remarks_of_run
 from analysis.queries.of_causes import causes, causes_of_test
 from analysis.queries.of_changes import changes
-from analysis.queries.of_comparisons import comparison, usual_pair
+from analysis.queries.of_comparisons import SHOWN_DIFFERING, comparison, usual_pair
 from analysis.queries.of_costs import Costs, costs
 from analysis.queries.of_earlier import run_times, test_counts
 from analysis.queries.of_failures import boundary_weeks, failures, failures_before
@@ -37,6 +37,7 @@ from analysis.queries.of_trend import suites_and_trend, trend
 from analysis.queries.of_uploads import arrivals, problem_groups, upload, uploads
 
 __all__ = [
+    "SHOWN_DIFFERING",
     "BranchSums",
     "Costs",
     "arrivals",

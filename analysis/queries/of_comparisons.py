@@ -13,7 +13,9 @@ from analysis.queries.of_runs import RUN_COLUMNS, run_row
 from projects.models import Project, title_of
 from projects.vocabulary import Layer, Outcome
 
-SHOWN = 30  # tests of each difference; more have one cause, and it is in the first. A file has them all
+SHOWN_DIFFERING = (
+    30  # tests of each difference; more have one cause, and it is in the first. A file has them all
+)
 
 TWO_RUNS = """
 SELECT {columns}, NULL FROM projects_run u WHERE u.project_id = %(project_id)s AND u.number IN (%(earlier)s, %(later)s)
@@ -78,7 +80,7 @@ def comparison(project: Project, earlier: int, later: int, *, is_whole: bool = F
         "later": later,
         "ratio": SLOWER_RATIO,
         "least": SLOWER_SECONDS,
-        "limit": None if is_whole else SHOWN,
+        "limit": None if is_whole else SHOWN_DIFFERING,
     }
     runs = {row[0]: run_row(row) for row in rows.fetch(TWO_RUNS.format(columns=RUN_COLUMNS), values)}
     if earlier not in runs or later not in runs:

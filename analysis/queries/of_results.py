@@ -25,13 +25,22 @@ OF_RUN = f"""{RESULTS} AND r.run_number = %(number)s AND {{filters}}
 ORDER BY {{order}}, r.test_id LIMIT %(size)s OFFSET %(offset)s
 """
 OF_TEST = f"""{RESULTS} AND r.test_id = %(test_id)s AND r.ran_on BETWEEN %(since)s AND %(until)s AND {{runs}} {{outcomes}}
-ORDER BY u.started_at DESC, u.number DESC LIMIT %(size)s OFFSET %(offset)s
+ORDER BY {{order}}, u.started_at DESC, u.number DESC LIMIT %(size)s OFFSET %(offset)s
 """
 SORTS = {
     "outcome": "array_position(ARRAY[2, 3, 1, 4]::smallint[], r.outcome)",
     "name": "lower(t.name)",
     "layer": "t.layer",
     "time": "r.seconds",
+    "attempts": "r.n_attempts",
+}
+SORTS_OF_TEST = {
+    "when": "u.started_at",
+    "run": "u.number",
+    "branch": "u.branch",
+    "outcome": SORTS["outcome"],
+    "time": "r.seconds",
+    "attempts": "r.n_attempts",
 }
 OF_OUTCOMES = "AND r.outcome = ANY(%(outcomes)s)"
 
@@ -49,7 +58,9 @@ def results_of_run(project: Project, number: int, window: Window) -> Page[Result
 def results_of_test(project: Project, window: Window, test_id: int) -> Page[ResultRow]:
     """How did this test end, run by run, newest first?"""
     statement = OF_TEST.format(
-        runs=rows.RUNS[rows.kind_of(window)], outcomes=OF_OUTCOMES if window.outcomes else ""
+        runs=rows.RUNS[rows.kind_of(window)],
+        outcomes=OF_OUTCOMES if window.outcomes else "",
+        order=rows.order(window.sort, SORTS_OF_TEST, default="-when"),
     )
     return _page(statement, project, window, {"test_id": test_id})
 

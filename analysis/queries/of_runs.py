@@ -72,6 +72,10 @@ SORTS = {
     "tests": "u.n_tests",
     "time": "u.seconds",
     "flaky": "u.n_flaky",
+    "passed": "u.n_passed",
+    "skipped": "u.n_skipped",
+    "new": "u.n_new",
+    "branch": "u.branch",
 }
 
 # The run before which a failing test last passed is looked for among the runs of the same branch.

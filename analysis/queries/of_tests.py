@@ -209,7 +209,9 @@ def _answer(project: Project, window: Window, found: Sequence[Any]) -> TestAnswe
     timings, all_seconds, line, framework, markers, tags, first_seen_on, evidence, before, after = found[
         17:27
     ]
-    newest = of_results.results_of_test(project, replace(window, page=1, size=HISTORY, outcomes=()), test_id)
+    newest = of_results.results_of_test(
+        project, replace(window, page=1, size=HISTORY, outcomes=(), sort=""), test_id
+    )
     row = rows.timed(rows.test_row(found), unpacked(timings) if timings else ())
     return TestAnswer(
         row=replace(row, strip=tuple(map(_cell, reversed(newest.rows[: rows.STRIP])))),
@@ -246,7 +248,7 @@ def _cell(result: ResultRow) -> StripCell:
 
 def _results(project: Project, window: Window, test_id: int, newest: Page[ResultRow]) -> Page[ResultRow]:
     """Return the page of results that the window asks for; the newest ones are there already."""
-    if window.outcomes or window.page > 1 or window.size > HISTORY:
+    if window.outcomes or window.sort or window.page > 1 or window.size > HISTORY:
         return of_results.results_of_test(project, window, test_id)
     return Page(newest.rows[: window.size], newest.n_total, 1, window.size)
 

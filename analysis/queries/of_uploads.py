@@ -30,7 +30,7 @@ SELECT p.id, p.received_at, p.run_number, coalesce(k.name, ''), p.repository, p.
         FROM projects_problem b WHERE b.project_id = p.project_id AND b.upload_id = p.id), count(*) OVER ()
 FROM projects_upload p LEFT JOIN projects_token k ON k.id = p.token_id
 WHERE p.project_id = %(project_id)s AND {which}
-ORDER BY p.received_at DESC, p.id LIMIT %(size)s OFFSET %(offset)s
+ORDER BY {order}, p.received_at DESC, p.id LIMIT %(size)s OFFSET %(offset)s
 """
 IN_WINDOW = "p.received_at >= %(since)s AND p.received_at < %(after)s"
 # Whatever somebody knows of their upload: where it came from, what became of it, what was wrong with it.
@@ -74,6 +74,16 @@ FROM placed LEFT JOIN (
 ) u USING (code, level)
 WHERE place <= %(n_examples)s ORDER BY level DESC, n_all DESC, code, at_door, place
 """
+SORTS = {
+    "when": "p.received_at",
+    "run": "p.run_number",
+    "state": "p.state",
+    "branch": "p.branch",
+    "job": "p.job",
+    "size": "p.n_bytes",
+    "results": "p.n_tests",
+}
+NEWEST_FIRST = "p.received_at DESC"
 EXAMPLES = 3  # of a problem: enough to see whether they are one fault
 HOURS_SHOWN = 48
 
@@ -81,9 +91,11 @@ HOURS_SHOWN = 48
 def uploads(project: Project, window: Window) -> Page[UploadRow]:
     """Which uploads came in the window and match the search, newest first?"""
     values = _values(project, window, size=window.size, offset=(window.page - 1) * window.size)
+    order = rows.order(window.sort, SORTS, default="-when")
     if not window.q:
-        return _page(UPLOADS.format(which=IN_WINDOW), values, window)
-    return _page(UPLOADS.format(which=MATCHES), values | {"words": rows.words_of(window.q)}, window)
+        return _page(UPLOADS.format(which=IN_WINDOW, order=order), values, window)
+    statement = UPLOADS.format(which=MATCHES, order=order)
+    return _page(statement, values | {"words": rows.words_of(window.q)}, window)
 
 
 def _values(project: Project, window: Window, **more: Any) -> dict[str, Any]:
@@ -123,14 +135,14 @@ def _upload_row(row: Sequence[Any]) -> UploadRow:
 def upload(project: Project, upload_id: uuid.UUID | str) -> UploadRow | None:
     """What became of this upload? None where the project has no such upload."""
     values = {"project_id": project.pk, "upload_id": str(upload_id), "size": 1, "offset": 0}
-    found = rows.fetch(UPLOADS.format(which="p.id = %(upload_id)s::uuid"), values)
+    found = rows.fetch(UPLOADS.format(which="p.id = %(upload_id)s::uuid", order=NEWEST_FIRST), values)
     return _upload_row(found[0]) if found else None
 
 
 def uploads_of_run(project: Project, number: int) -> tuple[UploadRow, ...]:
     """Which uploads made this run, oldest first?"""
     values = {"project_id": project.pk, "number": number, "size": 500, "offset": 0}
-    found = rows.fetch(UPLOADS.format(which="p.run_number = %(number)s"), values)
+    found = rows.fetch(UPLOADS.format(which="p.run_number = %(number)s", order=NEWEST_FIRST), values)
     return tuple(map(_upload_row, reversed(found)))
 
 

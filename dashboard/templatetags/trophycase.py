@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from django import template
 from django.utils import timezone
@@ -16,7 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 from analysis.answers.of_flakes import FlakeRow
 from analysis.answers.of_time import SlowRow
 from analysis.answers.rows import Page, StripCell
-from analysis.window import Window
+from analysis.window import SORT_BESIDE, Window
 from dashboard import flake_costs, strips, tiles, time_words
 from dashboard import format as formats
 from projects.vocabulary import Boundary, Cause, FlakeStatus, Layer, Outcome
@@ -24,7 +25,22 @@ from projects.vocabulary import Boundary, Cause, FlakeStatus, Layer, Outcome
 register = template.Library()
 
 SEPARATORS = re.compile(r"[_/.\-:\]]+(?=\w)(?!(?<=\.)\w{1,4}$)")  # a file keeps its suffix
-WORDS = ("name", "layer", "branch", "shape")  # columns that begin at A
+# Columns of words begin at A.
+WORDS = [
+    "name",
+    "layer",
+    "branch",
+    "shape",
+    "boundary",
+    "file",
+    "channel",
+    "email",
+    "is",
+    "by",
+    "reason",
+    "state",
+    "job",
+]
 NOISE_OF_ONE = 0.15  # one test's p95 moves more than a whole run's time
 
 register.filter("count", formats.count)
@@ -180,20 +196,27 @@ class Sorting:
 
 
 @register.simple_tag
-def sorting(window: Window, key: str, default: str = "") -> Sorting:
-    """Return the header of a column: a second click turns the order around, words begin ascending."""
-    current = window.sort or default
-    if current.lstrip("-") != key:
-        first = key if key in WORDS else f"-{key}"
-        return Sorting(_sort_link(window, first, default), "↓" if first[0] == "-" else "↑", "")
+def sorting(window: Window, key: str, default: str = "", part: str = "", base: str = "") -> Sorting:
+    """Return the header of a column: a second click turns the order around, words begin ascending.
+
+    `part` names a list beside the page's own; `base` is the query string of a page that asks for more than a window.
+    """
+    current = window.sort_of(part) or default
     is_down = current.startswith("-")
-    turned = key if is_down else f"-{key}"
-    aria = "descending" if is_down else "ascending"
-    return Sorting(_sort_link(window, turned, default), "↓" if is_down else "↑", aria)
+    if current.lstrip("-") == key:
+        first, aria = key if is_down else f"-{key}", "descending" if is_down else "ascending"
+    else:
+        first, aria = key if key in WORDS else f"-{key}", ""
+        is_down = first[0] == "-"
+    word = "" if first == default else first
+    url = _sorted_base(base, word, part) if base else window.sorted_by(word, part)
+    return Sorting(url or "?", "↓" if is_down else "↑", aria)
 
 
-def _sort_link(window: Window, sort: str, default: str) -> str:
-    return window.query(sort="" if sort == default else sort) or "?"
+def _sorted_base(base: str, sort: str, part: str) -> str:
+    name = f"{SORT_BESIDE}{part}" if part else "sort"
+    asked = {key: value for key, value in parse_qsl(base.removeprefix("?")) if key != name}
+    return "?" + urlencode(asked | ({name: sort} if sort else {}), safe=",*:/")
 
 
 @register.filter

@@ -17,11 +17,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from analysis import decisions, queries
 from analysis.answers.of_care import Muted
-from dashboard import export, filters, listing, page, verdicts
+from dashboard import export, page, short_lists
 from dashboard.export import Column
 from dashboard.forms import CareForm, FixedForm, MuteForm
 from dashboard.listing import Order
 from dashboard.page import ProjectRequest
+from dashboard.short_lists import ShortList
 from projects import care
 from projects.care import Unfit
 from projects.models import Project, Test
@@ -32,6 +33,7 @@ F = TypeVar("F", bound=forms.Form)
 ORDER: Order[Muted] = Order(
     {
         "name": lambda row: row.title.lower(),
+        "reason": lambda row: row.reason.lower(),
         "by": lambda row: row.by.lower(),
         "since": lambda row: row.created_at,
         "until": lambda row: row.until_on,
@@ -41,28 +43,15 @@ ORDER: Order[Muted] = Order(
     text=lambda row: f"{row.title} {row.file} {row.classname} {row.reason} {row.by}",
 )
 
+MUTED = ShortList("quarantine.html", "flaky", "muted tests", ORDER, "Search name, file, reason or person")
+
 
 @require_safe
 @page.project_page()
 def quarantine(request: ProjectRequest) -> HttpResponseBase:
     """List the tests that are muted in CI."""
-    window = request.window = request.window.only_searched
     muted = queries.quarantine(request.project, today=timezone.now().date())
-    if file := export.asked(
-        request,
-        "muted tests",
-        columns(request.project),
-        lambda _, asked: listing.page_of(muted, asked, ORDER),
-    ):
-        return file
-    rows = listing.page_of(muted, window, ORDER)
-    context = {
-        "rows": rows,
-        "n_muted": len(muted),
-        "empty": verdicts.past_the_end(rows, window) or verdicts.no_match(window, noun="muted tests"),
-        "bar": filters.only(window, hint="Search name, file, reason or person") if muted else None,
-    }
-    return page.render(request, "quarantine.html", context, place="flaky")
+    return short_lists.show(request, muted, columns(request.project), MUTED)
 
 
 def columns(project: Project) -> list[Column[Muted]]:

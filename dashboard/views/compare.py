@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.http import Http404, HttpResponseBase
@@ -11,7 +12,7 @@ from analysis import queries
 from analysis.answers.rows import Page
 from analysis.compared import ComparedTest, Comparison, Difference, LayerChange
 from analysis.window import Window
-from dashboard import beside, export, page
+from dashboard import beside, export, listing, orders, page
 from dashboard.export import Column
 from dashboard.format import Delta, Tone, count, delta_text, duration, plural
 from dashboard.page import ProjectRequest
@@ -92,8 +93,9 @@ def compare(request: ProjectRequest) -> HttpResponseBase:
     numbers = _numbers(request)
     if numbers is None:
         return page.render(request, "compare.html", {"comparison": None}, place="runs")
-    is_file = bool(export.wanted(request))
-    comparison = queries.comparison(request.project, *numbers, is_whole=is_file)
+    window = request.window
+    is_whole = bool(export.wanted(request) or window.sorts)
+    comparison = queries.comparison(request.project, *numbers, is_whole=is_whole)
     if comparison is None:
         raise Http404(f"The project has no run #{numbers[0]}, or no run #{numbers[1]}.")
     name = f"runs {numbers[0]} and {numbers[1]}"
@@ -106,16 +108,31 @@ def compare(request: ProjectRequest) -> HttpResponseBase:
     context = {
         "comparison": comparison,
         "sentence": sentence(comparison),
-        "sections": [_section(comparison, kind) for kind in Difference if comparison.differences[kind].n],
-        "base": f"?a={numbers[0]}&b={numbers[1]}",
+        "sections": [
+            _section(comparison, kind, window) for kind in Difference if comparison.differences[kind].n
+        ],
+        "base": _base(numbers, window),
+        "earlier_words": f"#{numbers[0]}",
+        "later_words": f"#{numbers[1]}",
         "layers": [_layer_line(change) for change in reversed(comparison.layers)],
     }
     return page.render(request, "compare.html", context, place="runs")
 
 
+def _base(numbers: tuple[int, int], window: Window) -> str:
+    """Return the query string that states both runs, and what the window adds to it."""
+    query = window.query(page=1).removeprefix("?")
+    return f"?a={numbers[0]}&b={numbers[1]}{'&' if query else ''}{query}"
+
+
+def _sorted(comparison: Comparison, kind: Difference, window: Window) -> Sequence[ComparedTest]:
+    """Return the tests that differ in one way, in the order that the URL asks for."""
+    return listing.ordered(comparison.differences[kind].tests, window.sort_of(kind.value), orders.COMPARED)
+
+
 def _differing(comparison: Comparison, window: Window) -> Page[Differing]:
     """Return a page of every test that differs, in the order of the sections."""
-    found = [Differing(kind, test) for kind in Difference for test in comparison.differences[kind].tests]
+    found = [Differing(kind, test) for kind in Difference for test in _sorted(comparison, kind, window)]
     start = (window.page - 1) * window.size
     return Page(tuple(found[start : start + window.size]), len(found), window.page, window.size)
 
@@ -152,13 +169,14 @@ def sentence(comparison: Comparison) -> str:
     return f"{', '.join(counted)}; {plural(comparison.n_common, 'test')} ran in both."
 
 
-def _section(comparison: Comparison, kind: Difference) -> Section:
-    found = comparison.differences[kind]
+def _section(comparison: Comparison, kind: Difference, window: Window) -> Section:
+    shown = _sorted(comparison, kind, window)[: queries.SHOWN_DIFFERING]
     is_timed = kind in (Difference.SLOWER, Difference.FASTER)
     lines = tuple(
-        Line(test, time_delta(test.earlier_s, test.later_s) if is_timed else None) for test in found.tests
+        Line(test, time_delta(test.earlier_s, test.later_s) if is_timed else None) for test in shown
     )
-    return Section(kind.value, WORDS[kind], found.n, lines, kind in OPEN)
+    is_open = kind in OPEN or bool(window.sort_of(kind.value))
+    return Section(kind.value, WORDS[kind], comparison.differences[kind].n, lines, is_open)
 
 
 def time_delta(earlier_s: float | None, later_s: float | None) -> Delta | None:

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 
 from analysis import codeowners, queries
 from analysis.tasks import settle_runs
-from dashboard import beside, page
+from dashboard import beside, listing, orders, page
 from dashboard.owner_forms import OwnersForm
 from dashboard.page import ProjectRequest
 from dashboard.views.settings import refused, said, show
@@ -35,7 +35,9 @@ def owners(request: ProjectRequest) -> HttpResponseBase:
             return _give_up(request)
         if form.is_valid():
             return _keep(request, form.cleaned_data["text"])
-    owned = queries.owned_tests(request.project, request.window)
+    owned = listing.ordered(
+        queries.owned_tests(request.project, request.window), request.window.sort, orders.OWNERS
+    )
     if file := beside.asked(request, "owners", beside.OWNERS, owned):
         return file
     read = codeowners.read(kept.text if kept else "")

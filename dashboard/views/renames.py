@@ -16,10 +16,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from analysis import queries, rename_decisions
 from analysis.answers.of_renames import RenameRow
-from dashboard import export, filters, listing, page, verdicts
+from dashboard import export, page, short_lists
 from dashboard.export import Column
 from dashboard.listing import Order
 from dashboard.page import ProjectRequest
+from dashboard.short_lists import ShortList
 from projects.care import Unfit
 from projects.models import Project, Rename
 from projects.vocabulary import Role
@@ -30,10 +31,13 @@ ORDER: Order[RenameRow] = Order(
         "run": lambda row: row.run_number,
         "when": lambda row: row.at,
         "alike": lambda row: row.likeness,
+        "is": lambda row: row.became.lower(),
+        "state": lambda row: row.state.word,
     },
     default="-when",
     text=lambda row: f"{row.was} {row.was_home} {row.became} {row.became_home} {row.state.word} {row.by}",
 )
+RENAMED = ShortList("renames.html", "tests", "renamed tests", ORDER, "Search name, file or state")
 DECISIONS = {
     "undo": (rename_decisions.undo, "Undone: these are two tests again, each with its own results."),
     "accept": (rename_decisions.accept, "Kept: the test goes on under its new name."),
@@ -45,23 +49,7 @@ DECISIONS = {
 @page.project_page()
 def renames(request: ProjectRequest) -> HttpResponseBase:
     """List the tests that changed their name, and those that may have."""
-    window = request.window = request.window.only_searched
-    found = queries.renames(request.project)
-    if file := export.asked(
-        request,
-        "renamed tests",
-        columns(request.project),
-        lambda _, asked: listing.page_of(found, asked, ORDER),
-    ):
-        return file
-    rows = listing.page_of(found, window, ORDER)
-    context = {
-        "rows": rows,
-        "n_renames": len(found),
-        "empty": verdicts.past_the_end(rows, window) or verdicts.no_match(window, noun="renames"),
-        "bar": filters.only(window, hint="Search name, file or state") if found else None,
-    }
-    return page.render(request, "renames.html", context, place="tests")
+    return short_lists.show(request, queries.renames(request.project), columns(request.project), RENAMED)
 
 
 def columns(project: Project) -> list[Column[RenameRow]]:

@@ -25,7 +25,7 @@ from analysis import queries, timing, wishes
 from analysis import tasks as queue
 from analysis.shape import Shape, judge
 from analysis.targets import BUILT_IN, CORE
-from dashboard import beside, drafts, page
+from dashboard import beside, drafts, listing, orders, page
 from dashboard.forms import (
     DeleteForm,
     InviteForm,
@@ -171,7 +171,7 @@ def tokens(request: ProjectRequest) -> HttpResponseBase:
         if form.is_valid():
             make_token(request, form.cleaned_data["name"])
             return redirect(came_from(request, "settings-tokens"))
-    tokens = list(changes.tokens(request.project))
+    tokens = listing.ordered(list(changes.tokens(request.project)), request.window.sort, orders.TOKENS)
     if file := beside.asked(request, "tokens", beside.TOKENS, tokens):
         return file
     context = {
@@ -223,7 +223,7 @@ def members(request: ProjectRequest) -> HttpResponseBase:
             return _invite(
                 request, email=form.cleaned_data["email"], role=Role.from_word(form.cleaned_data["role"])
             )
-    members = list(changes.members(request.project))
+    members = listing.ordered(list(changes.members(request.project)), request.window.sort, orders.MEMBERS)
     if file := beside.asked(request, "members", beside.MEMBERS, members):
         return file
     context = {
@@ -292,7 +292,7 @@ def reports(request: ProjectRequest) -> HttpResponseBase:
         if form.is_valid():
             changes.set_fields(request.project, **form.cleaned_data)
             return said(request, "settings-reports", "The letter's day and hour are saved.")
-    letters = changes.letters(request.project)
+    letters = listing.ordered(changes.letters(request.project), request.window.sort, orders.LETTERS)
     if file := beside.asked(request, "letters", beside.LETTERS, letters):
         return file
     context = {

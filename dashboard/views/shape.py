@@ -16,7 +16,7 @@ from analysis import queries, shape, wishes
 from analysis.answers.of_suite import TrendWeek
 from analysis.answers.rows import LayerAmount
 from analysis.window import Window
-from dashboard import beside, charts, export, page, plans, silhouette, verdicts
+from dashboard import beside, charts, export, listing, orders, page, plans, silhouette, verdicts
 from dashboard.page import ProjectRequest, project_page
 from dashboard.silhouette import amounts_by_count, amounts_by_time
 from dashboard.views.slow import columns as slow_columns
@@ -30,7 +30,9 @@ CANDIDATES = 25  # tests offered for a plan at once; the search finds the others
 def suite_shape(request: ProjectRequest) -> HttpResponseBase:
     """Show the shape by count and by time, its targets, its past, advice and a plan."""
     project, listed = request.project, replace(request.window, page=1, size=CANDIDATES)
-    window = request.window = replace(request.window.without_filters, by=listed.by)
+    window = request.window = replace(
+        request.window.without_filters, by=listed.by, sort=listed.sort, sorts=listed.sorts
+    )
     wanted = plans.asked(request.GET.dict(), ticked=request.GET.getlist("mark"))
     kept = _pairs(replace(listed, size=window.size))
     if "mark" in request.GET:  # one spelling of a plan, short enough to share
@@ -96,7 +98,8 @@ def _now(
     """Return what the suite is like, against targets and over twelve weeks."""
     project, window = request.project, request.window
     now, urls = amounts_by_count(amounts), page.urls(project)
-    fits = verdicts.target_fits(amounts, target)
+    told = verdicts.target_fits(amounts, target)
+    fits = listing.ordered(told, window.sort_of("targets"), orders.FITS)
     return {
         "time_sentence": verdicts.time_sentence(amounts),
         "by_count": silhouette.draw(now, target, by="count"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.http import HttpResponseBase
 from django.views.decorators.http import require_safe
 
@@ -9,13 +11,14 @@ from analysis import queries, wishes
 from analysis.answers.of_earlier import RunTimes
 from analysis.answers.of_time import SlowRow
 from analysis.window import Window
-from dashboard import beside, export, page, parts, stories, time_words, verdicts
+from dashboard import beside, export, listing, orders, page, parts, stories, time_words, verdicts
 from dashboard.export import Column
 from dashboard.page import ProjectRequest, project_page
 from projects.models import Project
 
 OFFERS = ("q", "layer", "bucket")
-SHOWN_SLOWER, MOST_SLOWER = 20, 500  # listed above; marked in the list of all tests, and in a file
+SHOWN = 20  # of a list above that of all tests; a file has more
+MOST_SLOWER = 500  # marked in the list of all tests, and in a file
 MOST_MISFITS = 1_000  # in a file
 
 
@@ -39,6 +42,8 @@ def slow(request: ProjectRequest) -> HttpResponseBase:
     known = {"times": times.table, "buckets": buckets.table, "past": past.table}
     if file := beside.tables(request, known):
         return file
+    misfits = queries.misfits(project, window, limit=MOST_MISFITS)
+    found = tuple(listing.ordered(misfits.found, window.sort_of("misfits"), orders.MISFITS))
     context = {
         "rows": rows,
         "lines": [(row, since.get(row.test.id)) for row in rows.rows],
@@ -46,8 +51,8 @@ def slow(request: ProjectRequest) -> HttpResponseBase:
         "sentence": stories.slow_sentence(totals, _times(project, window), window),
         "times": times,
         "buckets": buckets,
-        "misfits": queries.misfits(project, window),
-        "slower": slower[:SHOWN_SLOWER],
+        "misfits": replace(misfits, found=found[:SHOWN]),
+        "slower": listing.ordered(slower, window.sort_of("slower"), orders.SLOWER)[:SHOWN],
         "n_slower": len(slower),
         "past": past,
         "budgets": [
@@ -63,10 +68,12 @@ def _beside(request: ProjectRequest) -> HttpResponseBase | None:
     project, window = request.project, request.window
     if export.wanted(request, "slower"):
         found = queries.slower(project, window, limit=MOST_SLOWER)
-        return beside.asked(request, "slower tests", beside.slower(project), found, part="slower")
+        ordered = listing.ordered(found, window.sort_of("slower"), orders.SLOWER)
+        return beside.asked(request, "slower tests", beside.slower(project), ordered, part="slower")
     if export.wanted(request, "misfits"):
         misfits = queries.misfits(project, window, limit=MOST_MISFITS)
-        every = (*misfits.found, *misfits.dismissed)
+        shown = listing.ordered(misfits.found, window.sort_of("misfits"), orders.MISFITS)
+        every = (*shown, *misfits.dismissed)
         return beside.asked(request, "misfits", beside.misfits(project), every, part="misfits")
     return None
 

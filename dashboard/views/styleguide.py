@@ -15,7 +15,7 @@ from analysis.answers.of_suite import TrendWeek
 from analysis.answers.of_tests import ResultRow
 from analysis.answers.rows import LayerAmount, Page, StripCell, TestRow
 from analysis.shape import PYRAMID, TROPHY
-from dashboard import charts, filters, page, silhouette
+from dashboard import charts, duration_chart, filters, page, silhouette
 from dashboard.format import Delta, Tone
 from dashboard.tiles import Tile
 from dashboard.verdicts import Empty
@@ -66,7 +66,7 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         "shapes": _shapes(),
         "trend": charts.trend(_weeks(), by="count", url="/p/web/tests"),
         "flakes": charts.flake_weeks(_flake_weeks(), url="/p/web/flaky"),
-        "durations": charts.durations(_results(), fast_s=5.0, slow_s=30.0, run_url="/p/web/runs/0"),
+        "durations": duration_chart.durations(_results(), fast_s=5.0, slow_s=30.0, run_url="/p/web/runs/"),
         "rows": Page(tuple(rows), n_total=1602, number=4, size=50),
         "layers": tuple(Layer),
         "outcomes": tuple(Outcome),

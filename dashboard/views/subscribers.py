@@ -15,8 +15,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from analysis import queries
 from analysis.answers.of_tests import OwnedTests
-from dashboard import beside, page
+from dashboard import beside, listing, page
 from dashboard.export import Column
+from dashboard.listing import Order
 from dashboard.page import ProjectRequest
 from dashboard.reader_forms import ReaderForm, WishForm
 from dashboard.views.settings import refused, said, show
@@ -40,7 +41,7 @@ def readers(request: ProjectRequest) -> HttpResponseBase:
         if form.is_valid():
             return _add(request, form)
     members = list(changes.members(request.project))
-    rows = _owners(request, members)
+    rows = listing.ordered(_owners(request, members), request.window.sort, ORDER)
     addresses = list(subscribing.addresses(request.project))
     if file := _file(request, rows, addresses):
         return file
@@ -55,6 +56,13 @@ def readers(request: ProjectRequest) -> HttpResponseBase:
     return show(request, HERE, context, status=422 if form.errors else 200)
 
 
+ORDER: Order[dict[str, Any]] = Order(
+    {
+        "name": lambda row: row["owned"].owner.lower(),
+        "tests": lambda row: row["owned"].n_tests,
+        "unwell": lambda row: row["owned"].n_unwell,
+    }
+)
 OWNERS: list[Column[dict[str, Any]]] = [
     Column("owner", lambda row: row["owned"].owner),
     Column("tests", lambda row: row["owned"].n_tests),
@@ -81,7 +89,7 @@ def _readers(row: dict[str, Any]) -> list[str]:
 
 
 def _file(
-    request: ProjectRequest, owners: list[dict[str, Any]], addresses: Sequence[LetterAddress]
+    request: ProjectRequest, owners: Sequence[dict[str, Any]], addresses: Sequence[LetterAddress]
 ) -> HttpResponseBase | None:
     """Answer with the owners, or with the addresses, where the URL asks for a file."""
     return beside.asked(request, "letters by owner", OWNERS, owners) or beside.asked(

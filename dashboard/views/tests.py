@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from analysis import queries, wishes
 from analysis.answers.of_tests import ResultRow, TestAnswer
 from analysis.answers.rows import TestRow
-from dashboard import beside, care, charts, export, page, parts, stories, verdicts
+from dashboard import beside, care, duration_chart, export, listing, orders, page, parts, stories, verdicts
 from dashboard.export import Column
 from dashboard.forms import CareForm, FixedForm, MuteForm
 from dashboard.page import ProjectRequest, project_page
@@ -108,6 +108,7 @@ def _story(request: ProjectRequest, answer: TestAnswer) -> dict[str, Any]:
     project, window, test_id = request.project, request.window, answer.row.id
     cared = queries.care(project, test_id, today=window.today)
     cause, causes = queries.causes_of_test(project, test_id, until=window.until)
+    reasons = [replace(reason, cause=causes.get(reason.signature)) for reason in answer.reasons]
     limits = wishes.limits(project.timing_limits).get(answer.row.layer)
     return {
         "answer": answer,
@@ -122,13 +123,13 @@ def _story(request: ProjectRequest, answer: TestAnswer) -> dict[str, Any]:
         "mute_form": MuteForm(),
         "fixed_form": FixedForm(initial={"commit": cared.fixed_commit}),
         "cause": cause,
-        "reasons": [replace(reason, cause=causes.get(reason.signature)) for reason in answer.reasons],
+        "reasons": listing.ordered(reasons, window.sort_of("reasons"), orders.REASONS),
         "limits": parts.limit_words(limits),
-        "chart": charts.durations(
+        "chart": duration_chart.durations(
             answer.history,
             fast_s=limits.fast_s if limits else None,
             slow_s=limits.slow_s if limits else None,
-            run_url=reverse("run", args=[project.slug, 0]),
+            run_url=reverse("run", args=[project.slug, 0]).removesuffix("0"),
             shifts=answer.shifts,
         ),
         "renames": answer.renames,

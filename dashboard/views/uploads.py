@@ -16,7 +16,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from analysis import queries
 from analysis.answers.of_suite import Seen
 from analysis.answers.of_uploads import ProblemGroup, UploadRow
-from dashboard import bars, beside, export, filters, page, snippets, stories
+from dashboard import bars, beside, export, filters, listing, orders, page, snippets, stories
 from dashboard.export import Column
 from dashboard.format import day_words, plural
 from dashboard.forms import TokenForm
@@ -58,7 +58,11 @@ def uploads(request: ProjectRequest) -> HttpResponseBase:
         return _first_visit(request, seen)
     if file := export.asked(request, "uploads", COLUMNS, queries.uploads):
         return file
-    groups = queries.problem_groups(request.project, request.window)
+    groups = listing.ordered(
+        queries.problem_groups(request.project, request.window),
+        request.window.sort_of("problems"),
+        orders.GROUPS,
+    )
     if file := beside.asked(request, "problems of uploads", beside.GROUPS, groups, part="problems"):
         return file
     arrivals = queries.arrivals(request.project, request.window, now=timezone.now())
@@ -156,11 +160,12 @@ def upload(request: ProjectRequest, upload_id: UUID) -> HttpResponseBase:
     row = queries.upload(request.project, str(upload_id))
     if row is None:
         raise Http404("No such upload.")
-    if file := beside.asked(request, f"problems of upload {row.id}", beside.PROBLEMS, row.problems):
+    problems = listing.ordered(row.problems, request.window.sort, orders.PROBLEMS)
+    if file := beside.asked(request, f"problems of upload {row.id}", beside.PROBLEMS, problems):
         return file
     context = {
         "row": row,
-        "problems": row.problems[:SHOWN_PROBLEMS],
+        "problems": problems[:SHOWN_PROBLEMS],
         "n_more": max(0, len(row.problems) - SHOWN_PROBLEMS),
         "may_retry": request.access.may_edit and row.state in (UploadState.FAILED, UploadState.REJECTED),
         "day": day_words(row.received_at.date()),

@@ -129,7 +129,7 @@ function syncFilters() {
     control.closest(".picker")?.classList.toggle("picker-set", control.matches("select") && value !== control.dataset.default);
   }
   syncMenus(params);
-  for (const name of ["sort", "by"]) {
+  for (const name of ["by", ...[...params.keys()].filter((key) => /^sort(-|$)/.test(key))]) {
     if (!params.get(name) || form.elements[name]) continue;
     const kept = Object.assign(document.createElement("input"), { type: "hidden", name, value: params.get(name) });
     form.append(kept);

@@ -124,8 +124,22 @@
     listen(chart, space);
   }
 
+  // Over a stack plotly names every bar at that place of the axis, in any order; meant is the one under the pointer.
+  function pointUnder({ points = [], event }, space) {
+    const axis = points[0]?.yaxis;
+    if (points.length < 2 || points[0].data.type !== "bar" || axis?._offset === undefined || !event) return points[0];
+    const value = axis.p2d(event.clientY - space.getBoundingClientRect().top - axis._offset);
+    const ends = { up: 0, down: 0 };
+    return [...points].sort((one, other) => one.curveNumber - other.curveNumber).find(({ y }) => {
+      const way = y < 0 ? "down" : "up";
+      const from = ends[way];
+      ends[way] += Number(y) || 0;
+      return value >= Math.min(from, ends[way]) && value < Math.max(from, ends[way]);
+    }) ?? points[0];
+  }
+
   function listen(chart, space) {
-    const linkOf = (event) => [event.points?.[0]?.customdata].flat().find((value) => typeof value === "string" && /^[?/]/.test(value));
+    const linkOf = (event) => [pointUnder(event, space)?.customdata].flat().find((value) => typeof value === "string" && /^[?/]/.test(value));
     space.on("plotly_hover", (event) => space.classList.toggle("is-over-link", Boolean(linkOf(event))));
     space.on("plotly_unhover", () => space.classList.remove("is-over-link"));
     space.on("plotly_click", (event) => { const link = linkOf(event); if (link) location.assign(link); });

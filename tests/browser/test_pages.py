@@ -317,17 +317,45 @@ def test_back_brings_a_filtered_list_and_its_place_again(desk: Desk) -> None:
     desk.page.wait_for_function("() => document.readyState === 'complete' && scrollY < 900")
 
 
-def test_a_bar_of_a_chart_leads_to_its_week(desk: Desk) -> None:
+@pytest.mark.parametrize(("height", "layer"), [(0.01, "e2e"), (0.99, "unit")])
+def test_a_part_of_a_stacked_bar_leads_to_the_tests_of_its_week_and_layer(
+    desk: Desk, height: float, layer: str
+) -> None:
     desk.open()
     bar = desk.page.locator("#chart-trend .chart-space .bars path").last
     expect(bar).to_be_visible()
     box = bar.bounding_box()
+    plot = desk.page.locator("#chart-trend .chart-space .nsewdrag").bounding_box()
     assert box is not None
+    assert plot is not None
+    middle, place = box["x"] + box["width"] / 2, plot["y"] + plot["height"] * height
 
-    desk.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    desk.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    desk.page.mouse.move(middle, place)
+    desk.page.mouse.click(middle, place)
 
-    desk.page.wait_for_url(re.compile(r"/tests\?since=\d{4}-\d\d-\d\d&until=\d{4}-\d\d-\d\d"))
+    desk.page.wait_for_url(
+        re.compile(rf"/tests\?since=\d{{4}}-\d\d-\d\d&until=\d{{4}}-\d\d-\d\d&layer={layer}$")
+    )
+
+
+def test_the_data_under_a_chart_leads_where_the_chart_does(desk: Desk) -> None:
+    desk.open()
+    desk.page.locator("#data-trend").click()
+
+    desk.page.locator("#chart-trend table a").nth(1).click()
+
+    desk.page.wait_for_url(re.compile(r"/tests\?since=.*&until=.*&layer=e2e$"))
+
+
+def test_a_second_list_is_sorted_in_place_and_the_focus_stays(desk: Desk) -> None:
+    desk.open("shape")
+
+    desk.page.locator("#sort-targets-fit").click()
+
+    expect(desk.page).to_have_url(re.compile(r"sort-targets=-fit"))
+    expect(desk.page.locator("#sort-targets-fit")).to_be_focused()
+    expect(desk.page.locator("th:has(#sort-targets-fit)")).to_have_attribute("aria-sort", "descending")
+    assert [text for text in desk.complaints if text] == []
 
 
 def test_a_list_is_had_as_json_too_and_a_second_list_of_the_page_by_its_name(desk: Desk) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date, timedelta
 from html import unescape
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from django.utils import timezone
@@ -222,3 +224,84 @@ def test_the_only_project_is_gone_to_unless_the_list_is_asked_for(shop: Shop) ->
     assert shop.browser().get("/").headers["Location"] == "/p/web/"
     assert shop.browser().get("/?all=1").status_code == 200
     assert shop.browser().get("/?sort=name").status_code == 200
+
+
+SORTED = (  # the address, the list's name, the words it is sorted by, the column of its file that follows the first
+    ("slow", "slower", "name layer since change added", "test"),
+    ("slow", "misfits", "name layer median total", "test"),
+    ("budgets", "growth", "run more tests", "run"),
+    ("budgets", "moves", "name time", "test"),
+    ("tests/{test}", "reasons", "name boundary rate seen", "title"),
+    ("uploads", "problems", "name times uploads last", "code"),
+    ("shape", "targets", "name fit", "target"),
+    ("runs/compare", "added", "name layer earlier later time change", ""),
+    ("tests/{test}", "", "when run branch outcome time attempts", ""),
+    ("runs/1", "", "outcome name layer time attempts", ""),
+    ("runs", "", "number when failed flaky passed skipped new time branch", ""),
+    ("uploads", "", "when run state branch job size results", ""),
+    ("uploads/{upload}", "", "name file line", ""),
+    ("settings/tokens", "", "name created used", "name"),
+    ("settings/members", "", "name email role", "name"),
+    ("settings/owners", "", "name tests unwell", "owner"),
+    ("settings/readers", "", "name tests unwell", "owner"),
+    ("settings/reports", "", "week name", ""),
+    ("?all=1", "", "name failed shape tests flaky runs bad last", ""),
+)
+
+
+@pytest.mark.parametrize(("place", "part", "words", "column"), SORTED)
+def test_every_header_of_a_list_sorts_it_alone(
+    shop: Shop, place: str, part: str, words: str, column: str
+) -> None:
+    path = "/" if place.startswith("?") else path_of(shop, place)
+    name = f"sort-{part}" if part else "sort"
+    asked = place if place.startswith("?") else "?b=3&a=1"
+
+    for word in words.split():
+        shown = unescape(shop.browser().get(f"{path}{asked}&{name}=-{word}").content.decode())
+
+        header = shown.split(f'id="sort-{part}-{word}"' if part else f'id="sort-{word}"')[0][-150:]
+        assert 'aria-sort="descending"' in header
+
+    if column:
+        first, *_ = words.split()
+        listed = f"list={part}&" if part else ""
+        rising, falling = (
+            [row[column] for row in rows_of(shop, path, f"?{listed}format=json&{name}={sign}{first}")]
+            for sign in ("", "-")
+        )
+        assert rising == sorted(rising, key=lambda value: str(value).lower())
+        assert set(falling) == set(rising)
+        assert falling == sorted(falling, key=lambda value: str(value).lower(), reverse=True)
+
+
+def test_sorting_one_list_leaves_the_others_as_they_are(shop: Shop) -> None:
+    shown = unescape(
+        shop.browser().get("/p/web/slow?sort=name&page=1&sort-slower=-name&q=p").content.decode()
+    )
+
+    (link,) = re.findall(r'id="sort-misfits-median" href="([^"]+)"', shown)
+    assert parse_qs(link.removeprefix("?")) == {
+        "q": ["p"],
+        "sort": ["name"],
+        "sort-slower": ["-name"],
+        "sort-misfits": ["-median"],
+    }
+    assert '<input type="hidden" name="sort-slower" value="-name">' in shown  # kept when a filter changes
+
+
+def test_a_plan_and_two_runs_stay_when_their_lists_are_sorted(shop: Shop) -> None:
+    plan = f"?as-e2e={a_test_named(shop, 'pays').id}"
+
+    shape = unescape(shop.browser().get(f"/p/web/shape{plan}").content.decode())
+    runs = unescape(shop.browser().get("/p/web/runs/compare?a=1&b=3").content.decode())
+
+    assert f'id="sort-targets-fit" href="{plan}&sort-targets=-fit"' in shape
+    assert f'id="sort-name" href="{plan}&sort=name"' in shape  # of the tests to mark
+    assert 'id="sort-added-time" href="?a=1&b=3&sort-added=-time"' in runs
+
+
+def test_a_list_is_not_sorted_by_what_it_does_not_have(shop: Shop) -> None:
+    plain = rows_of(shop, "/p/web/slow", "?list=misfits&format=json")
+
+    assert rows_of(shop, "/p/web/slow", "?list=misfits&format=json&sort-misfits=moon") == plain

@@ -132,4 +132,4 @@ def test_the_list_of_renames_is_searched_and_had_as_a_file() -> None:
 
     assert [row["test_id"] for row in rows("format=json&q=CART&sort=name")] == [rename.test_id]
     assert rows("format=json&q=nothing") == []
-    assert "No renames match q=nothing." in shop.browser().get(f"{address}?q=nothing").content.decode()
+    assert "No renamed tests match q=nothing." in shop.browser().get(f"{address}?q=nothing").content.decode()
