@@ -7,7 +7,7 @@ Knows the signs by which producers are told apart and the forms of names. Paths 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -41,7 +41,7 @@ _KARMA = re.compile(
 _WDIO = re.compile(
     r"(?:^CMD|^CucumberJUnitReport[.-])\W?(?:chrome|firefox|safari|edge|MicrosoftEdge)\b|^CMD\."
 )
-
+_SCRIPT = re.compile(r"\.(?:test|spec)\.[cm]?[jt]sx?$")
 
 _SAID = {
     "cargo tests": "Cargo's tests directory",
@@ -69,14 +69,29 @@ def traits(framework: str, suite: str, classname: str, title: str) -> tuple[str,
     return (producer,)
 
 
-def signs(framework: str) -> frozenset[str] | None:
-    """Return the suites and classes that show another producer; None where more than those must be looked at."""
-    producer = framework.lower()
-    if producer in ("", "generic", "nextest", "dart", "flutter"):
-        return None
-    if producer in producers.FRAMEWORKS:
-        return frozenset()
-    return frozenset(sign for sign, told in producers.SIGNS.items() if told != producer)
+class Signs:
+    """Finds, among the strings of a framework's reports, those that may tell another producer or layout."""
+
+    def __init__(self, framework: str) -> None:
+        producer = framework.lower()
+        is_sure = producer in producers.FRAMEWORKS and producer != "generic"
+        self._names = frozenset(
+            sign for sign, told in producers.SIGNS.items() if not is_sure and told != producer
+        )
+        self._is_unnamed = producer in ("", "generic")
+        self._part = {"nextest": "::", "dart": "integration_test", "flutter": "integration_test"}.get(
+            producer
+        )
+
+    def tell(self, texts: Collection[str]) -> list[str]:
+        """Return those of many strings."""
+        found = [text for text in texts if text[-1:].isdigit() and ":" in text]
+        found += self._names.intersection(texts)
+        if self._is_unnamed:
+            found += filter(_is_sign, texts)
+        elif self._part:
+            found += [text for text in texts if self._part in text]
+        return list(dict.fromkeys(found))
 
 
 @lru_cache(maxsize=1_000)
@@ -105,9 +120,19 @@ def _sign(suite: str, classname: str, title: str) -> str:
     return ""
 
 
+def _is_sign(text: str) -> bool:
+    """True where `_sign` may see something, whatever the other strings are."""
+    return (
+        text.startswith("TestCafe Tests")
+        or _KARMA.match(text) is not None
+        or _WDIO.match(text) is not None
+        or _MANIFEST.match(text) is not None
+        or _SCRIPT.search(text) is not None
+    )
+
+
 # --- what a test says alone
 
-_SCRIPT = re.compile(r"\.(?:test|spec)\.[cm]?[jt]sx?$")
 _METHOD = re.compile(r"^(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /")
 _FILE = re.compile(r"^[\w@.~/\\-]*[/\\][\w@.~/\\-]+\.\w{1,5}$")
 _NUMBERED = re.compile(r"^(?:test|case|testcase)[ _-]*\d+$", re.IGNORECASE)
@@ -166,6 +191,15 @@ def said(name: str, suite: str, heard: str, *, text: str, is_hollow: bool) -> Sa
     if not (words or shape or is_numbered or says_little):
         return None
     return Said(words, shape, is_numbered, says_little)
+
+
+def formed(names: Sequence[str], suites: Sequence[str]) -> list[int]:
+    """Return the places of names whose form may say something."""
+    return [
+        place
+        for place, name in enumerate(names)
+        if (name[-1:].isdigit() or name[:1] in "[o" or "/" in name) and has_form(name, suites[place])
+    ]
 
 
 def has_form(name: str, suite: str) -> bool:

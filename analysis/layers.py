@@ -6,7 +6,9 @@ identities are read is in `reading`, how evidence adds up in `weighing`; rules t
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 
 from analysis.evidence import Identity
@@ -51,6 +53,18 @@ def heard(identity: Identity) -> dict[str, Evidence]:
     return Reader().facts(identity)
 
 
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Let nobody look for cycles while a batch is read: it makes none, and takes a sixth longer when looked through."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 class Classifier:
     """Weighs tests and reads what they share once; keep one as long as an upload or a batch.
 
@@ -64,7 +78,8 @@ class Classifier:
 
     def verdicts(self, identities: Sequence[Identity]) -> list[Verdict]:
         """Weigh everything but durations; a few thousand tests at once take the least time for each."""
-        verdicts = self._reader.verdicts(identities)
+        with _no_collection():
+            verdicts = self._reader.verdicts(identities)
         if self._rules is None:
             return verdicts
         if len(self._told) > MOST_TOLD:

@@ -7,11 +7,11 @@ says below such a directory is read once. How names fall into words is in `words
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import chain, repeat
 
-from analysis import conventions, words
+from analysis import conventions, spelling, words
 from analysis.votes import Fact, Facts, add, said
 from analysis.weights import Vote
 from analysis.weights import words as word_set
@@ -19,24 +19,14 @@ from analysis.words import AFFIXES, PLAIN, SUBJECTS, TESTING, Segment, segment, 
 from projects.vocabulary import EvidenceKind
 
 _ROOTS = word_set("test tests spec specs testing testsuite tst t src qa javatests tests_ __tests__")
-_SUFFIXES = word_set(
-    "py js jsx ts tsx mjs cjs php rb java kt go dart feature dll cs swift exs bats yml yaml sql phpt cc cpp "
-    "rs scala robot groovy"
-)
-_TELLING_SUFFIXES = word_set("feature phpt bats")
 _AMBIGUOUS_CLASS = {"unit": 0.25}  # UnitTest1 is what the template of Visual Studio is called
-_DOTTED = tuple(key for key in conventions.ENDINGS if not key.startswith("*"))
-_ENDINGS = re.compile(
-    f"(?=({'|'.join(re.escape(one) + ('' if one.endswith('.') else '$') for one in _DOTTED)}))"
-)
-_DOTTED_PARTS = frozenset(key.strip(".") for key in _DOTTED)
-_PAIR_STARTS = frozenset(pair.partition("/")[0] for pair in conventions.PAIRS)
-_MEANT_BELOW = _ROOTS | _PAIR_STARTS | {"github"}  # directories that make something else of the next name
-_BORDERS = str.maketrans(dict.fromkeys("\\.:", "/"))
-_ABOUT = {
-    word: said(f"subject {word}", EvidenceKind.NAME, votes, f"about “{word}”")
-    for word, votes in conventions.SUBJECTS.items()
-}
+_MEANT_BELOW = (
+    _ROOTS | spelling.PAIR_STARTS | {"github"}
+)  # directories that make something else of the next name
+_ABOUT = [  # by the rank of the subject
+    said(f"subject {word}", EvidenceKind.NAME, conventions.SUBJECTS[word], f"about “{word}”")
+    for word in words.STRONGEST
+]
 
 
 def layout_of(framework: str) -> str:
@@ -60,10 +50,10 @@ _SPEAKING = _MEANT_BELOW | AFFIXES | SUBJECTS | conventions.PLACES.keys() | word
 
 
 @lru_cache(maxsize=10_000)
-def silent(name: str) -> bool | None:
-    """Tell of a directory or package that says nothing, whatever is above, whether it is hollow; None if it speaks."""
+def directory(name: str) -> Segment | bool:
+    """Read a directory or package; of one that says nothing, whatever is above, return whether it is hollow."""
     if name.islower() and name.isalpha() and name.isascii():  # one word: most are
-        return None if name in _SPEAKING else words.is_hollow(name)
+        return segment(name) if name in _SPEAKING else words.is_hollow(name)
     one = segment(name)
     says = (
         one.core in conventions.PLACES
@@ -71,7 +61,7 @@ def silent(name: str) -> bool | None:
         or name.lower().strip("_") in _MEANT_BELOW
         or not (AFFIXES.isdisjoint(one.words) and SUBJECTS.isdisjoint(one.words))
     )
-    return None if says else one.is_hollow
+    return one if says else one.is_hollow
 
 
 class _Folder:
@@ -88,7 +78,8 @@ class _Folder:
         "is_top",
         "named",
         "outlined",
-        "piece",
+        "ranks",
+        "says",
         "silent",
         "words",
     )
@@ -96,6 +87,7 @@ class _Folder:
     def __init__(self, above: _Folder | None = None, *, is_hollow: bool = True) -> None:
         self.before = ""  # the directory's name, where the next one is read by it
         self.words: tuple[str, ...] = ()
+        self.ranks: tuple[int, ...] = ()  # of its words that are subjects no fact is about
         self.below: dict[
             str | tuple[str, str], _Folder
         ] = {}  # a name that speaks is shown with the one before
@@ -106,7 +98,7 @@ class _Folder:
         self.is_hollow: bool = is_hollow and (above is None or above.is_hollow)
         self.is_class: bool = above is None or above.is_class  # what a last name below it is, not a package
         self.is_top = above is None
-        self.piece = NOTHING  # for a last name that adds nothing
+        self.says: Piece = above.says if above else NOTHING
         self.named: dict[object, Piece] = {}  # last names by what they mean
         self.outlined: dict[object, Piece] = {}  # and by their outlines
 
@@ -116,8 +108,9 @@ class Paths:
 
     def __init__(self, layout: str) -> None:
         self._layout = f"app.tests {layout}"  # a layout in which tests lie inside a package of the product
-        self._kept: dict[tuple[object, ...], Piece] = {}
+        self._kept: dict[tuple[bool, *tuple[Fact, ...]], Piece] = {}
         self._titles: dict[str, Piece] = {}
+        self._outlines: dict[str, words.Outline] = {}
         self._named_by_kind: dict[tuple[object, ...], tuple[dict[object, Piece], dict[object, Piece]]] = {}
         self._roots = {border: _Folder() for border in ("/", "\\", "::", ".")}
         self.n_read = 0  # directories, outlines and meanings that are remembered
@@ -126,48 +119,90 @@ class Paths:
             root.named, root.outlined = self._named_below(root)
         self._folders = {border: {"": root} for border, root in self._roots.items()}
 
-    def read(self, texts: Collection[str]) -> list[Piece]:
+    def read(self, texts: Iterable[str]) -> dict[str, Piece]:
         """Read paths, packages, qualified classes and titles, each as it would be read alone."""
-        titles = [text for text in texts if " " in text]
-        if not titles:
-            return self._read(texts)
-        plain = [text for text in texts if " " not in text]
-        read = dict(zip(plain, self._read(plain), strict=True)) if plain else {}
-        read.update(zip(titles, self._read_titles(titles), strict=True))
-        return [read[text] for text in texts]
-
-    def _read(self, texts: Collection[str]) -> list[Piece]:
-        folders, tails, endings = [], [], []
-        places = self._folders
+        titles: list[str] = []
+        paths: dict[str, list[str]] = {"/": [], "\\": [], "::": [], ".": []}
+        slashed, dotted = paths["/"].append, paths["."].append
         for text in texts:
-            border, head, tail, suffix = _parted(text)
-            folders.append(places[border].get(head) or self._folder(head, border))
-            tails.append(tail)
-            endings.append(_dotted(text) if "." in tail or suffix in _TELLING_SUFFIXES else ())
-        pieces = []
-        for text, folder, tail, dotted, outline in zip(
-            texts, folders, tails, endings, words.outlines(tails), strict=True
-        ):
-            piece = folder.outlined.get((outline, dotted) if dotted else outline)
-            if piece is None or (folder.is_hollow and "." in outline and words.has_long_number(tail)):
-                piece = self._tail(folder, tail, text, dotted, outline)
-            pieces.append(piece)
-        return pieces
+            if " " in text:
+                titles.append(text)
+            elif "/" in text:
+                slashed(text)
+            elif ":" in text or "\\" in text:
+                paths[spelling.parted(text)[0]].append(text)
+            else:
+                dotted(text)
+        read = dict(zip(titles, self._read_titles(titles), strict=True)) if titles else {}
+        for border, found in paths.items():
+            if found:
+                pieces = self._classes(found) if border == "." else self._files(found)
+                read.update(zip(found, pieces, strict=True))
+        return read
+
+    def _classes(self, texts: Sequence[str]) -> list[Piece]:
+        """Read packages and qualified classes, or words alone, many at once."""
+        heads, _, tails = zip(*map(str.rpartition, texts, repeat(".")), strict=True)
+        if not spelling.SUFFIXES.isdisjoint("\n".join(tails).lower().split("\n")):  # files in no directory
+            return self._files(texts)
+        return self._tails(".", texts, heads, tails, ())
+
+    def _files(self, texts: Sequence[str]) -> list[Piece]:
+        """Read paths with the same border between their names."""
+        borders, heads, tails, suffixes = zip(*map(spelling.parted, texts), strict=True)
+        endings = [
+            spelling.dotted(text) if "." in tail or suffix in spelling.TELLING_SUFFIXES else ()
+            for text, tail, suffix in zip(texts, tails, suffixes, strict=True)
+        ]
+        return self._tails(borders[0], texts, heads, tails, endings if any(endings) else ())
+
+    def _tails(
+        self,
+        border: str,
+        texts: Sequence[str],
+        heads: Sequence[str],
+        tails: Sequence[str],
+        endings: Sequence[tuple[str, ...]],
+    ) -> list[Piece]:
+        """Read last names below their directories."""
+        met = list(map(self._folders[border].get, heads))
+        folders = [folder or self._folder(head, border) for folder, head in zip(met, heads, strict=True)]
+        outlines = words.outlines(tails)
+        keys: Sequence[object] = outlines
+        if endings:
+            keys = [key if key[1] else key[0] for key in zip(outlines, endings, strict=True)]
+        pieces = list(map(dict.get, [folder.outlined for folder in folders], keys))
+        for place in _unsettled(pieces, folders, outlines, tails):
+            pieces[place] = self._tail(
+                folders[place],
+                tails[place],
+                texts[place],
+                endings[place] if endings else (),
+                outlines[place],
+            )
+        return pieces  # type: ignore[return-value]
 
     def _tail(self, folder: _Folder, tail: str, text: str, dotted: tuple[str, ...], outline: str) -> Piece:
-        """Read a last name of a new outline; remember what holds for all names of that outline."""
-        found = split(words.telling_part(tail))
-        is_own = "L" in found or "e2E" in found  # read by more than their words: L0 and L1 by their digit
-        if folder.is_hollow and words.says_nothing(found):
-            piece, is_shown = self._named(folder, tail, text, found)
-            is_own = is_own or is_shown or words.has_long_number(tail)
-        elif not dotted and words.KNOWN.isdisjoint(found):
-            piece = folder.piece
+        """Read a last name of an outline that is new below such a folder; remember what holds for all of that outline."""
+        one = self._outlines.get(outline)
+        if one is None:
+            one = self._outlines[outline] = words.Outline(tail, outline)
+            self.n_read += 1
+        is_own = one.is_own
+        if folder.is_hollow and (
+            one.is_hollow or ("." in outline and words.is_hollow(words.telling_part(tail)))
+        ):
+            piece, is_shown = self._named(folder, tail, text)
+            is_own = is_own or is_shown or not one.is_hollow
+        elif one.is_silent and not dotted:
+            piece = self._about(folder, ())
+        elif one.ranks is not None and not dotted:
+            piece = self._about(folder, one.ranks)
         else:
-            key = (dotted, words.meaning(found, folder.heard))
+            key = (dotted, one.ranks and words.strongest(one.ranks, folder.heard), one.order)
             known = None if is_own else folder.named.get(key)
             if known is None:
-                piece, is_shown = self._named(folder, tail, text, found)
+                piece, is_shown = self._named(folder, tail, text)
                 is_own = is_own or is_shown
                 if not is_own:
                     folder.named[key] = piece
@@ -176,6 +211,16 @@ class Paths:
         if not is_own:
             folder.outlined[(outline, dotted) if dotted else outline] = piece
             self.n_read += 1
+        return piece
+
+    def _about(self, folder: _Folder, ranks: tuple[int, ...]) -> Piece:
+        """Return what a last name says that has subjects and nothing else to say."""
+        ranks = words.strongest(ranks, folder.heard)
+        piece = folder.named.get(ranks)
+        if piece is None:
+            top = words.strongest(sorted({*ranks, *folder.ranks})) if folder.ranks else ranks
+            facts = chain(folder.facts.values(), *[_ABOUT[rank] for rank in top])
+            piece = folder.named[ranks] = self._of((False, *facts))
         return piece
 
     def _read_titles(self, titles: Sequence[str]) -> list[Piece]:
@@ -200,11 +245,13 @@ class Paths:
         return self._one(facts, is_hollow=words.says_nothing(found))
 
     def _one(self, facts: Facts, *, is_hollow: bool) -> Piece:
-        """Return the one piece that says so."""
-        key = (is_hollow, *facts.values())
-        piece = self._kept.get(key)
+        return self._of((is_hollow, *facts.values()))
+
+    def _of(self, says: tuple[bool, *tuple[Fact, ...]]) -> Piece:
+        """Return the one piece that is hollow or not and says these facts."""
+        piece = self._kept.get(says)
         if piece is None:
-            piece = self._kept[key] = Piece(tuple(facts.values()), is_hollow=is_hollow)
+            piece = self._kept[says] = Piece(says[1:], is_hollow=says[0])
         return piece
 
     # --- directories
@@ -212,7 +259,7 @@ class Paths:
     def _folder(self, head: str, border: str) -> _Folder:
         """Walk down the directories, and read those that are new."""
         folder, before = self._roots[border], ""
-        for name in _directories(head):
+        for name in spelling.directories(head):
             if name:
                 below = folder.below.get(name) or folder.below.get((before, name))
                 folder = below or self._below(folder, name, before, border)
@@ -222,11 +269,12 @@ class Paths:
 
     def _below(self, above: _Folder, name: str, before: str, border: str) -> _Folder:
         self.n_read += 1
-        is_hollow = silent(name)
-        if is_hollow is not None and above.before not in _PAIR_STARTS and before != "github":
-            folder = above.below[name] = self._silent_below(above, is_hollow=is_hollow and above.is_hollow)
-            return folder
-        one = segment(name)
+        one = directory(name)
+        if isinstance(one, bool):
+            if before != "github" and spelling.pair(above.before, name) not in conventions.PAIRS:
+                folder = above.below[name] = self._silent_below(above, is_hollow=one and above.is_hollow)
+                return folder
+            one = segment(name)
         folder = above.below[before, name] = _Folder(above, is_hollow=one.is_hollow)
         folder.before = name.lower().strip("_")
         folder.words = one.words
@@ -236,7 +284,7 @@ class Paths:
             facts,
             one,
             above=above.before,
-            shown=lambda: _joined(before, border, name),
+            shown=lambda: spelling.joined(before, border, name),
             is_rooted=above.before in _ROOTS or one.has_test or (above.is_top and one.core in PLAIN),
         )
         folder.has_tests = above.has_tests or name in ("tests", "test")
@@ -250,10 +298,9 @@ class Paths:
             add(facts, f"shape {self._layout}", EvidenceKind.PATH, votes, shown)
         if facts:
             folder.facts = {**facts, **above.facts}
+            folder.says = self._one(folder.facts, is_hollow=False)
             folder.heard = words.ranks(fact.subject for fact in folder.facts.values())
-        about = dict(folder.facts)
-        _add_subjects(about, one.words)
-        folder.piece = self._one(about, is_hollow=False)
+        folder.ranks = tuple(sorted(words.ranks(folder.words) - folder.heard))
         folder.named, folder.outlined = self._named_below(folder)
         return folder
 
@@ -263,23 +310,20 @@ class Paths:
         if folder is None:
             folder = above.silent[is_hollow] = _Folder(above, is_hollow=is_hollow)
             folder.silent[is_hollow] = folder
-            folder.piece = self._one(folder.facts, is_hollow=False)
             folder.named, folder.outlined = self._named_below(folder)
         return folder
 
     def _named_below(self, folder: _Folder) -> tuple[dict[object, Piece], dict[object, Piece]]:
         """Return the last names read below directories that say the same to them."""
-        says = self._one(folder.facts, is_hollow=False)
-        before = folder.before if folder.before in _ROOTS or folder.before in _PAIR_STARTS else ""
-        subjects = tuple([word for word in folder.words if word in SUBJECTS])
-        kind = (says, before, subjects, folder.is_top, folder.is_class, folder.is_hollow)
+        before = folder.before if folder.before in _ROOTS or folder.before in spelling.PAIR_STARTS else ""
+        kind = (folder.says, before, folder.ranks, folder.is_top, folder.is_class, folder.is_hollow)
         return self._named_by_kind.setdefault(kind, ({}, {}))
 
-    def _named(self, folder: _Folder, tail: str, text: str, found: Sequence[str]) -> tuple[Piece, bool]:
+    def _named(self, folder: _Folder, tail: str, text: str) -> tuple[Piece, bool]:
         """Read a last name; also say whether it is shown itself, so that this holds for no other name."""
-        one = words.segment_of(tail, found)
+        one = words.segment_of(tail, split(words.telling_part(tail)))
         facts = dict(folder.facts)
-        for ending in _dotted(text):
+        for ending in spelling.dotted(text):
             shown = f"file *{ending}*" if ending.endswith(".") else f"file *{ending}"
             add(facts, f"ending {ending}", EvidenceKind.PATH, conventions.ENDINGS[ending], shown)
         is_plain = one.core in PLAIN and (folder.is_top or not folder.is_class)
@@ -287,7 +331,7 @@ class Paths:
             facts,
             one,
             above=folder.before,
-            shown=lambda: _shown(text, one.text),
+            shown=lambda: spelling.shown(text, one.text),
             is_rooted=folder.before in _ROOTS or is_plain or (one.has_test and not folder.is_class),
             is_class=folder.is_class,
         )
@@ -295,45 +339,15 @@ class Paths:
         return self._one(facts, is_hollow=folder.is_hollow and one.is_hollow), is_shown
 
 
-def _parted(text: str) -> tuple[str, str, str, str]:
-    """Part a path into its border, the directories, the last name and a file's suffix."""
-    border = "/" if "/" in text else "\\" if "\\" in text else "::" if "::" in text else "."
-    head, _, tail = text.rpartition(border)
-    if border == ".":
-        if head and len(tail) < 8 and tail.lower() in _SUFFIXES:
-            return border, *head.rpartition(".")[::2], tail
-        return border, head, tail, tail
-    if "." not in tail:
-        return border, head, tail, ""
-    stem, _, suffix = tail.rpartition(".")
-    return border, head, stem if stem and suffix.lower() in _SUFFIXES else tail, suffix
-
-
-def _shown(text: str, tail: str) -> str:
-    """Return the last name of a path as evidence shows it, behind the directory it is in."""
-    border, head, _, _ = _parted(text)
-    names = [name for name in _directories(head) if name]
-    return _joined(names[-1] if names else "", border, tail)
-
-
-def _joined(before: str, border: str, name: str) -> str:
-    before = before.lower().strip("_")
-    return f"path {before}{border}{name}" if before else f"path {name}"
-
-
-def _directories(head: str) -> list[str]:
-    """Split what is before a last name at every kind of border; parts may be empty."""
-    return head.removeprefix("file://").translate(_BORDERS).split("/")
-
-
-def _dotted(text: str) -> tuple[str, ...]:
-    """Return the endings of a file's name to which a tool gives a meaning."""
-    if text.rpartition(".")[2].lower() not in _SUFFIXES:
-        return ()
-    name = text.lower().rpartition("/")[2]
-    if _DOTTED_PARTS.isdisjoint(name.split(".")) or name.endswith(".dll"):
-        return ()
-    return tuple(dict.fromkeys(_ENDINGS.findall(name)))
+def _unsettled(
+    pieces: Sequence[Piece | None], folders: Sequence[_Folder], outlines: Sequence[str], tails: Sequence[str]
+) -> Iterator[int]:
+    """Yield the places of last names that are new, or read by more than their outline."""
+    for place, piece in enumerate(pieces):
+        if piece is None or (
+            folders[place].is_hollow and "." in outlines[place] and words.has_long_number(tails[place])
+        ):
+            yield place
 
 
 def _add_segment(
@@ -347,11 +361,10 @@ def _add_segment(
 ) -> bool:
     """Read one name below another; return whether the evidence shows it."""
     is_shown = False
-    if above in _PAIR_STARTS:
-        pair = f"{above}/{one.text.lower().replace('-', '').replace('_', '')}"
-        if pair in conventions.PAIRS:
-            is_shown = True
-            add(facts, f"pair {pair}", EvidenceKind.PATH, conventions.PAIRS[pair], shown())
+    pair = spelling.pair(above, one.text)
+    if pair in conventions.PAIRS:
+        is_shown = True
+        add(facts, f"pair {pair}", EvidenceKind.PATH, conventions.PAIRS[pair], shown())
     place = conventions.PLACES.get(one.core)
     if place is None or (is_class and one.has_test):
         _add_affixes(facts, one)
@@ -388,6 +401,6 @@ def _add_subjects(facts: Facts, found: Iterable[str]) -> None:
     if not subjects:
         return
     heard = {fact.subject for fact in facts.values()}
-    for word in words.by_strength(subjects - heard)[: words.MOST_SUBJECTS]:
-        for fact in _ABOUT[word]:
+    for rank in words.strongest(sorted(words.ranks(subjects - heard))):
+        for fact in _ABOUT[rank]:
             facts.setdefault(fact.key, fact)

@@ -6,24 +6,27 @@ its strings and some look-ups. What strings say is in `evidence` and `paths`, ho
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from itertools import chain, compress
+from collections.abc import Iterable, Sequence
+from itertools import chain, groupby
 from typing import NamedTuple
 
-from analysis import evidence, producers
+from analysis import evidence
 from analysis.evidence import Identity
 from analysis.paths import Paths, Piece, layout_of
+from analysis.producers import FRAMEWORKS, SIGNS
 from analysis.votes import Evidence, Facts
 from analysis.weighing import Verdict, add_up, told
 from projects.vocabulary import EvidenceKind, Layer
 
 SENT_WEIGHT = 7.0  # the sender knows better than names do, and a rule of the project better still
 TELLING = 3.0  # a producer that votes so makes even an empty class plain
-MOST_MET = 10_000  # classes and files remembered as a whole; reports bring those of one kind together
+MOST_MET = (
+    10_000  # suites, classes and files remembered as they are; reports bring those of one kind together
+)
 MOST_SHARED = 40_000  # directories, outlines of names and verdicts remembered; with the other some 25 MB
 HEARD_SHARE = 8  # words heard are remembered as a look-up, which takes so much less room than a verdict
 
-Key = tuple[str, str, str, str]  # framework, suite, class, file
+Said = tuple[Piece | None, ...]  # by a test's file, class and suite
 
 
 class _Alone(NamedTuple):
@@ -47,42 +50,95 @@ class _Base:
         self.heard: dict[str, Verdict] = {}  # and by the words heard, of tests that say no more
 
 
+_ASK = Piece((), is_hollow=False)  # stands for what a string says that may tell another producer
+
+
 class _Producer:
-    """The strings met in the reports of one producer, and what they say."""
+    """The strings met in the reports of one producer, and what tests share whose strings say the same."""
 
     def __init__(self, framework: str, paths: Paths) -> None:
         self._framework = framework
         self._paths = paths
         self._told = evidence.traits(framework, "", "", "")
-        self._signs = evidence.signs(framework)
-        self.is_plain = self._signs is not None  # no title shows another producer
+        self._signs = evidence.Signs(framework)
+        self._alike: dict[Said, _Base] = {}
+        self._otherwise: dict[tuple[tuple[str, ...], Said], _Base] = {}  # where another producer is told
         self.forget()
 
     def forget(self) -> None:
         """Forget the strings met."""
-        self.pieces: dict[str, Piece | None] = {
+        self._met: dict[str, Piece | None] = {
             "": None,
             self._framework: None,
-            **dict.fromkeys(producers.SIGNS),
+            **dict.fromkeys(SIGNS),
         }
+        self._asked: dict[str, Piece | None] = {}  # what the strings say that may tell another producer
+        self._bases: dict[tuple[str, str, str], _Base] = {}  # and by file, class and suite what follows
+        self._ask(self._signs.tell(self._met))
 
-    def meet(self, texts: Collection[str]) -> None:
+    @property
+    def n_met(self) -> int:
+        """Count the strings remembered."""
+        return len(self._met) + len(self._bases)
+
+    @property
+    def n_alike(self) -> int:
+        """Count what tests share that is remembered."""
+        return len(self._alike) + len(self._otherwise)
+
+    def bases(self, files: Sequence[str], classnames: Sequence[str], suites: Sequence[str]) -> list[_Base]:
+        """Return what tests share with others, by their strings."""
+        if " " in "".join(classnames):
+            telling = frozenset(self._signs.tell({text for text in classnames if " " in text}))
+            classnames = ["" if " " in text and text not in telling else text for text in classnames]
+        self._meet(dict.fromkeys(chain(files, classnames, suites)))
+        piece = self._met.__getitem__
+        said = list(zip(map(piece, files), map(piece, classnames), map(piece, suites), strict=True))
+        found = list(map(self._alike.get, said))
+        if None in found:
+            for place in [place for place, base in enumerate(found) if base is None]:
+                found[place] = self._base(said[place], files[place], classnames[place], suites[place])
+        return found  # type: ignore[return-value]
+
+    def _meet(self, texts: Iterable[str]) -> None:
         """Read the strings that were not met before."""
-        new = [text for text in texts if text not in self.pieces]
+        met = self._met
+        new = [text for text in texts if text not in met]  # in their order, as they lie in memory
         if new:
-            self.pieces.update(zip(new, self._paths.read(new), strict=True))
+            self._met.update(self._paths.read(new))
+            self._ask(self._signs.tell(new))
 
-    def traits(self, suite: str, classname: str, title: str) -> tuple[str, ...]:
-        """Tell the producer itself and its layouts."""
-        signs = self._signs
-        if (
-            signs is not None
-            and suite not in signs
-            and classname not in signs
-            and not classname[-1:].isdigit()
-        ):
-            return self._told
-        return evidence.traits(self._framework, suite, classname, title)
+    def _ask(self, telling: Iterable[str]) -> None:
+        for text in telling:
+            self._asked[text], self._met[text] = self._met[text], _ASK
+
+    def _base(self, said: Said, file: str, classname: str, suite: str) -> _Base:
+        base = self._alike.get(said)
+        if base is None:
+            if _ASK in said:
+                return self._asked_base(said, file, classname, suite)
+            base = self._alike[said] = _joined(self._told, said)
+        return base
+
+    def _asked_base(self, said: Said, *texts: str) -> _Base:
+        """Return what tests share whose strings may tell another producer."""
+        file, classname, suite = texts
+        base = self._bases.get((file, classname, suite))
+        if base is None:
+            title = ""
+            if " " in classname:
+                title, classname = classname, ""
+            traits = evidence.traits(self._framework, suite, classname, title)
+            true = tuple(
+                self._asked[text] if piece is _ASK else piece for piece, text in zip(said, texts, strict=True)
+            )
+            if title:
+                true = true[0], None, true[2]
+            base = self._otherwise.get((traits, true))
+            if base is None:
+                base = self._otherwise[traits, true] = _joined(traits, true)
+            self._bases[texts] = base  # type: ignore[index]
+        return base
 
 
 class Reader:
@@ -99,34 +155,34 @@ class Reader:
         suites, classnames, names, files, frameworks, variants, markers, properties, sent = zip(
             *identities, strict=True
         )
-        bases = self._bases_of(frameworks, suites, classnames, files)
+        bases = self._bases_of(frameworks, files, classnames, suites)
         heard = evidence.heard(_titled(names, classnames))
-        # In place of calls: this runs for every test there is.
-        verdicts = [
-            self._listen(base, identity, words)
-            if base.is_hollow
-            or ((name[-1:].isdigit() or name[:1] in "[o" or "/" in name) and evidence.has_form(name, suite))
-            else base.heard.get(words) or self._hear(base, words)
-            for base, words, name, suite, identity in zip(
-                bases, heard, names, suites, identities, strict=True
-            )
-        ]
-        for place in _speaking(variants, markers, properties):
+        verdicts = list(map(dict.get, [base.heard for base in bases], heard))
+        if None in verdicts:
+            for place in [place for place, verdict in enumerate(verdicts) if verdict is None]:
+                verdicts[place] = self._hear(bases[place], identities[place], heard[place])
+        speaking = evidence.formed(names, suites), _speaking(variants, markers, properties)
+        for place in chain(*speaking):
             verdicts[place] = self._listen(bases[place], identities[place], heard[place])
         if sent.count(None) == len(sent):
-            return verdicts
-        return list(map(self._sent, sent, verdicts))
+            return verdicts  # type: ignore[return-value]
+        return list(map(self._sent, sent, verdicts))  # type: ignore[arg-type]
 
     def facts(self, identity: Identity) -> dict[str, Evidence]:
         """Return every vote on one test, by the convention that casts it."""
         suite, classname, name, file, framework, *_ = identity
-        (base,) = self._bases_of([framework], [suite], [classname], [file])
+        (base,) = self._bases_of([framework], [file], [classname], [suite])
         (heard,) = evidence.heard(_titled([name], [classname]))
         facts = {**base.facts, **_own_facts(_alone(identity, heard, is_hollow=base.is_hollow))}
         return {key: fact.evidence for key, fact in facts.items()}
 
-    def _hear(self, base: _Base, heard: str) -> Verdict:
+    def _hear(self, base: _Base, identity: Identity, heard: str) -> Verdict:
         """Weigh the words of a test's name together with what its class says."""
+        if base.is_hollow:
+            return self._listen(base, identity, heard)
+        verdict = base.heard.get(heard)
+        if verdict is not None:
+            return verdict
         self._n_heard += 1
         alone = self._heard.get(heard)
         if alone is None:
@@ -161,30 +217,15 @@ class Reader:
     def _bases_of(
         self,
         frameworks: Sequence[str],
-        suites: Sequence[str],
-        classnames: Sequence[str],
         files: Sequence[str],
+        classnames: Sequence[str],
+        suites: Sequence[str],
     ) -> list[_Base]:
-        columns = frameworks, suites, self._classes(frameworks, classnames), files
-        found = list(map(self._bases.get, zip(*columns, strict=True)))
-        new: dict[str, dict[Key, None]] = {}
-        for key in compress(zip(*columns, strict=True), [base is None for base in found]):
-            new.setdefault(key[0], {})[key] = None
-        if not new:
-            return found  # type: ignore[return-value]
-        for framework, keys in new.items():
-            self._meet(self._producer(framework), keys)
-        return list(map(self._bases.__getitem__, zip(*columns, strict=True)))
-
-    def _classes(self, frameworks: Sequence[str], classnames: Sequence[str]) -> Sequence[str]:
-        """Return the classes as far as they tell tests apart: a title counts where it may show the producer."""
-        if " " not in "".join(classnames):
-            return classnames
-        is_plain = {framework: self._producer(framework).is_plain for framework in set(frameworks)}
-        return [
-            "" if " " in text and is_plain[framework] else text
-            for framework, text in zip(frameworks, classnames, strict=True)
-        ]
+        found: list[_Base] = []
+        for framework, run in groupby(frameworks):  # nearly always one, and long runs of several
+            part = slice(len(found), len(found) + len(list(run)))
+            found += self._producer(framework).bases(files[part], classnames[part], suites[part])
+        return found
 
     def _producer(self, framework: str) -> _Producer:
         producer = self._producers.get(framework)
@@ -195,37 +236,20 @@ class Reader:
             producer = self._producers[framework] = _Producer(framework, self._paths[layout])
         return producer
 
-    def _meet(self, producer: _Producer, keys: Collection[Key]) -> None:
-        """Learn what new classes and files share."""
-        producer.meet(set(chain.from_iterable(keys)))
-        pieces, alike = producer.pieces, self._alike
-        for key in keys:
-            _, suite, classname, file = key
-            title = ""
-            if " " in classname:
-                title, classname = classname, ""
-            says = producer.traits(suite, classname, title), pieces[file], pieces[classname], pieces[suite]
-            base = alike.get(says)
-            if base is None:
-                base = alike[says] = _joined(*says)
-            self._bases[key] = base
-
     # --- bounds
 
     def _make_room(self) -> None:
-        n_shared = self._n_spoken + self._n_heard // HEARD_SHARE + len(self._alike)
-        n_shared += len(self._told) + len(self._producers)
+        producers = self._producers.values()
+        n_shared = self._n_spoken + self._n_heard // HEARD_SHARE + sum([one.n_alike for one in producers])
+        n_shared += len(self._told) + len(producers)
         if n_shared + sum([paths.n_read for paths in self._paths.values()]) > MOST_SHARED:
             self._forget()
-        elif len(self._bases) > MOST_MET:
-            self._bases.clear()
-            for producer in self._producers.values():
+        elif sum([one.n_met for one in producers]) > MOST_MET + len(producers) * len(SIGNS):
+            for producer in producers:
                 producer.forget()
 
     def _forget(self) -> None:
         self._n_spoken = self._n_heard = 0
-        self._bases: dict[Key, _Base] = {}
-        self._alike: dict[tuple[object, ...], _Base] = {}
         self._producers: dict[str, _Producer] = {}
         self._paths: dict[str, Paths] = {}
         self._heard: dict[str, _Alone] = {}
@@ -259,7 +283,7 @@ def _alone(identity: Identity, heard: str, *, is_hollow: bool) -> _Alone:
     said = evidence.said(name, suite, heard, text=text, is_hollow=is_hollow)
     if not (variant or markers or properties):
         return _NOTHING if said is None else _Alone(said)
-    browser = evidence.browser_in(variant) if variant and framework not in producers.FRAMEWORKS else ""
+    browser = evidence.browser_in(variant) if variant and framework not in FRAMEWORKS else ""
     return _Alone(said, markers, evidence.about_layers(properties), browser)
 
 
@@ -274,7 +298,7 @@ def _own_facts(alone: _Alone) -> Facts:
     return facts
 
 
-def _joined(traits: tuple[str, ...], *pieces: Piece | None) -> _Base:
+def _joined(traits: tuple[str, ...], pieces: Iterable[Piece | None]) -> _Base:
     maker = evidence.producer_facts(traits)
     facts = dict(maker)
     is_hollow = not any(fact.weight >= TELLING for fact in maker.values())

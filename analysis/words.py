@@ -94,9 +94,11 @@ def ranks(words: Iterable[str]) -> frozenset[int]:
     return frozenset(_RANKS[word] for word in words if word in _RANKS)
 
 
-def by_strength(words: Iterable[str]) -> list[str]:
-    """Sort subjects, the most telling first."""
-    return sorted(words, key=_RANKS.__getitem__)
+def strongest(ranks: Sequence[int], heard: frozenset[int] = frozenset()) -> tuple[int, ...]:
+    """Return the first few of sorted ranks that were not heard."""
+    if not heard.isdisjoint(ranks):
+        ranks = [rank for rank in ranks if rank not in heard]
+    return tuple(ranks[:MOST_SUBJECTS])
 
 
 # --- one name
@@ -144,11 +146,30 @@ def says_nothing(found: Iterable[str]) -> bool:
     return not [word for word in found if word not in _HOLLOW and not word.isdigit()]
 
 
-def meaning(found: Sequence[str], heard: frozenset[int]) -> tuple[str | int, ...]:
-    """Return what of a name's words counts: the strongest subjects, or the order of words that are read together."""
-    if _TELLING.issuperset(found) or not (_BESIDE.isdisjoint(found) or _stand_apart(found)):
-        return tuple([word if word in _TELLING else "" for word in found])
-    return tuple(sorted({_RANKS[word] for word in found if word in _RANKS} - heard)[:MOST_SUBJECTS])
+class Outline:
+    """What all names of an outline have in common.
+
+    `ranks` are the subjects of a name whose words say the same in any order; of any other, `order` says what stands
+    beside what. A name that `is_own` is read by more than its outline shows.
+    """
+
+    __slots__ = ("is_hollow", "is_own", "is_silent", "order", "ranks")
+
+    def __init__(self, name: str, outline: str) -> None:
+        found = split(telling_part(name))
+        self.is_own = "L" in found or "e2E" in found  # L0 and L1 differ by their digit
+        self.is_silent = KNOWN.isdisjoint(found)
+        self.is_hollow = _UNKNOWN not in outline and says_nothing(found)  # of a number, see has_long_number
+        self.ranks: tuple[int, ...] | None = None
+        self.order: tuple[str, ...] = ()
+        if (
+            self.is_own
+            or _TELLING.issuperset(found)
+            or not (_BESIDE.isdisjoint(found) or _stand_apart(found))
+        ):
+            self.order = tuple([word if word in _TELLING else "" for word in found])
+        else:
+            self.ranks = tuple(sorted({_RANKS[word] for word in found if word in _RANKS}))
 
 
 def _stand_apart(found: Sequence[str]) -> bool:
@@ -196,7 +217,7 @@ def outlines(names: Sequence[str]) -> list[str]:
 
 def telling_part(name: str) -> str:
     """Return the part of a name that its outline is made of."""
-    part = name.lower() if _LOCALE.match(name) else name.partition("(")[0]
+    part = name.lower() if len(name) < 7 and _LOCALE.match(name) else name.partition("(")[0]
     return part.replace("\n", " ")
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from analysis import conventions, evidence, paths, votes
+from analysis import conventions, evidence, paths, spelling, votes
 from analysis.layers import Identity, Verdict, classify_many, heard
 from projects.vocabulary import Layer
 from tests.shared import CORPUS, NEEDS_SHARED
@@ -244,7 +244,8 @@ def suites_of(labelled: Sequence[Row], *, n_suites: int, n_tests: int) -> list[l
 def forget() -> None:
     """Empty what outlives a batch, so that every string is cold."""
     for cached in (
-        paths.silent,
+        paths.directory,
+        spelling.endings_in,
         evidence.producer_facts,
         evidence.browser_in,
         evidence.name_facts,

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from analysis import evidence
 from analysis.layers import (
     Classifier,
     Identity,
@@ -16,6 +17,7 @@ from analysis.layers import (
     weigh,
     with_duration,
 )
+from analysis.producers import SIGNS
 from analysis.rules import Rule, RuleSet
 from analysis.votes import Evidence
 from projects.vocabulary import EvidenceKind, Layer, RuleField, RuleSyntax
@@ -395,3 +397,27 @@ def test_what_was_forgotten_to_save_memory_is_read_again_alike() -> None:
 def test_the_browser_is_found_beside_an_environment() -> None:
     assert classify(identity("checkout")._replace(variant="ci, Firefox 126")).layer is Layer.E2E
     assert classify(identity("checkout")._replace(variant="postgres-18")).layer is not Layer.E2E
+
+
+def test_no_string_that_tells_another_producer_is_taken_for_a_path() -> None:
+    thrown = _thrown_together(4_000)
+    signs = {identity.framework: evidence.Signs(identity.framework) for identity in thrown}
+    thrown += [
+        Identity(one, other, "", "", framework)
+        for framework in signs
+        for one in (
+            *SIGNS,
+            "TestCafe Tests 3",
+            "Chrome 126.0 Linux",
+            "a.test.js",
+            "shop::orders",
+            "pods.yaml",
+        )
+        for other in (one, "main.tf.go:12:3", "Pod@v1beta1", "CMD.chrome", "integration_test.app", "")
+    ]
+
+    for suite, classname, _, _, framework, *_ in thrown:
+        title, path = (classname, "") if " " in classname else ("", classname)
+        told = evidence.traits(framework, suite, path, title)
+        alone = evidence.traits(framework, "", "", "")
+        assert told == alone or signs[framework].tell([suite, classname])
