@@ -22,7 +22,7 @@ from django.db import connection, transaction
 
 from analysis import buckets, slowdowns
 from analysis.durations import LEAST_S, RING
-from analysis.rollups import TIMING, Place
+from analysis.rollups import ADD_TO_DAY, AT_MOST, TIMING, Place
 from projects import locks
 from projects.cursors import PackedArray, binding_cursor, without_loops
 from projects.models import Project, ResultBatch
@@ -76,17 +76,15 @@ BEGIN = "DELETE FROM folded; SET LOCAL work_mem = '64MB'; SET LOCAL enable_sort 
 OF_DAY = "d.project_id = %(project_id)s AND d.on_default = %(on_default)s AND d.day = %(day)s"
 # A test's row of the day is there from the day's second run on; one statement for both cases takes half as long again.
 ADD_TO_DAYS = f"""
-UPDATE projects_testday d SET n_passed = d.n_passed + f.n_passed, n_failed = d.n_failed + f.n_failed,
-    n_error = d.n_error + f.n_error, n_skipped = d.n_skipped + f.n_skipped, n_flaky = d.n_flaky + f.n_flaky,
-    seconds = d.seconds + f.seconds, timings = d.timings || f.timings
+UPDATE projects_testday d SET {ADD_TO_DAY.format(more="f")}, timings = d.timings || f.timings
 FROM folded f WHERE {OF_DAY} AND d.test_id = f.test_id
 """  # noqa: S608
-ADD_DAYS = """
+ADD_DAYS = f"""
 INSERT INTO projects_testday (project_id, on_default, day, test_id, n_passed, n_failed, n_error, n_skipped, n_flaky,
     seconds, timings)
-SELECT %(project_id)s, %(on_default)s, %(day)s, test_id, n_passed, n_failed, n_error, n_skipped, n_flaky, seconds, timings
-FROM folded {narrow} ORDER BY test_id
-"""
+SELECT %(project_id)s, %(on_default)s, %(day)s, test_id, n_passed, {AT_MOST}, seconds, timings
+FROM folded {{narrow}} ORDER BY test_id
+"""  # noqa: S608
 NEW_OF_DAY = f"WHERE test_id NOT IN (SELECT test_id FROM projects_testday d WHERE {OF_DAY})"  # noqa: S608
 SEEN = """
 UPDATE projects_test t SET

@@ -28,7 +28,7 @@ SELECT DISTINCT date_trunc('week', day)::date FROM projects_run
 WHERE project_id = %(project_id)s AND is_default_branch AND day BETWEEN %(since)s AND %(until)s ORDER BY 1
 """
 WEEK = """
-SELECT t.layer, sum(d.seconds), string_agg(d.timings, ''::bytea)
+SELECT t.layer, sum(d.seconds::float8), string_agg(d.timings, ''::bytea)
 FROM projects_testday d JOIN projects_test t ON t.project_id = d.project_id AND t.id = d.test_id
 WHERE d.project_id = %(project_id)s AND d.on_default AND d.day BETWEEN %(monday)s AND %(monday)s::date + 6
     AND d.n_passed + d.n_failed + d.n_error > 0

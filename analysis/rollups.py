@@ -26,6 +26,17 @@ SUMS = """count(*) FILTER (WHERE outcome = 1) AS n_passed, count(*) FILTER (WHER
     count(*) FILTER (WHERE outcome = 3) AS n_error, count(*) FILTER (WHERE outcome = 4) AS n_skipped,
     count(*) FILTER (WHERE is_flaky) AS n_flaky, coalesce(sum(seconds::float8), 0) AS seconds"""
 
+# What went wrong or was skipped in a day's row of a test is counted in two bytes, so that a row is narrow: no further than this,
+# which two of them can be added up at.
+MOST_A_DAY = 16_383
+RARE = ("n_failed", "n_error", "n_skipped", "n_flaky")
+AT_MOST = ", ".join(f"least({MOST_A_DAY}, {name})" for name in RARE)
+ADD_TO_DAY = (
+    "n_passed = d.n_passed + {more}.n_passed, "
+    + ", ".join(f"{name} = least({MOST_A_DAY}, d.{name} + {{more}}.{name})" for name in RARE)
+    + ", seconds = d.seconds + {more}.seconds"
+)
+
 # One pass over the staged results for both sums by layer; those of remembered tests come added up.
 ADD_LAYERS = f"""
 WITH s AS MATERIALIZED (
@@ -72,9 +83,7 @@ LESS = """sum((outcome = 1)::int - (old_outcome = 1)::int) AS n_passed,
     sum((outcome = 4)::int - (old_outcome = 4)::int) AS n_skipped, sum((is_flaky AND outcome = 1)::int) AS n_flaky,
     sum(coalesce(seconds, 0)::float8 - coalesce(old_seconds, 0)) AS seconds"""
 CHANGE_DAYS = f"""
-UPDATE projects_testday d SET n_passed = d.n_passed + c.n_passed, n_failed = d.n_failed + c.n_failed,
-    n_error = d.n_error + c.n_error, n_skipped = d.n_skipped + c.n_skipped, n_flaky = d.n_flaky + c.n_flaky,
-    seconds = d.seconds + c.seconds, timings = d.timings || c.timing
+UPDATE projects_testday d SET {ADD_TO_DAY.format(more="c")}, timings = d.timings || c.timing
 FROM (
     SELECT test_id, {LESS}, {TIMING.format(outcome="min(outcome)", seconds="min(seconds)")} AS timing
     FROM incoming WHERE {{changed}} GROUP BY test_id
@@ -118,7 +127,7 @@ FLAKY = """r.outcome = 1 AND EXISTS (SELECT FROM projects_failure f WHERE f.proj
 DAYS_FROM_RESULTS = f"""
 INSERT INTO projects_testday (project_id, on_default, day, test_id, n_passed, n_failed, n_error, n_skipped, n_flaky,
     seconds, timings)
-SELECT project_id, is_default_branch, ran_on, test_id, n_passed, n_failed, n_error, n_skipped, n_flaky, seconds, timings
+SELECT project_id, is_default_branch, ran_on, test_id, n_passed, {AT_MOST}, seconds, timings
 FROM (
     SELECT project_id, is_default_branch, ran_on, test_id, {SUMS},
         coalesce(string_agg({TIMING.format(outcome="outcome", seconds="seconds")}, ''::bytea ORDER BY run_number), '')
@@ -135,7 +144,7 @@ FROM (
 LAYER_DAYS_FROM_DAYS = """
 INSERT INTO projects_layerday (project_id, on_default, day, layer, n_passed, n_failed, n_error, n_skipped, n_flaky, seconds)
 SELECT d.project_id, d.on_default, d.day, t.layer, sum(n_passed), sum(n_failed), sum(n_error), sum(n_skipped), sum(n_flaky),
-    sum(seconds)
+    sum(seconds::float8)
 FROM projects_testday d JOIN projects_test t ON t.project_id = d.project_id AND t.id = d.test_id
 WHERE d.project_id = %(project_id)s AND d.day BETWEEN %(since)s AND %(until)s
 GROUP BY d.project_id, d.on_default, d.day, t.layer

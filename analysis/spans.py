@@ -28,7 +28,7 @@ BATCH = 5_000  # tests read at once
 # One statement, so that sums and number of uploads are of one moment.
 DAYS = """
 SELECT d.test_id, sum(d.n_passed + d.n_failed + d.n_error + d.n_skipped), sum(d.n_failed + d.n_error), sum(d.n_skipped),
-    sum(d.n_flaky), sum(d.seconds), string_agg(d.timings, ''::bytea), ({n_uploads})
+    sum(d.n_flaky), sum(d.seconds::float8), string_agg(d.timings, ''::bytea), ({n_uploads})
 FROM projects_testday d
 WHERE d.project_id = %(project_id)s AND d.on_default IN (true, %(on_default)s) AND d.day BETWEEN %(since)s AND %(until)s
 GROUP BY d.test_id ORDER BY d.test_id
@@ -41,7 +41,7 @@ COPY projects_testspan (project_id, span_number, test_id, n_results, n_bad, n_sk
     near_p95) FROM STDIN
 """
 KNOWN = """
-SELECT s.number, s.on_default, s.since, s.until, s.made_at, s.n_uploads = (
+SELECT s.number, s.on_default, s.since, s.until, s.has_bins, s.made_at, s.n_uploads = (
     SELECT coalesce(sum(u.n_uploads), 0) FROM projects_run u WHERE u.project_id = s.project_id
         AND u.is_default_branch IN (true, s.on_default) AND u.day BETWEEN s.since AND s.until
         AND u.started_at BETWEEN s.since - interval '1 day' AND s.until + interval '2 days')
@@ -50,11 +50,12 @@ FROM projects_span s WHERE s.project_id = %(project_id)s ORDER BY s.number
 
 
 class Stretch(NamedTuple):
-    """Days, both included, of the default branch or of all branches."""
+    """Days, both included, of the default branch or of all branches; pages ask for quantiles of those with bins alone."""
 
     on_default: bool
     since: date
     until: date
+    has_bins: bool = True
 
 
 class Known(NamedTuple):
@@ -71,16 +72,20 @@ def wanted(today: date) -> tuple[Stretch, ...]:
 
     A span that ends the day before yesterday serves while uploads for yesterday still come in.
     """
-    yesterday = today - timedelta(days=1)
+    yesterday, tomorrow = today - timedelta(days=1), today + timedelta(days=1)
     found = [_behind(today, DEFAULT_DAYS, until=yesterday - timedelta(days=1))]
-    for day in (today, today + timedelta(days=1)):
-        for n_days in (DEFAULT_DAYS, *OTHER_LENGTHS):
-            found += [_behind(day, n_days, until=yesterday), _before(day, n_days)]
-        found += [
-            _behind(day, DEFAULT_DAYS, until=yesterday, on_default=False),
-            _before(day, DEFAULT_DAYS, on_default=False),
-        ]
+    for day in (today, tomorrow):
+        found += [_behind(day, DEFAULT_DAYS, until=yesterday), _before(day, DEFAULT_DAYS)]
+    for n_days, on_default in (*((n_days, True) for n_days in OTHER_LENGTHS), (DEFAULT_DAYS, False)):
+        found += _of_both(today, tomorrow, n_days, on_default=on_default)
     return tuple(found)
+
+
+def _of_both(today: date, tomorrow: date, n_days: int, *, on_default: bool) -> list[Stretch]:
+    """Return what the windows of both days have in common: those that are asked for less often read a day more instead."""
+    behind = _behind(tomorrow, n_days, until=today - timedelta(days=1), on_default=on_default)
+    before = _before(tomorrow, n_days, on_default=on_default)
+    return [behind, before._replace(until=today - timedelta(days=n_days))]
 
 
 def _behind(day: date, n_days: int, *, until: date, on_default: bool = True) -> Stretch:
@@ -91,7 +96,7 @@ def _behind(day: date, n_days: int, *, until: date, on_default: bool = True) -> 
 def _before(day: date, n_days: int, *, on_default: bool = True) -> Stretch:
     """Return the window before the one of n days that ends on the day; changes are told against it."""
     until = day - timedelta(days=n_days)
-    return Stretch(on_default, since=until - timedelta(days=n_days - 1), until=until)
+    return Stretch(on_default, since=until - timedelta(days=n_days - 1), until=until, has_bins=False)
 
 
 def keep_up(project: Project, *, now: datetime) -> int:
@@ -111,8 +116,8 @@ def _known(project_id: int) -> list[Known]:
     with connection.cursor() as cursor:
         cursor.execute(KNOWN, {"project_id": project_id})
         return [
-            Known(number, Stretch(on_default, since, until), made_at, is_current)
-            for number, on_default, since, until, made_at, is_current in cursor.fetchall()
+            Known(number, Stretch(*stretch), made_at, is_current)
+            for number, *stretch, made_at, is_current in cursor.fetchall()
         ]
 
 
@@ -127,7 +132,7 @@ def make(project: Project, stretch: Stretch, *, now: datetime) -> bool:
     n_uploads = None
     for batch in _sums(project.pk, stretch):
         n_uploads = int(batch[0][-1])
-        _keep(project.pk, number, batch)
+        _keep(project.pk, number, batch, has_bins=stretch.has_bins)
     if n_uploads is None:
         return False
     Span.objects.create(
@@ -145,12 +150,12 @@ def _sums(project_id: int, stretch: Stretch) -> Iterator[list[tuple[Any, ...]]]:
             yield batch
 
 
-def _keep(project_id: int, number: int, batch: Sequence[Sequence[Any]]) -> None:
+def _keep(project_id: int, number: int, batch: Sequence[Sequence[Any]], *, has_bins: bool) -> None:
     with connection.cursor() as cursor, cursor.copy(KEEP) as copy:
         for test_id, n_results, n_bad, n_skipped, n_flaky, seconds, timings, _ in batch:
             bins = sorted(unpacked(timings))
             counts = (int(n) for n in (n_results, n_bad, n_skipped, n_flaky))
-            near = (packed(around(bins, 0.5)), packed(around(bins, 0.95)))
+            near = (packed(around(bins, 0.5)), packed(around(bins, 0.95))) if has_bins else (b"", b"")
             copy.write_row((project_id, number, test_id, *counts, float(seconds), len(bins), *near))
 
 

@@ -23,7 +23,7 @@ from analysis import (
     tallies,
     together,
 )
-from projects import care, locks, retention
+from projects import care, locks, repacking, retention
 from projects.models import Project
 from projects.partitions import ensure_months
 
@@ -89,6 +89,13 @@ def _look_again(project_id: int, *, now: datetime) -> None:
 
 
 @shared_task
+def pack_months(**_: object) -> None:
+    """Write an index of a month that is over anew without spare room, and ring for the next one."""
+    if repacking.pack_next(timezone.now().date()):
+        pack_months.delay_on_commit()
+
+
+@shared_task
 def upkeep(**_: object) -> None:
     """Make the next partitions, delete what is old, and look again at every verdict, median and layer."""
     now = timezone.now()
@@ -105,3 +112,4 @@ def upkeep(**_: object) -> None:
         owning.own(project_id, afresh=True)
         with transaction.atomic():
             ask_for_reclassification(project_id)
+    pack_months.delay_on_commit()

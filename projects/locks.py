@@ -1,4 +1,4 @@
-"""The advisory locks, by name: what each keeps apart. Most are taken project by project, two for the whole server.
+"""The advisory locks, by name: what each keeps apart. Most are taken project by project, some for the whole server.
 
 PostgreSQL keeps no list of them; whoever takes one takes it here.
 """
@@ -24,6 +24,7 @@ class Lock(IntEnum):
     SPANS = 7_246  # two makings of its spans
     PACES = 7_247  # two followers of the passes that uploads laid aside
     FIRST_TESTS = 7_248  # the upload that makes a project's first tests, and all others; taken before RECORD
+    REPACK = 7_249  # of the server, as project 0: two who write months that are over anew
     FIRST_ACCOUNT = 7_301  # of the server: two people who open an empty one at once
 
 

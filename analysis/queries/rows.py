@@ -69,7 +69,7 @@ TOLD = """SELECT * FROM unnest(%(now_0)s::int[], %(now_1)s::int[], %(now_2)s::in
 
 SUMMED = """
     SELECT test_id, sum(n_passed + n_failed + n_error + n_skipped) AS n_results, sum(n_failed + n_error) AS n_bad,
-        sum(n_skipped) AS n_skipped, sum(n_flaky) AS n_flaky, sum(seconds) AS seconds
+        sum(n_skipped) AS n_skipped, sum(n_flaky) AS n_flaky, sum(seconds::float8) AS seconds
     FROM days GROUP BY test_id"""
 
 # The longest span within the window whose days are still those that it was made of, and what it leaves of the window. The time
@@ -77,7 +77,7 @@ SUMMED = """
 SPAN = """
     SELECT number, since, until FROM (
         SELECT *, until - since AS length FROM projects_span WHERE project_id = %(project_id)s AND on_default = {on_default}
-            AND since >= %(since)s AND until <= %(until)s ORDER BY length DESC, number DESC
+            AND since >= %(since)s AND until <= %(until)s {with_bins} ORDER BY length DESC, number DESC
     ) p WHERE p.n_uploads = (SELECT coalesce(sum(u.n_uploads), 0) FROM projects_run u
         WHERE u.project_id = %(project_id)s AND u.is_default_branch IN (true, {on_default}) AND u.day BETWEEN p.since AND p.until
             AND u.started_at BETWEEN p.since - interval '1 day' AND p.until + interval '2 days')
@@ -95,7 +95,7 @@ SPANNED = f"""
         SELECT test_id, n_results, n_bad, n_skipped, n_flaky, seconds FROM projects_testspan WHERE {IN_SPAN} {{narrow}}
     ), later AS (
         SELECT test_id, sum(n_passed + n_failed + n_error + n_skipped) AS n_results, sum(n_failed + n_error) AS n_bad,
-            sum(n_skipped) AS n_skipped, sum(n_flaky) AS n_flaky, sum(seconds) AS seconds
+            sum(n_skipped) AS n_skipped, sum(n_flaky) AS n_flaky, sum(seconds::float8) AS seconds
         FROM (
             SELECT * FROM projects_testday WHERE {BEFORE_SPAN} {{narrow}}
             UNION ALL SELECT * FROM projects_testday WHERE {AFTER_SPAN} {{narrow}}
@@ -190,7 +190,7 @@ def sums(window: Window, *, only: str = "", is_told: bool = False) -> str:
         return SUMMED.replace("FROM days", f"FROM ({days}) days")
     narrow = "AND test_id = ANY((SELECT ids FROM wanted)::int[])" if only else ""
     only = f", wanted AS MATERIALIZED (SELECT ARRAY({only}) AS ids)" if only else ""
-    return SPANNED.format(**_of_span(kind), only=only, narrow=narrow)
+    return SPANNED.format(**_of_span(kind), with_bins="", only=only, narrow=narrow)
 
 
 def long(window: Window) -> str:
@@ -206,7 +206,7 @@ def near(window: Window, column: str) -> str:
             "SELECT test_id, 0 AS n_timed, ''::bytea AS near, string_agg(timings, ''::bytea) AS timings"
             f" FROM ({DAYS[kind]}) days GROUP BY test_id"
         )
-    return NEAR.format(**_of_span(kind), near=column)
+    return NEAR.format(**_of_span(kind), with_bins="AND has_bins", near=column)
 
 
 def _of_span(kind: str) -> dict[str, str]:

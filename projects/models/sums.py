@@ -15,7 +15,11 @@ from projects.vocabulary import Layer, TimingBucket, choices
 
 
 class TestDay(models.Model):
-    """What a Test did on one day, on the default branch or off it; `timings` holds a bin for each timed pass."""
+    """What a Test did on one day, on the default branch or off it; `timings` holds a bin for each timed pass.
+
+    As narrow as can be, since a large suite has a row a test and day: seconds are of four bytes, and the counts of two stop at
+    analysis.rollups.MOST_A_DAY.
+    """
 
     pk = models.CompositePrimaryKey("project_id", "on_default", "day", "test_id")
     project_id = models.IntegerField()
@@ -23,10 +27,10 @@ class TestDay(models.Model):
     day = models.DateField()
     test_id = models.IntegerField()
     n_passed = models.PositiveIntegerField(default=0)
-    n_failed = models.PositiveIntegerField(default=0)
-    n_error = models.PositiveIntegerField(default=0)
-    n_skipped = models.PositiveIntegerField(default=0)
-    n_flaky = models.PositiveIntegerField(default=0)
+    n_failed = models.PositiveSmallIntegerField(default=0)
+    n_error = models.PositiveSmallIntegerField(default=0)
+    n_skipped = models.PositiveSmallIntegerField(default=0)
+    n_flaky = models.PositiveSmallIntegerField(default=0)
     seconds = models.FloatField(default=0)
     timings = models.BinaryField(default=bytes)
 
@@ -47,6 +51,9 @@ class Span(models.Model):
     on_default = models.BooleanField()
     since = models.DateField()
     until = models.DateField()
+    has_bins = models.BooleanField(
+        default=True, db_default=True
+    )  # of what a window is compared with, none are kept
     n_uploads = (
         models.PositiveIntegerField()
     )  # of the runs of these days: one more, and the span is out of date

@@ -99,11 +99,18 @@ SELECT project_id, md5('upload ' || number)::uuid, 3, started_at, started_at + i
 
 
 def fill(
-    project: Project, *, n_tests: int, n_runs: int, last: date, parts: int = PARTS, days: int = DAYS
+    project: Project,
+    *,
+    n_tests: int,
+    n_runs: int,
+    last: date,
+    parts: int = PARTS,
+    days: int = DAYS,
+    with_paces: bool = True,
 ) -> int:
     """Give the project so many tests and runs in the days up to the last; return how many results that makes.
 
-    A run executes every test of one of the parts.
+    A run executes every test of one of the parts. Paces take as long as all the rest, and can be left out.
     """
     first = last - timedelta(days=days)
     values: dict[str, Any] = {
@@ -123,7 +130,7 @@ def fill(
         for statement in (SIGNATURES, FAILURES, SAMPLES, FLAKES, PROOFS):
             cursor.execute(statement, values)
     Project.objects.filter(pk=project.pk).update(n_tests=n_tests, n_runs=n_runs)
-    rebuilding.rebuild(project.pk)
+    (rebuilding.rebuild if with_paces else rebuilding.rebuild_sums)(project.pk)
     with connection.cursor() as cursor:
         cursor.execute(UPLOADS, values)
         cursor.execute("ANALYZE")

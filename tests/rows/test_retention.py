@@ -9,10 +9,10 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from analysis import rollups
+from analysis import rollups, tasks
 from projects import retention
 from projects.models import Failure, LayerDay, Project, Result, RunLayer, TestDay, Upload, UploadFile
-from projects.partitions import partitions
+from projects.partitions import TABLES, name_of, partitions
 from tests.factories import Shop, a_shop, failed, passed, record, report
 from tests.rows.test_record import sums
 
@@ -52,6 +52,18 @@ def test_each_project_keeps_its_own_periods_and_a_month_goes_when_it_is_over_for
     assert set(Result.objects.values_list("project_id", flat=True)) == {long.project.pk}
     assert f"projects_result_{then:%Y_%m}" not in partitions("projects_result")
     assert f"projects_testday_{then:%Y_%m}" in partitions("projects_testday")
+
+
+def test_the_night_makes_the_next_month_before_it_is_needed() -> None:
+    next_month = timezone.now() + timedelta(days=31)
+    with connection.cursor() as cursor:
+        for table in TABLES:
+            cursor.execute(f"DROP TABLE IF EXISTS {name_of(table, next_month.date())}")
+
+    tasks.upkeep()
+
+    for table in TABLES:
+        assert name_of(table, next_month.date()) in partitions(table)
 
 
 def test_sums_outlive_their_results_through_rebuild_and_reclassification() -> None:

@@ -139,7 +139,7 @@ def some_spans() -> list[spans.Stretch]:
     for _ in range(12):
         since = TODAY - timedelta(days=chance.randrange(1, DAYS))
         until = since + timedelta(days=chance.randrange((TODAY - since).days))
-        found.append(spans.Stretch(chance.random() < 0.5, since, until))
+        found.append(spans.Stretch(chance.random() < 0.5, since, until, chance.random() < 0.7))
     return found
 
 
