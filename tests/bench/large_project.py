@@ -127,6 +127,7 @@ def fill(
         cursor.execute(RUNS, values)
         for since, until in rollups.months(project.pk):
             cursor.execute(RESULTS, {**values, "since": since, "until": until})
+        cursor.execute("ANALYZE")  # or the planner would look runs up one by one for ten million results
         for statement in (SIGNATURES, FAILURES, SAMPLES, FLAKES, PROOFS):
             cursor.execute(statement, values)
     Project.objects.filter(pk=project.pk).update(n_tests=n_tests, n_runs=n_runs)
