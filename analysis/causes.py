@@ -114,7 +114,8 @@ def cause(history: FailureHistory) -> CauseHint:
     """Return the cause that most of the failures speak for."""
     n = len(history.failures)
     if n < FEW:
-        return _unknown(f"{n} failures seen; a pattern needs at least {FEW}.")
+        seen = "1 failure" if n == 1 else f"{n} failures"
+        return _unknown(f"{seen} seen; a pattern needs at least {FEW}.")
     heard = [witness for ask in WITNESSES if (witness := ask(history)) is not None]
     if not heard:
         return _unknown(f"No pattern in {n} failures of {history.n_runs} runs.")

@@ -6,6 +6,7 @@ Pure: answers in, words out.
 from __future__ import annotations
 
 from analysis.answers.of_care import Care
+from analysis.verdicts import UNSURE_PASSES
 from dashboard.format import commit, count, percent, plural
 
 
@@ -15,11 +16,13 @@ def fix_sentence(care: Care) -> str:
         return ""
     head = f"It failed in {count(care.n_failed)} of {plural(care.n_tried, 'run')}"
     since = f" since {commit(care.fixed_commit)}, marked as its fix" if care.fixed_commit else " since"
+    sure = percent(1 - UNSURE_PASSES)
     if not care.n_quiet:
         needed = plural(care.n_passes_needed, "pass", "passes")
-        return f"{head}, the last of them too. {needed} in a row would show a fix with 95 %."
+        return f"{head}, the last of them too. {needed} in a row would show a fix with {sure}."
     clean = plural(care.n_quiet, "clean run")
     chance = f"were it unfixed, the chance of that would be {percent(care.p_unfixed)}"
     if not care.is_flaky:
         return f"{head}, with {clean}{since}: taken as fixed; {chance}."
-    return f"{head}, with {clean}{since}; {chance}. {plural(care.n_passes_needed, 'run gives', 'runs give')} 95 %."
+    needed = plural(care.n_passes_needed, "run gives", "runs give")
+    return f"{head}, with {clean}{since}; {chance}. {needed} {sure}."

@@ -34,7 +34,18 @@ LEGEND_ABOVE = {
     "itemclick": False,
     "itemdoubleclick": False,
 }
-DAYS_AXIS = {"showgrid": False, "type": "date", "tickformat": "%-d %b", "nticks": 8}
+MINUTE_MS, DAY_MS = 60_000, 86_400_000
+DAYS_AXIS = {
+    "showgrid": False,
+    "type": "date",
+    "nticks": 8,
+    # Within a few days the times tell the ticks apart; the day stands below the first of its times.
+    "tickformatstops": [
+        {"dtickrange": [None, MINUTE_MS - 1], "value": "%H:%M:%S\n%-d %b"},
+        {"dtickrange": [MINUTE_MS, DAY_MS - 1], "value": "%H:%M\n%-d %b"},
+        {"dtickrange": [DAY_MS, None], "value": "%-d %b"},
+    ],
+}
 
 
 def durations(

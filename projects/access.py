@@ -91,7 +91,7 @@ def project_for_token(plain: str, *, now: datetime) -> tuple[Project, Token]:
 @transaction.atomic
 def create_project(*, name: str, owner: User, slug: str = "") -> Project:
     """Create a project with its first owner; the slug is made from the name, with a number if it is taken."""
-    stem = slug or slugify(name)[:40] or "project"
+    stem = slug or slugify(name)[:40].strip("-_") or "project"
     taken = set(Project.objects.filter(slug__startswith=stem).values_list("slug", flat=True))
     free = next(s for s in [stem, *(f"{stem}-{n}" for n in range(2, len(taken) + 3))] if s not in taken)
     project = Project.objects.create(name=name, slug=free)

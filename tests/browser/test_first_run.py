@@ -82,6 +82,7 @@ def test_from_an_empty_server_to_the_first_results(
     token = page.get_by_label("Token").inner_text()
     page.get_by_role("link", name="GitLab CI").click()
     expect(page.get_by_label("GitLab CI")).to_contain_text("after_script:")
+    expect(page.get_by_label("Token", exact=True)).to_have_text(token)  # shown once, and long enough
     page.get_by_role("link", name="Any shell").click()
     expect(page.get_by_label("Any shell")).to_contain_text("| python3 - upload")
     (tmp_path / "report.xml").write_bytes(report(passed("adds"), passed("pays")))

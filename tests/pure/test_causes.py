@@ -46,12 +46,12 @@ def spread(n: int) -> list[FailureSeen]:
     ]
 
 
-@pytest.mark.parametrize("n", [0, 1, 2])
-def test_under_three_failures_there_is_not_enough_evidence(n: int) -> None:
+@pytest.mark.parametrize(("n", "seen"), [(0, "0 failures"), (1, "1 failure"), (2, "2 failures")])
+def test_under_three_failures_there_is_not_enough_evidence(n: int, seen: str) -> None:
     found = cause(history(*spread(n)))
 
     assert found.cause == Cause.NOT_ENOUGH_EVIDENCE
-    assert found.evidence == f"{n} failures seen; a pattern needs at least 3."
+    assert found.evidence == f"{seen} seen; a pattern needs at least 3."
 
 
 def test_failures_without_a_pattern_are_not_given_one() -> None:

@@ -139,6 +139,17 @@ def test_one_project_is_opened_at_once_and_several_are_listed() -> None:
     assert Project.objects.get(slug="other").default_branch == "trunk"
 
 
+def test_an_address_made_of_a_long_name_ends_with_a_letter() -> None:
+    shop = a_shop("The one and only platform for payments, refunds and more")
+
+    assert shop.project.slug == "the-one-and-only-platform-for-payments-r"
+    assert (
+        a_shop("The one and only platform for payments -").project.slug
+        == "the-one-and-only-platform-for-payments"
+    )
+    assert a_shop("The one and only platform for paymentss, now").project.slug.endswith("-paymentss")
+
+
 def test_the_project_that_failed_comes_first() -> None:
     shop = a_shop("Aardvark")
     red = a_shop("Zebra")

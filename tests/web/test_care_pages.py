@@ -162,7 +162,7 @@ def test_the_fix_verdict_says_what_the_passes_prove(shop: Shop) -> None:
         "with 1\u202fclean run since; were it unfixed" in text
         or "with 1 clean run since; were it unfixed" in text
     )
-    assert "95 %." in text
+    assert "95 %." in text
 
 
 def test_a_fix_counts_the_passes_since_its_commit(shop: Shop) -> None:
