@@ -14,6 +14,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b
 
+Hash = blake2b
+
 SEPARATOR = "\x1f"  # cannot occur in XML 1.0, so no name can forge a border
 DIGEST_BYTES = 16
 
@@ -154,9 +156,28 @@ def prefix(*parts: str) -> bytes:
     return (SEPARATOR.join(parts) + SEPARATOR).encode("utf-8", "surrogatepass")
 
 
+def begun(start: bytes) -> Hash:
+    """Return the hash of the part that many tests share, to be copied for each of them by `finished`."""
+    return blake2b(start, digest_size=DIGEST_BYTES)
+
+
+def more(start: Hash, part: str) -> Hash:
+    """Return the hash with a further part of `prefix`."""
+    longer = start.copy()
+    longer.update(prefix(part))
+    return longer
+
+
+def finished(start: Hash, rest: str) -> bytes:
+    """Return the 16 bytes of an identity that begins like this."""
+    one = start.copy()
+    one.update(rest.encode("utf-8", "surrogatepass"))
+    return one.digest()
+
+
 def digest(start: bytes, name: str) -> bytes:
     """Return the 16 bytes of an identity."""
-    return blake2b(start + name.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest()
+    return finished(begun(start), name)
 
 
 def with_variant(base: bytes, variant: str) -> bytes:

@@ -13,7 +13,7 @@ parts make the identity is said in ingest.identity; what is repaired before pars
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO, NamedTuple, NoReturn
 from xml.parsers import expat
 
 from lxml import etree
@@ -21,7 +21,7 @@ from lxml import etree
 from ingest import elements, identity, producers, times, workers
 from ingest.attempts import Folded, fold, names_repeat
 from ingest.cases import Attempt, Case, Failure, Limits, Problem, Refused, refusal, warning
-from ingest.recall import Memory, Recalled
+from ingest.recall import Memory, Recalled, is_steady
 from ingest.salvage import Cleaner
 from ingest.skimming import Skimmer
 from ingest.suites import Suite, markers_in, owner_in
@@ -43,6 +43,7 @@ __all__ = [
 
 CHUNK_BYTES = 65_536
 KEPT_CLASSES = 5_000  # class names whose identity is remembered within a suite
+KEPT_SHAPES = 1_000  # sets of attributes
 KEPT_NODES = 200  # elements kept of one case; a failure in a thousand parts is one failure
 KEPT_DEPTH = 6
 ROOTS = frozenset({"testsuites", "testsuite", "testcase"})
@@ -65,6 +66,31 @@ TEXT_TAGS = frozenset(
 )
 UNREAD_TAGS = frozenset({"system-out", "system-err"})
 SUITE_RESULTS = {"error": Outcome.ERROR, "failure": Outcome.FAILED}
+
+
+class Shape(NamedTuple):
+    """Which attributes a tag of a case has, apart from class, name and time; a report has one or two of them."""
+
+    has_words: bool
+    has_file: bool
+    has_line: bool
+    has_group: bool
+    is_steady: bool
+
+    @classmethod
+    def of(cls, names: tuple[str, ...]) -> Shape:
+        """Look for them among the names of the attributes."""
+
+        def has(*wanted: str) -> bool:
+            return not set(wanted).isdisjoint(names)
+
+        return cls(
+            has("status", "result", "skipped"),
+            has("file", "filepath"),
+            has("line", "lineno"),
+            has("group"),
+            is_steady(names),
+        )
 
 
 def read(
@@ -120,6 +146,8 @@ class Reading:
         self._is_in_cdata = False
         self._ready: list[Case] = []
         self._attributes: dict[str, str] | None = None  # of the open case
+        self._begin = 0  # its first byte
+        self._shapes: dict[tuple[str, ...], Shape] = {}
         self._place = self._suite  # the suite that results outside of a case belong to
         self._nodes: list[Any] = []  # the open case's element and its open descendants
         self._n_nodes = 0
@@ -233,6 +261,7 @@ class Reading:
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         if tag == "testcase" and self._attributes is None and self._is_started:
             self._attributes = attributes
+            self._begin = self._parser.CurrentByteIndex
             return
         if ":" in tag:
             tag = tag.rpartition(":")[2]
@@ -398,17 +427,25 @@ class Reading:
 
     def _close_bare(self) -> None:
         attributes, self._attributes = self._attributes or {}, None
+        shape = self._shape(attributes)
         # Few reports state an outcome in attributes, so the words are looked up only where there are any.
-        has_words = "status" in attributes or "result" in attributes or "skipped" in attributes
-        outcome = elements.outcome_of(attributes) if has_words else Outcome.PASSED
-        self._ready.append(self._case(attributes, outcome, is_whole=True))
+        outcome = elements.outcome_of(attributes) if shape.has_words else Outcome.PASSED
+        self._ready.append(self._case(attributes, shape, outcome, is_whole=True))
+
+    def _shape(self, attributes: dict[str, str]) -> Shape:
+        names = tuple(attributes)
+        if (shape := self._shapes.get(names)) is None:
+            if len(self._shapes) > KEPT_SHAPES:
+                self._shapes.clear()
+            shape = self._shapes[names] = Shape.of(names)
+        return shape
 
     def _close_case(self) -> None:
         attributes, self._attributes = self._attributes or {}, None
         children = elements.interpreted(self._nodes[0], limits=self._limits)
         self._nodes = []
         says_all = children.outcome is Outcome.SKIPPED and not (children.attempts or children.failure)
-        case = self._case(attributes, children.outcome, is_whole=says_all)
+        case = self._case(attributes, self._shape(attributes), children.outcome, is_whole=says_all)
         self._ready.append(self._with_children(case, children))
 
     def _with_children(self, case: Case, children: elements.Reading) -> Case:
@@ -426,32 +463,29 @@ class Reading:
             owner=owner_in(children.properties) or case.owner,
         )
 
-    def _case(
-        self,
-        attributes: dict[str, str],
-        outcome: Outcome,
-        *,
-        is_whole: bool,
-    ) -> Case:
+    def _case(self, attributes: dict[str, str], shape: Shape, outcome: Outcome, *, is_whole: bool) -> Case:
         self._skimmer.n_cases += 1
         get, suite, limit = attributes.get, self._suite, self._limits.name_chars
         classname = get("classname") or get("class") or ""
-        start, class_name = suite.classes.get(classname) or self._class(suite, classname)
+        start, class_name, file = suite.classes.get(classname) or self._class(suite, classname)
         name = get("name") or ""
         key, retry = identity.without_retry(name) if name[-2:-1].isdigit() else (name, 0)
         is_masked = False
-        if identity.is_volatile(key) or (suite.host and suite.host in key):
+        if identity.RISK.search(key) or (suite.host and suite.host in key):
             raw, key = key, identity.masked(key, host=suite.host)
             is_masked = key != raw
-        own_file = get("file") or get("filepath")
-        file = identity.relative(own_file) if own_file else self._file_of(suite, class_name)
-        if own_file and class_name in producers.CONSTANT_CLASSES:
-            start += identity.prefix(file)
-        base = identity.digest(start, key)
+        if shape.has_file and (own_file := get("file") or get("filepath")):
+            file = identity.relative(own_file)
+            if class_name in producers.CONSTANT_CLASSES:
+                start = identity.more(start, file)
+        base = identity.finished(start, key)
         if outcome is not Outcome.PASSED and outcome.is_bad:
             suite.has_bad = True
-        memo = self._skimmer.memo(attributes, outcome) if is_whole else None
-        says_more = suite.inherited or "@" in name or "group" in attributes
+        clock = get("time")
+        memo = None
+        if is_whole and shape.is_steady and self._is_skimming:
+            memo = self._skimmer.memo(self._begin, clock or "", outcome)
+        says_more = suite.inherited or "@" in name or shape.has_group
         # tuple.__new__ is half the price of the class's own call, and this line runs a million times a file.
         return tuple.__new__(Case, (
             identity.with_variant(base, suite.variant) if suite.variant else base,
@@ -460,10 +494,10 @@ class Reading:
             class_name[:limit],
             key[:limit] if key and not key.isspace() else self._stand_in(class_name, file),
             file[:limit],
-            _integer(get("line") or get("lineno")),
+            _integer(get("line") or get("lineno")) if shape.has_line else None,
             suite.variant,
             outcome,
-            _seconds(get("time") or get("duration")),
+            _seconds(clock or get("duration")),
             (),
             None,
             suite.framework,
@@ -480,19 +514,17 @@ class Reading:
         """Return what a case without a name is shown as."""
         return (classname or self._suite.name or file or "(no name)")[: self._limits.name_chars]
 
-    def _file_of(self, suite: Suite, classname: str) -> str:
-        return suite.file or producers.file_of(classname, suite=suite.name, framework=suite.framework)
-
     def _markers_of(self, attributes: dict[str, str], name: str) -> tuple[str, ...]:
         groups = tuple(attributes.get("group", "").split())
         return markers_in(self._suite.inherited, *groups, *producers.tags(name))
 
-    def _class(self, suite: Suite, classname: str) -> tuple[bytes, str]:
-        """Return the identity and the name that a class gives its cases, and remember them."""
+    def _class(self, suite: Suite, classname: str) -> tuple[identity.Hash, str, str]:
+        """Return identity, name and file that a class gives its cases, and remember them."""
         if len(suite.classes) >= KEPT_CLASSES:
             suite.classes.clear()
         name = identity.masked(classname, host=suite.host)
-        suite.classes[classname] = known = identity.prefix(suite.key, name), name
+        file = suite.file or producers.file_of(name, suite=suite.name, framework=suite.framework)
+        suite.classes[classname] = known = identity.begun(identity.prefix(suite.key, name)), name, file
         return known
 
 

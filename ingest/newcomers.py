@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from django.db.backends.utils import CursorWrapper
@@ -33,6 +33,7 @@ CHANGED = struct.Struct(">h ii ii i16s i16s").pack
 FIRST = struct.Struct(">h iq ii i16s i16s").pack
 N_STAGED, N_MADE = 20, 28
 
+N_MARKS = 1 << 21  # bytes
 MOST_KEPT = 4_000  # classes and verdicts whose packed words are kept
 
 
@@ -47,7 +48,12 @@ class Packer:
 
     def weighed(self, cases: Sequence[Case]) -> tuple[list[Case], list[layers.Verdict]]:
         """Return the cases as they are kept, and what is said of their layers: of many at once."""
-        placed = list(map(_placed, cases))
+        placed = [
+            _placed(case)
+            if case.classname[:1] == "/" or case.file[:1] == "/" or case.suite[:1] == "/"
+            else case
+            for case in cases
+        ]
         return placed, self._classifier.verdicts([identity_of(case, sent=self._sent) for case in placed])
 
     def staged(self, found: Sequence[tuple[int, Case, int | None]]) -> list[bytes]:
@@ -109,6 +115,7 @@ class FirstTests:
 
     def __init__(self, project_id: int, *, run_number: int, day: date, on_default: bool) -> None:
         self.n_made = 0
+        self._marks = bytearray(N_MARKS)
         self._project_id = project_id
         seen, none = packing.day(day), packing.int2(0)
         main = seen if on_default else packing.NULL
@@ -117,10 +124,25 @@ class FirstTests:
             *(packing.int4(run_number), none, packing.text("")),
         ))  # fmt: skip
 
+    def doubtful(self, fingerprints: Iterable[bytes]) -> list[bytes]:
+        """Mark these, and return those of which a test may have been made already: few of those that are new.
+
+        The place of a mark are the first bytes of a fingerprint, so that a million take two megabytes.
+        """
+        found, marks = [], self._marks
+        for fingerprint in fingerprints:
+            place = int.from_bytes(fingerprint[:3], "big")
+            bit = 1 << (place & 7)
+            if marks[place >> 3] & bit:
+                found.append(fingerprint)
+            else:
+                marks[place >> 3] |= bit
+        return found
+
     def make(
         self, cursor: CursorWrapper, cases: Sequence[Case], packer: Packer
-    ) -> dict[bytes, tuple[int, int, int]]:
-        """Keep a row for each of the cases, and return their (id, traits, layer) by fingerprint."""
+    ) -> dict[bytes, tuple[int, None, int]]:
+        """Keep a row for each of the cases, and return their (id, None for nothing that could differ, layer) by fingerprint."""
         placed, verdicts = packer.weighed(cases)
         first = self.n_made + 1
         rows = [
@@ -132,15 +154,13 @@ class FirstTests:
         packing.copy(cursor, MADE, rows)
         self.n_made += len(rows)
         return {
-            case.fingerprint: (test_id, packer.traits(case), verdict.layer)
+            case.fingerprint: (test_id, None, verdict.layer)
             for test_id, (case, verdict) in enumerate(zip(cases, verdicts, strict=True), first)
         }
 
 
 def _placed(case: Case) -> Case:
     """Return the case with its file inside the project, where a linter names suite and class by absolute paths."""
-    if not (case.classname.startswith("/") or case.file.startswith("/") or case.suite.startswith("/")):
-        return case
     return case._replace(
         suite=_inside(case.suite), classname=_inside(case.classname), file=_inside(case.file)
     )

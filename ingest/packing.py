@@ -9,7 +9,7 @@ import json
 import struct
 import sys
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -23,7 +23,7 @@ SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no header extension
 TRAILER = b"\xff\xff"
 NULL = b"\xff\xff\xff\xff"
 EPOCH = date(2000, 1, 1)  # PostgreSQL's
-TEXT_OID, INT4_OID, FLOAT4_OID = 25, 23, 700
+BYTEA_OID, TEXT_OID, INT4_OID, FLOAT4_OID = 17, 25, 23, 700
 NO_TEXTS = struct.pack(">iiii", 12, 0, 0, TEXT_OID)  # an empty text[]
 NO_PAIRS = struct.pack(">i", 3) + b"\x01[]"  # an empty list as jsonb
 
@@ -51,6 +51,12 @@ def int4s(values: array[int]) -> PackedArray:
 def float4s(values: array[float]) -> PackedArray:
     """Pack a real[]."""
     return PackedArray(_array(FLOAT4_OID, values))
+
+
+def byteas(values: Collection[bytes]) -> PackedArray:
+    """Pack a bytea[] of some values."""
+    head = struct.pack(">iiiii", 1, 0, BYTEA_OID, len(values), 1)
+    return PackedArray(head + b"".join(map(raw, values)))
 
 
 def _array(oid: int, values: array[Any]) -> bytes:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import uuid
 from array import array
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from datetime import datetime
 
 # Some 120 bytes each. A larger suite is not remembered.
@@ -41,8 +41,8 @@ STEADY = frozenset(
 )
 
 
-# The dictionary of a place, the hash of the words, the sign of the number, the test and its layer.
-Lesson = tuple[dict[int, int], int, int, int, int]
+# The dictionary of a place, the hash of the words, the sign of the number, the test.
+Lesson = tuple[dict[int, int], int, int, int]
 
 
 class Recalled:
@@ -55,11 +55,12 @@ class Recalled:
         self.seconds = array("f")
         self.at = array("i")
 
-    def add(self, number: int, seconds: float, at: int) -> None:
-        """Add one result."""
-        self.ids.append(number)
-        self.seconds.append(seconds)
-        self.at.append(at)
+    def extend(self, results: Sequence[tuple[int, float, int]]) -> None:
+        """Add some results."""
+        numbers, seconds, places = zip(*results, strict=True)
+        self.ids.extend(numbers)
+        self.seconds.extend(seconds)
+        self.at.extend(places)
 
     def clear(self) -> None:
         """Empty the columns, for whoever holds on to them."""
@@ -85,21 +86,21 @@ class Memory:
 
         Places are bounded too: suites that are called otherwise in each run would fill a process with empty ones.
         """
-        for known, key, sign, test_id, layer in learned:
+        for known, key, sign, test_id in learned:
             if self.n_entries >= MOST_ENTRIES:
                 self.forget()
                 return
             self.n_entries += key not in known
             known[key] = sign * test_id
-            self.note_layers([(test_id, layer)])
         if len(self._places) > MOST_ENTRIES:
             self.forget()
 
-    def note_layers(self, found: Iterable[tuple[int, int]]) -> None:
-        """Keep the layers of tests by their ids."""
-        for test_id, layer in found:
-            if test_id >= len(self.layers):
-                self.layers.extend(bytes(test_id + ROOM - len(self.layers)))
+    def note_layers(self, test_ids: Sequence[int], layers: Iterable[int]) -> None:
+        """Keep the layers of tests by their ids, for as long as the memory holds; a test is remembered after that."""
+        most = max(test_ids, default=0)
+        if most >= len(self.layers):
+            self.layers.extend(bytes(most + ROOM - len(self.layers)))
+        for test_id, layer in zip(test_ids, layers, strict=True):
             self.layers[test_id] = layer
 
     def forget(self) -> None:

@@ -21,8 +21,11 @@ from projects.models import Project, Run
 # A project that grew by so much is one that the planner's statistics do not know: it would loop over all its tests for each.
 WORTH_ANALYZING, GROWTH = 500, 0.2
 
-# What look-ups need; autovacuum comes by for the rest.
-ANALYZE = "ANALYZE projects_test (project_id, id, fingerprint)"
+# What look-ups need, of a few thousand rows; autovacuum comes by for the rest.
+ANALYZE = """
+SET LOCAL default_statistics_target = 10; ANALYZE projects_test (project_id, id, fingerprint);
+RESET default_statistics_target
+"""
 
 # The staged results take the ids of the tests just made from the statement that makes them: a look-up in a table that grew
 # in this very transaction is one whose size the planner cannot know.

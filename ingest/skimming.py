@@ -6,16 +6,18 @@ exact line and column where a file breaks. What is remembered was once read by t
 leaving it out changes nothing that the parser would have to see.
 
 A tag is only believed where an element may begin: inside of a suite, between two cases, and not in a comment, in CDATA or in a
-tag that is not closed. The reader says when that is so.
+tag that is not closed. The reader says when that is so. Where nothing is remembered of the project, all is parsed, and the
+reader says where a case that it found begins.
 """
 
 from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from itertools import accumulate
 
-from ingest import recall, times
+from ingest import times
 from ingest.recall import Memory, Recalled
 from ingest.suites import Suite
 from projects.vocabulary import Outcome
@@ -44,7 +46,9 @@ class Skimmer:
         self._found = Recalled()
         self._key = 0  # of the case being parsed; 0 where it is not to be remembered
         self._clock = b""
-        self._are_steady: dict[tuple[str, ...], bool] = {}
+        self._is_cold = memory is None or not memory.n_entries
+        self._tags: dict[int, bytes] = {}  # of the bytes being parsed where nothing is known, by their places
+        self._n_before = 0  # bytes before these
 
     def enter(self, suite: Suite) -> None:
         """Say which suite the next cases stand in, or that something changed about it."""
@@ -52,6 +56,9 @@ class Skimmer:
 
     def skim(self, data: bytes) -> None:
         """Take what is remembered from the next bytes of the document, and have the rest parsed."""
+        if self._is_cold:
+            self._parse_whole(data)
+            return
         first, *tags = data.split(CASE)
         self._parse(first)
         begin = len(first)  # of what is known and not taken yet
@@ -75,19 +82,40 @@ class Skimmer:
         if ids:
             self._take(data, begin, tags[-len(ids) :], ids, clocks)
 
-    def memo(self, attributes: Mapping[str, str], outcome: Outcome) -> tuple[dict[int, int], int, int] | None:
-        """Return where the case being parsed may be remembered, under which hash, and the sign of its number."""
+    def _parse_whole(self, data: bytes) -> None:
+        """Have bytes parsed of which nothing is known, their tags at hand."""
+        first, *tags = data.split(CASE)
+        ends = accumulate((len(CASE) + len(tag) for tag in tags), initial=len(first))
+        self._tags = dict(zip(ends, tags, strict=False))
+        self._parse(data)
+        self._n_before += len(data)
+
+    def memo(self, begin: int, clock: str, outcome: Outcome) -> tuple[dict[int, int], int, int] | None:
+        """Return where the case just parsed may be remembered, under which hash, and the sign of its number.
+
+        It began at this byte of the document and said this time; its attributes are steady.
+        """
+        if self._is_cold:
+            self._note_tag(begin - self._n_before)
         key, self._key = self._key, 0
         if not key or not (outcome is Outcome.PASSED or outcome is Outcome.SKIPPED):
             return None
-        names = tuple(attributes)
-        is_steady = self._are_steady.get(names)
-        if is_steady is None:
-            is_steady = self._are_steady[names] = recall.is_steady(names)
-        if not is_steady or attributes.get("time", "").encode() != self._clock:
+        if clock.encode() != self._clock:
             return None
-        self._look_up()
+        if self._known is NOTHING:
+            self._look_up()
         return self._known, key, 1 if outcome is Outcome.PASSED else -1
+
+    def _note_tag(self, place: int) -> None:
+        tag = self._tags.get(place)
+        if tag is None:
+            self._key = 0
+            return
+        head, _, rest = tag.partition(TIME)
+        self._clock, _, tail = rest.partition(b'"')
+        alone = tail.rstrip() == b"/>" or ALONE.match(tail)
+        end = tail if alone is True or not alone or alone.end() == len(tail) else alone[1]
+        self._key = hash((head, end)) if alone or _is_one_case(tail) else 0
 
     def _known_here(self) -> dict[int, int]:
         """Return the numbers of the remembered cases by hash; of none where no case may begin."""

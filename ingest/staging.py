@@ -9,8 +9,7 @@ from __future__ import annotations
 import struct
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
@@ -63,7 +62,7 @@ NEW_UNTIMED = struct.Struct(">h ii i16s i ih i ih i? ih i").pack
 # grown, the planner would guess too few rows and loop over all of them for each.
 KNOWN = """
 SELECT fingerprint, id, traits, layer
-FROM projects_test WHERE project_id = %(project_id)s AND fingerprint = ANY(%(fingerprints)b)
+FROM projects_test WHERE project_id = %(project_id)s AND fingerprint = ANY(%(fingerprints)b::bytea[])
 """
 REMEMBERED = """
 INSERT INTO incoming (seq, test_id, outcome, seconds, n_attempts, is_flaky, hint, layer)
@@ -75,6 +74,10 @@ JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = abs(r.number)
 
 # New tests have a fingerprint and no number yet, the others a number and no fingerprint.
 TWICE = "SELECT EXISTS (SELECT FROM incoming GROUP BY {names} HAVING count(*) > 1)"
+
+
+# Of a test that the project has: its id, the checksum of its words unless they cannot differ, its layer.
+Known = tuple[int, int | None, int]
 
 
 class Outdated(Exception):
@@ -144,7 +147,7 @@ class Stage:
         known = self._known(chunk)
         incoming: list[bytes] = []
         newcomers: list[tuple[int, Case, int | None]] = []
-        recalled: defaultdict[str, Recalled] = defaultdict(Recalled)
+        recalled: defaultdict[str, list[tuple[int, float, int]]] = defaultdict(list)
         for case in chunk:
             seq, found = start + case.at, known.get(case.fingerprint)
             if found is None:
@@ -152,19 +155,22 @@ class Stage:
                 self.n_new += 1
                 if case.memo is not None:
                     self._unnamed[seq] = case.memo
-            elif found[1] != self._packer.traits(case):
+            elif found[1] is not None and found[1] != self._packer.traits(case):
                 newcomers.append((seq, case, found[0]))
                 self.n_changed += 1
             elif case.memo is not None:
-                self._learned.append((*case.memo, found[0], found[2]))
+                self._learned.append((*case.memo, found[0]))
                 if case.seconds is not None:  # what is remembered of it from now on is all that it says
-                    recalled[case.framework].add(case.memo[2] * found[0], case.seconds, seq)
+                    recalled[case.framework].append((case.memo[2] * found[0], case.seconds, seq))
                     continue
             incoming.append(self._incoming(seq, case, found))
         self._forget_many(start + chunk[-1].at)
         known_ids = [found[0] for case in chunk if (found := known.get(case.fingerprint))]
         self._note_known(known_ids, n=len(known_ids))
-        self._remember(recalled, start=0)
+        for framework, results in recalled.items():
+            more = Recalled()
+            more.extend(results)
+            self._remember({framework: more}, start=0)
         with connection.cursor() as cursor:
             packing.copy(cursor, INCOMING, incoming)
             packing.copy(cursor, STAGED, self._packer.staged(newcomers))
@@ -231,30 +237,35 @@ class Stage:
         """Learn the numbers that the new tests got."""
         if self._unnamed:
             cursor.execute("SELECT seq, test_id, layer FROM incoming WHERE fingerprint IS NOT NULL")
-            for seq, test_id, layer in cursor:
+            made = cursor.fetchall()
+            self.memory.note_layers([test_id for _, test_id, _ in made], [layer for _, _, layer in made])
+            for seq, test_id, _ in made:
                 if (memo := self._unnamed.pop(seq, None)) is not None:
-                    self._learned.append((*memo, test_id, layer))
+                    self._learned.append((*memo, test_id))
             self._unnamed.clear()
 
     def remember(self) -> None:
         """Have the memory keep what this upload taught, once that is committed."""
         self.memory.learn(self._learned)
 
-    def _known(self, chunk: Sequence[Case]) -> dict[bytes, tuple[Any, ...]]:
+    def _known(self, chunk: Sequence[Case]) -> dict[bytes, Known]:
         """Return (id, traits, layer) of the tests of the chunk that the project knows, or of all where these are its first."""
-        values = {
-            "project_id": self.project_id,
-            "fingerprints": list({case.fingerprint for case in chunk}),
-        }
-        with binding_cursor() as cursor:
-            found = cursor.execute(KNOWN, values, binary=True).fetchall()
-        known = {row[0]: row[1:] for row in found}
+        fingerprints: Collection[bytes] = {case.fingerprint for case in chunk}
+        if self.first_tests is not None:
+            fingerprints = self.first_tests.doubtful(fingerprints)
+        known = self._looked_up(fingerprints) if fingerprints else {}
         if self.first_tests is not None:
             known |= self._made(chunk, known)
-        self.memory.note_layers((test_id, layer) for test_id, _, layer in known.values())
+        self.memory.note_layers([one[0] for one in known.values()], [one[2] for one in known.values()])
         return known
 
-    def _made(self, chunk: Sequence[Case], known: Mapping[bytes, object]) -> dict[bytes, tuple[Any, ...]]:
+    def _looked_up(self, fingerprints: Collection[bytes]) -> dict[bytes, Known]:
+        values = {"project_id": self.project_id, "fingerprints": packing.byteas(fingerprints)}
+        with binding_cursor() as cursor:
+            found = cursor.execute(KNOWN, values, binary=True).fetchall()
+        return {row[0]: (row[1], row[2], row[3]) for row in found}
+
+    def _made(self, chunk: Sequence[Case], known: Mapping[bytes, Known]) -> Mapping[bytes, Known]:
         assert self.first_tests is not None
         new: dict[bytes, Case] = {}
         for case in chunk:
@@ -263,7 +274,7 @@ class Stage:
         with connection.cursor() as cursor:
             return self.first_tests.make(cursor, list(new.values()), self._packer)
 
-    def _incoming(self, seq: int, case: Case, known: tuple[Any, ...] | None) -> bytes:
+    def _incoming(self, seq: int, case: Case, known: Known | None) -> bytes:
         """Pack the row of a case; the four shapes cost a call each, and this runs a million times a file."""
         outcome, seconds = case.outcome, case.seconds
         n_attempts = 1 + len(case.attempts)

@@ -29,7 +29,7 @@ class Suite:
         self.chain: tuple[str, ...] = ()
         self.key = ""
         self.inherited: tuple[tuple[str, str], ...] = ()
-        self.classes: dict[str, tuple[bytes, str]] = {}
+        self.classes: dict[str, tuple[identity.Hash, str, str]] = {}  # what each class gives its cases
         self.outcome: Outcome | None = None
         self.failure: Failure | None = None
         self.has_bad = False
@@ -77,6 +77,7 @@ class Suite:
 
     def take_property(self, name: str, value: str, *, limits: Limits) -> None:
         """Take what a property of the suite says about each of its cases."""
+        self.classes.clear()
         self.framework = self.framework or producers.of_property(name)
         if name in producers.INHERITED_PROPERTIES and len(self.inherited) < limits.properties:
             self.inherited += ((name, value[: limits.message_chars]),)
