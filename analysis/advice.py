@@ -12,7 +12,7 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Literal
 
-from analysis.targets import CORE, Target, nearest_point
+from analysis.targets import CORE, Target, nearest_point, nearest_points
 from projects.vocabulary import Layer
 
 _Whole = tuple[int, int, int]  # unit, integration, e2e
@@ -96,11 +96,13 @@ def _levels(now: _Whole, point: _Whole) -> int:
 
 
 def _candidates(now: _Whole, total: int, target: Target) -> Iterator[_Whole]:
-    """Yield whole points that meet the target near the fractional optimum."""
-    _, (unit, integration) = nearest_point(now, target, total)
-    middle = round(total - unit - integration)
+    """Yield whole points that meet the target near the corners of the fractional optimum, where ties are decided."""
     low, high = _bounds(target, Layer.E2E, total)
-    for e2e in sorted({*range(max(low, middle - _REACH), min(high, middle + _REACH) + 1)}):
+    near: set[int] = set()
+    for unit, integration in nearest_points(now, target, total)[1]:
+        middle = round(total - unit - integration)
+        near.update(range(max(low, middle - _REACH), min(high, middle + _REACH) + 1))
+    for e2e in sorted(near):
         rest = total - e2e
         least, most = _unit_range(target, total, e2e)
         for wish in (now[0], rest - now[1]):

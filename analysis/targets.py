@@ -110,17 +110,25 @@ def nearest_point(
     amounts: tuple[float, float, float], target: Target, total: float = 1.0
 ) -> tuple[float, _Point]:
     """Return how much of `amounts` must leave its layer to meet the target at `total`, and the point met."""
+    cost, points = nearest_points(amounts, target, total)
+    return cost, points[0]
+
+
+def nearest_points(
+    amounts: tuple[float, float, float], target: Target, total: float = 1.0
+) -> tuple[float, list[_Point]]:
+    """Return how much must leave its layer, and the corners of all that is met at that cost."""
     unit, integration, e2e = amounts
     limits = _limits(target, total)
     # The cost bends where a layer has exactly what it has now.
     bends: list[_Line] = [(1, 0, unit), (0, 1, integration), (1, 1, total - e2e)]
     slack = TOLERANCE * max(1.0, total)
-    points = [point for point in _crossings(limits + bends) if _inside(point, limits, slack)]
+    points = sorted(point for point in _crossings(limits + bends) if _inside(point, limits, slack))
     costs = [
         max(0.0, unit - x) + max(0.0, integration - y) + max(0.0, e2e - (total - x - y)) for x, y in points
     ]
-    best = min(range(len(points)), key=lambda i: (costs[i], points[i]))
-    return costs[best], points[best]
+    best = min(costs)
+    return best, [point for point, cost in zip(points, costs, strict=True) if cost <= best + slack]
 
 
 PYRAMID = Target(

@@ -31,12 +31,17 @@ from projects.partitions import ensure_months
 @shared_task
 def reclassify_project(*, project_id: int, **_: object) -> None:
     """Weigh every test of the project again if that is wanted; one worker at a time does it."""
+    wanting = Project.objects.exclude(reclassify_wanted_at=None).filter(pk=project_id)
     with locks.alone(locks.Lock.RECLASSIFY, project_id) as is_mine:
-        project = Project.objects.exclude(reclassify_wanted_at=None).filter(pk=project_id).first()
+        project = wanting.first()
         if is_mine and project is not None:
             now = timezone.now()
             refresh.reclassify(project, now=now)
             bucket_weeks.judge_weeks(project, today=now.date())
+    if (
+        is_mine and wanting.exists()
+    ):  # wanted again meanwhile, and whoever rang for it found this worker at it
+        reclassify_project.delay_on_commit(project_id=project_id)
 
 
 def ask_for_reclassification(project_id: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from analysis import shape
@@ -190,6 +190,44 @@ def test_advice_on_large_suites_lands_inside_the_bands(now: tuple[int, int, int]
 
         assert meets(after, target)  # type: ignore[arg-type]
         assert sum(after) == sum(now) + (step.n_tests if step.kind == "add" else 0)
+
+
+def preferred_moves(now: tuple[int, int, int], target: Target) -> list[tuple[int, int, int]]:
+    """Return where the fewest moves lead: few layers changed, then to neighbouring layers, then down."""
+    total, ranked = sum(now), {}
+    for unit in range(total + 1):
+        for integration in range(total + 1 - unit):
+            point = (unit, integration, total - unit - integration)
+            if meets(point, target):
+                changed = sum(have != want for have, want in zip(now, point, strict=True))
+                up, higher = now[0] - unit, point[2] - now[2]
+                ranked[point] = (moved(now, point), changed, abs(up) + abs(higher), up + higher)
+    best = min(ranked.values(), default=None)
+    return [point for point, rank in ranked.items() if rank == best]
+
+
+MIDDLING = st.tuples(*[st.integers(min_value=0, max_value=45)] * 3).filter(any)
+
+
+@settings(max_examples=25, deadline=None)
+@given(MIDDLING, st.sampled_from([*BUILT_IN, CUSTOM]))
+@example((60, 20, 2), CUSTOM)
+def test_of_equal_moves_the_simplest_is_told(now: tuple[int, int, int], target: Target) -> None:
+    steps = {step.kind: step for step in advice(counted(*now), target)}
+
+    if "move" in steps:
+        assert tuple(steps["move"].after[layer] for layer in CORE) in preferred_moves(now, target)
+
+
+def test_of_equal_moves_in_a_large_suite_the_simplest_is_told() -> None:
+    bands = {UNIT: Band(0.60, 0.65), INTEGRATION: Band(0.25, 0.40), E2E: Band(0.05, 0.10)}
+    custom = Target(kind=TargetKind.CUSTOM, bands=bands)
+
+    (down, *_), (same, *_) = advice(counted(1196, 359, 120), PYRAMID), advice(counted(1196, 359, 120), custom)
+
+    # Both are as few as others that take tests up to e2e.
+    assert down.words() == "move 24 integration tests down to unit"
+    assert same.words() == "move 108 unit tests up to integration"
 
 
 def test_advice_says_what_to_do() -> None:

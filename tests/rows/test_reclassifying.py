@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.utils import timezone
 
-from analysis import bucket_weeks, queries, refresh
+from analysis import bucket_weeks, queries, refresh, tasks
 from analysis.window import read
 from projects.models import BucketWeek, LayerDay, LayerRule, Project, RunLayer, Test
 from projects.vocabulary import Layer, RuleField, TimingBucket
@@ -170,3 +172,43 @@ def test_weeks_that_are_over_are_judged_once() -> None:
     assert bucket_weeks.judge_weeks(project, today=NOW.date()) == 1
     bucket_weeks.forget(project.pk)
     assert bucket_weeks.judge_weeks(project, today=NOW.date()) == 2
+
+
+# Somebody saves rules again while tests are weighed.
+WISH_MEANWHILE = """
+CREATE FUNCTION pg_temp.wish() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    UPDATE projects_project SET reclassify_wanted_at = clock_timestamp() WHERE id = NEW.project_id;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER wish BEFORE UPDATE ON projects_test FOR EACH ROW EXECUTE FUNCTION pg_temp.wish();
+"""
+
+Capture = Callable[[], AbstractContextManager[list[object]]]
+
+
+def test_a_wish_that_comes_while_tests_are_weighed_is_heard_when_that_is_done(
+    django_capture_on_commit_callbacks: Capture,
+) -> None:
+    shop = a_shop_with_runs()
+    a_rule(shop, "tests/unit/**", Layer.E2E)
+    refresh.want_reclassify(shop.project.pk, now=NOW)
+    with connection.cursor() as cursor:
+        cursor.execute(WISH_MEANWHILE)
+
+    with django_capture_on_commit_callbacks() as rung:
+        tasks.reclassify_project(project_id=shop.project.pk)
+
+    assert len(rung) == 1
+    assert Project.objects.exclude(reclassify_wanted_at=None).filter(pk=shop.project.pk).exists()
+
+
+def test_a_wish_that_is_fulfilled_rings_no_more(django_capture_on_commit_callbacks: Capture) -> None:
+    shop = a_shop_with_runs()
+    a_rule(shop, "tests/unit/**", Layer.E2E)
+    refresh.want_reclassify(shop.project.pk, now=NOW)
+
+    with django_capture_on_commit_callbacks() as rung:
+        tasks.reclassify_project(project_id=shop.project.pk)
+
+    assert rung == []
+    assert not Project.objects.exclude(reclassify_wanted_at=None).filter(pk=shop.project.pk).exists()
