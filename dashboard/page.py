@@ -49,7 +49,10 @@ NAMES = (*(name for name, _, _ in NAVIGATION), "shape", "failures", "settings-ta
 
 
 # Pages whose filters can be saved under a name: those that need nothing but a project and a window.
-WITH_VIEWS = ("overview", "shape", "tests", "flaky", "failures", "slow", "runs")
+WITH_VIEWS = (
+    *("overview", "shape", "tests", "flaky", "failures", "slow", "runs"),
+    *("budgets", "uploads", "quarantine", "renames"),
+)
 
 
 class MemberRequest(HttpRequest):
@@ -166,11 +169,12 @@ def _project_frame(
         "access": request.access,
         "window": request.window,
         "places": places(request.project, request.window, here=place, n_flaky=known.n_flaky),
+        "views": known.views,
+        "view_page": name if name in WITH_VIEWS else "",
     }
     if offers is not None:
         bar = filters.bar(request.window, branches=known.branches, offers=offers)
         frame["bar"] = replace(bar, hint=hint or bar.hint)
-        frame |= {"views": known.views, "view_page": name if name in WITH_VIEWS else ""}
     return frame
 
 

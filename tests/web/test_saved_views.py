@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qs
+
 import pytest
 from django.test import Client
+from django.utils import timezone
+from django.utils.html import escape
 
-from projects import saved
+from projects import care, saved
 from projects.models import SavedView
 from projects.vocabulary import Role
-from tests.factories import Shop, a_person, a_shop, passed, record, report
+from tests.factories import Shop, a_person, a_shop, a_test_named, passed, record, report
 
 pytestmark = pytest.mark.django_db
 
@@ -37,6 +41,30 @@ def test_a_view_is_saved_and_leads_back_to_its_filters(shop: Shop) -> None:
 
     assert save(browser) == "/p/web/tests?bucket=slow&sort=-p95"
     assert 'href="/p/web/tests?bucket=slow&amp;sort=-p95" dir="auto">Slow ones' in page(browser)
+
+
+@pytest.mark.parametrize(
+    ("place", "query"),
+    [
+        ("budgets", "?window=7d&sort-growth=-more"),
+        ("uploads", "?window=7d&q=ci&sort=-size&sort-problems=-times"),
+        ("quarantine", "?q=pays&sort=-failed"),
+        ("renames", "?sort=name"),
+    ],
+)
+def test_a_list_that_is_a_page_keeps_views_of_it_with_the_order_of_each_of_its_lists(
+    shop: Shop, place: str, query: str
+) -> None:
+    browser = shop.browser()
+    when = timezone.now()
+    care.mute(shop.project, a_test_named(shop, "adds").id, reason="waits", n_days=3, by=shop.owner, now=when)
+
+    kept = save(browser, page=place, query=query, name="Mine")
+    shown = page(browser, place)
+
+    assert parse_qs(kept.split("?")[1]) == parse_qs(query[1:])
+    if place != "renames":  # nothing was renamed, and an empty list has no bar
+        assert f'href="{escape(kept)}" dir="auto">Mine' in shown
 
 
 def test_a_view_belongs_to_its_page_and_its_person(shop: Shop) -> None:
