@@ -15,7 +15,7 @@ from __future__ import annotations
 import uuid
 from array import array
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 # Some 120 bytes each. A larger suite is not remembered.
@@ -41,8 +41,35 @@ STEADY = frozenset(
 )
 
 
-# The dictionary of a place, the hash of the words, the sign of the number, the test.
-Lesson = tuple[dict[int, int], int, int, int]
+# The dictionary of a place, the hash of the words, the test's number with its sign.
+Lesson = tuple[dict[int, int], int, int]
+
+
+class Lessons:
+    """What an upload taught, twelve bytes a case: it is held until the upload is committed."""
+
+    def __init__(self) -> None:
+        self._places: list[tuple[int, dict[int, int]]] = []  # from which lesson on
+        self._keys = array("q")
+        self._numbers = array("i")
+
+    def __iter__(self) -> Iterator[Lesson]:
+        ends = [*(start for start, _ in self._places[1:]), len(self._keys)]
+        for (start, known), end in zip(self._places, ends, strict=True):
+            for key, number in zip(self._keys[start:end], self._numbers[start:end], strict=True):
+                yield known, key, number
+
+    def extend(self, lessons: Iterable[Lesson]) -> None:
+        """Add some."""
+        for known, key, number in lessons:
+            if not self._places or self._places[-1][1] is not known:
+                self._places.append((len(self._keys), known))
+            self._keys.append(key)
+            self._numbers.append(number)
+
+    def clear(self) -> None:
+        """Forget them all."""
+        del self._places[:], self._keys[:], self._numbers[:]
 
 
 class Recalled:
@@ -86,12 +113,12 @@ class Memory:
 
         Places are bounded too: suites that are called otherwise in each run would fill a process with empty ones.
         """
-        for known, key, sign, test_id in learned:
+        for known, key, number in learned:
             if self.n_entries >= MOST_ENTRIES:
                 self.forget()
                 return
             self.n_entries += key not in known
-            known[key] = sign * test_id
+            known[key] = number
         if len(self._places) > MOST_ENTRIES:
             self.forget()
 

@@ -21,7 +21,7 @@ from ingest import folding, packing, workers
 from ingest.cases import Case, Refused
 from ingest.junit import Reading
 from ingest.newcomers import STAGED, FirstTests, Packer
-from ingest.recall import MOST_ENTRIES, Lesson, Memory, Recalled
+from ingest.recall import MOST_ENTRIES, Lesson, Lessons, Memory, Recalled
 from ingest.remembered import Remembered
 from projects.cursors import binding_cursor
 from projects.vocabulary import Layer, Outcome
@@ -109,7 +109,7 @@ class Stage:
         self._staged = array("i")  # the known tests of the upload, as long as they are few
         self._n_known = 0  # of these and of the remembered ones, how many there were
         self._troubled = array("i")  # places of cases that went wrong, as long as they are few
-        self._learned: list[Lesson] = []
+        self._learned = Lessons()
         self._unnamed: dict[int, tuple[dict[int, int], int, int]] = {}
         self._frameworks: dict[str, int] = {}
         with connection.cursor() as cursor:
@@ -147,6 +147,7 @@ class Stage:
         known = self._known(chunk)
         incoming: list[bytes] = []
         newcomers: list[tuple[int, Case, int | None]] = []
+        lessons: list[Lesson] = []
         recalled: defaultdict[str, list[tuple[int, float, int]]] = defaultdict(list)
         for case in chunk:
             seq, found = start + case.at, known.get(case.fingerprint)
@@ -159,11 +160,13 @@ class Stage:
                 newcomers.append((seq, case, found[0]))
                 self.n_changed += 1
             elif case.memo is not None:
-                self._learned.append((*case.memo, found[0]))
+                place, key, sign = case.memo
+                lessons.append((place, key, sign * found[0]))
                 if case.seconds is not None:  # what is remembered of it from now on is all that it says
-                    recalled[case.framework].append((case.memo[2] * found[0], case.seconds, seq))
+                    recalled[case.framework].append((sign * found[0], case.seconds, seq))
                     continue
             incoming.append(self._incoming(seq, case, found))
+        self._learned.extend(lessons)
         self._forget_many(start + chunk[-1].at)
         known_ids = [found[0] for case in chunk if (found := known.get(case.fingerprint))]
         self._note_known(known_ids, n=len(known_ids))
@@ -239,9 +242,10 @@ class Stage:
             cursor.execute("SELECT seq, test_id, layer FROM incoming WHERE fingerprint IS NOT NULL")
             made = cursor.fetchall()
             self.memory.note_layers([test_id for _, test_id, _ in made], [layer for _, _, layer in made])
-            for seq, test_id, _ in made:
-                if (memo := self._unnamed.pop(seq, None)) is not None:
-                    self._learned.append((*memo, test_id))
+            memos = ((self._unnamed.get(seq), test_id) for seq, test_id, _ in made)
+            self._learned.extend(
+                (memo[0], memo[1], memo[2] * test_id) for memo, test_id in memos if memo is not None
+            )
             self._unnamed.clear()
 
     def remember(self) -> None:

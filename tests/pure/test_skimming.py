@@ -44,7 +44,8 @@ def taught(*bodies: bytes) -> tuple[recall.Memory, dict[int, Case]]:
         for one in cases:
             number = numbers.setdefault(one.fingerprint, len(numbers) + 1)
             if one.memo is not None:
-                memory.learn([(*one.memo, number)])
+                place, key, sign = one.memo
+                memory.learn([(place, key, sign * number)])
                 known[number] = one
     return memory, known
 
