@@ -11,7 +11,7 @@ from analysis.answers.of_uploads import ProblemGroup, ProblemRow
 from analysis.compared import ComparedTest
 from dashboard.listing import Order
 from dashboard.verdicts import TargetFit
-from projects.models import Letter, Membership, Token
+from projects.models import ChannelDelivery, Letter, Membership, Token, Trust
 from projects.vocabulary import Outcome
 
 WORST_FIRST = (Outcome.FAILED, Outcome.ERROR, Outcome.PASSED, Outcome.SKIPPED)
@@ -106,3 +106,17 @@ OWNERS: Order[OwnedTests] = Order(
     }
 )
 LETTERS: Order[Letter] = Order({"week": lambda row: row.week_on, "name": lambda row: row.subject.lower()})
+SENT: Order[ChannelDelivery] = Order(
+    {
+        "when": lambda row: row.created_at,
+        "channel": lambda row: row.channel.name.lower(),
+        "name": lambda row: row.subject.lower(),
+    }
+)
+TRUSTS: Order[Trust] = Order(
+    {
+        "name": lambda row: row.repository.lower(),
+        "by": lambda row: row.issuer,
+        "used": lambda row: row.last_used_at,
+    }
+)

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from dashboard import beside, page
+from dashboard import beside, listing, orders, page
 from dashboard.channel_forms import EVENTS, KINDS, ChannelForm, WantsForm
 from dashboard.page import ProjectRequest
 from dashboard.views.settings import refused, said, show
@@ -40,7 +40,7 @@ def channels(request: ProjectRequest) -> HttpResponseBase:
             return refused(request, Role.EDITOR)
         if form.is_valid():
             return _add(request, form)
-    log = announcing.log(request.project)
+    log = listing.ordered(announcing.log(request.project), request.window.sort_of("sent"), orders.SENT)
     if file := beside.asked(request, "sent messages", beside.SENT, log, part="sent"):
         return file
     context = {

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.http import Http404, HttpResponseBase
 from django.views.decorators.http import require_http_methods, require_POST
 
-from dashboard import beside, page
+from dashboard import beside, listing, orders, page
 from dashboard.page import ProjectRequest
 from dashboard.trust_forms import TrustForm, name_of
 from dashboard.views.settings import refused, said, show
@@ -30,7 +30,7 @@ def trusts(request: ProjectRequest) -> HttpResponseBase:
             row = form.row()
             trust.keep(request.project, row, by=User.objects.get(pk=request.user.pk))
             return said(request, HERE, f"Jobs of {row.repository} may upload without a token.")
-    rows = list(trust.trusts(request.project))
+    rows = listing.ordered(list(trust.trusts(request.project)), request.window.sort, orders.TRUSTS)
     if file := beside.asked(request, "trusted jobs", beside.TRUSTS, rows):
         return file
     context = {

@@ -13,7 +13,8 @@ import pytest
 from django.utils import timezone
 
 from projects import access, care, subscribing
-from projects.models import DurationShift, Letter, Upload
+from projects.models import Channel, ChannelDelivery, DurationShift, Letter, Trust, Upload
+from projects.vocabulary import ChannelKind
 from tests.factories import Shop, a_history, a_shop, a_test_named, failed, passed, record, report
 
 pytestmark = pytest.mark.django_db
@@ -89,6 +90,21 @@ def shop() -> Shop:
         subject="web: one slower test",
     )
     subscribing.add_reader(shop.project, "ada", email="ada@example.net")
+    for name in ("shop/web", "shop/api"):
+        Trust.objects.create(project=shop.project, issuer="https://issuer.example", repository=name)
+    for name in ("Team", "All"):
+        channel = Channel.objects.create(
+            project=shop.project, kind=ChannelKind.MAIL, name=name, address="a@example.net"
+        )
+        now = timezone.now()
+        ChannelDelivery.objects.create(
+            project=shop.project,
+            channel=channel,
+            subject=f"To {name}",
+            message={},
+            created_at=now,
+            due_at=now,
+        )
     for name, days in (("pays", 3), ("ships", 9)):
         test_id = a_test_named(shop, name).id
         care.mute(
@@ -245,6 +261,8 @@ SORTED = (  # the address, the list's name, the words it is sorted by, the colum
     ("settings/owners", "", "name tests unwell", "owner"),
     ("settings/readers", "", "name tests unwell", "owner"),
     ("settings/reports", "", "week name", ""),
+    ("settings/trust", "", "name by used", "repository"),
+    ("settings/channels", "sent", "channel when name", "channel"),
     ("?all=1", "", "name failed shape tests flaky runs bad last", ""),
 )
 
