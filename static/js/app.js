@@ -89,6 +89,12 @@ function keepHeaders() {
 }
 new ResizeObserver(keepHeaders).observe(document.body);
 
+// A request that a newer one replaces is no error, though htmx would write it into the console as one, twice
+
+htmx.logger = (element, name, detail) => {
+  if (name === "htmx:sendAbort" || name === "htmx:afterRequest") delete detail.error; // what fails is told by its own name too
+};
+
 // While results are fetched they are marked as busy; they keep their place, so nothing jumps
 
 function setBusy(isBusy) {

@@ -125,7 +125,31 @@ def test_typing_a_search_filters_in_place_and_keeps_the_focus(desk: Desk) -> Non
     expect(desk.page).to_have_url(re.compile(r"/tests\?q=pays$"))
     expect(desk.page.locator("#q")).to_be_focused()
     expect(desk.page.locator("#chips .chip")).to_have_count(1)
-    assert desk.page.title().startswith("Tests: 1 ")
+    assert desk.page.title().startswith("Tests: 1, pays · Web")
+
+
+def test_a_search_that_the_next_letters_replace_is_no_error(desk: Desk) -> None:
+    desk.open("tests")
+    held: list[Route] = []
+    desk.page.route(re.compile(r"q=pa$"), lambda route: held.append(route))
+    with desk.page.expect_request(re.compile(r"q=pa$")):
+        desk.page.locator("#q").press_sequentially("pa")
+
+    desk.page.locator("#q").press_sequentially("ys")
+
+    expect(desk.page.locator("h1")).to_have_text(re.compile("1 test matches"))
+    assert [text for text in desk.complaints if text] == []
+
+
+def test_another_page_of_a_list_begins_at_its_top(desk: Desk) -> None:
+    desk.open("tests")
+
+    desk.page.locator("#page-next").click()
+
+    desk.page.wait_for_url(re.compile("page=2"))
+    expect(desk.page.locator(".count-line")).to_be_in_viewport()
+    expect(desk.page.locator("#page-prev")).not_to_be_in_viewport()
+    expect(desk.page.locator("th[aria-sort]")).to_be_in_viewport()
 
 
 def test_a_chip_takes_its_filter_away_and_back_brings_it_again(desk: Desk) -> None:
