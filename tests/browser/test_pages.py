@@ -141,6 +141,22 @@ def test_a_search_that_the_next_letters_replace_is_no_error(desk: Desk) -> None:
     assert [text for text in desk.complaints if text] == []
 
 
+def test_of_two_clicks_the_later_counts_though_the_first_is_not_answered_yet(desk: Desk) -> None:
+    desk.open("tests")
+    held: list[Route] = []
+    desk.page.route(re.compile(r"sort=name$"), lambda route: held.append(route))
+    with desk.page.expect_request(re.compile(r"sort=name$")):
+        desk.page.locator("#sort-name").click()
+
+    with desk.page.expect_response(re.compile(r"sort=-p95$")):
+        desk.page.locator("#sort-p95").click()
+    held[0].continue_()
+
+    expect(desk.page.locator("th[aria-sort]")).to_have_text(re.compile("p95"))
+    expect(desk.page).to_have_url(re.compile(r"sort=-p95$"))
+    assert [text for text in desk.complaints if text] == []
+
+
 def test_another_page_of_a_list_begins_at_its_top(desk: Desk) -> None:
     desk.open("tests")
 
