@@ -345,7 +345,10 @@ function prepare(from) {
 }
 
 prepare(document);
-document.addEventListener("htmx:afterSettle", (event) => prepare(event.detail.elt ?? document));
+document.addEventListener("htmx:afterSettle", (event) => {
+  document.getElementById("announced")?.remove(); // the server answers again
+  prepare(event.detail.elt ?? document);
+});
 document.addEventListener("htmx:pushedIntoHistory", syncFilters);
 document.addEventListener("htmx:responseError", (event) => announce(`The server answered ${event.detail.xhr.status}. Reload the page, or try again.`));
 document.addEventListener("htmx:sendError", () => announce("The server did not answer. Check the connection and try again."));

@@ -157,6 +157,23 @@ def test_of_two_clicks_the_later_counts_though_the_first_is_not_answered_yet(des
     assert [text for text in desk.complaints if text] == []
 
 
+@pytest.mark.parametrize(("status", "says"), [(0, "did not answer. Check"), (500, "answered 500. Reload")])
+def test_a_filter_that_is_not_answered_says_what_to_do(desk: Desk, status: int, says: str) -> None:
+    desk.open("tests")
+    desk.page.route(
+        "**/tests?layer=unit*", lambda route: route.fulfill(status=status) if status else route.abort()
+    )
+
+    desk.page.locator("#pick-layer").select_option("unit")
+
+    expect(desk.page.get_by_role("alert")).to_contain_text(says)
+    expect(desk.page.locator("#results")).not_to_have_attribute("aria-busy", "true")
+    desk.page.unroute("**/tests?layer=unit*")
+    desk.page.locator("#pick-layer").select_option("e2e")
+    expect(desk.page.locator("h1")).to_have_text(re.compile("6 tests match"))
+    expect(desk.page.get_by_role("alert")).to_have_count(0)
+
+
 def test_another_page_of_a_list_begins_at_its_top(desk: Desk) -> None:
     desk.open("tests")
 
