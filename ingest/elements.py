@@ -39,6 +39,9 @@ class Reading(NamedTuple):
     properties: tuple[tuple[str, str], ...]
 
 
+SKIPPED = Reading(Outcome.SKIPPED, None, (), ())  # and nothing else to say
+
+
 def outcome_of(attributes: Mapping[str, str]) -> Outcome:
     """Return the outcome that attributes alone give: the worst of them, and passed without a known word."""
     found = {
@@ -99,6 +102,8 @@ class Text:
 
 def interpreted(element: Any, *, limits: Limits) -> Reading:
     """Read a case element: the worst of its results counts, earlier attempts come oldest first."""
+    if len(element) == 1 and element[0].tag == "skipped":  # nine of ten cases with children
+        return SKIPPED
     case = TestCase.fromelem(element)  # type: ignore[no-untyped-call]
     entries = list(case)  # once: each property of junitparser's would walk the element anew
     results = [entry for entry in entries if isinstance(entry, FinalResult)]

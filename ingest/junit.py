@@ -446,7 +446,7 @@ class Reading:
         self._nodes = []
         says_all = children.outcome is Outcome.SKIPPED and not (children.attempts or children.failure)
         case = self._case(attributes, self._shape(attributes), children.outcome, is_whole=says_all)
-        self._ready.append(self._with_children(case, children))
+        self._ready.append(case if children is elements.SKIPPED else self._with_children(case, children))
 
     def _with_children(self, case: Case, children: elements.Reading) -> Case:
         properties = (case.properties + children.properties)[: self._limits.properties]
