@@ -24,6 +24,7 @@ MOST_MET = (
     10_000  # suites, classes and files remembered as they are; reports bring those of one kind together
 )
 MOST_SHARED = 40_000  # directories, outlines of names and verdicts remembered; with the other some 25 MB
+MOST_TURNS = 2  # of a producer in a batch, from which its tests are taken out and read together
 HEARD_SHARE = 8  # words heard are remembered as a look-up, which takes so much less room than a verdict
 
 Said = tuple[Piece | None, ...]  # by a test's file, class and suite
@@ -214,18 +215,27 @@ class Reader:
 
     # --- what tests share
 
-    def _bases_of(
-        self,
-        frameworks: Sequence[str],
-        files: Sequence[str],
-        classnames: Sequence[str],
-        suites: Sequence[str],
-    ) -> list[_Base]:
+    def _bases_of(self, frameworks: Sequence[str], *texts: Sequence[str]) -> list[_Base]:
+        """Return what tests share with others, by their files, classes and suites."""
+        runs = [(framework, len(list(run))) for framework, run in groupby(frameworks)]
+        if len(runs) > MOST_TURNS * len(set(frameworks)):
+            return self._bases_in_turns(frameworks, texts)
         found: list[_Base] = []
-        for framework, run in groupby(frameworks):  # nearly always one, and long runs of several
-            part = slice(len(found), len(found) + len(list(run)))
-            found += self._producer(framework).bases(files[part], classnames[part], suites[part])
+        for framework, n in runs:
+            part = slice(len(found), len(found) + n)
+            found += self._producer(framework).bases(*[column[part] for column in texts])
         return found
+
+    def _bases_in_turns(self, frameworks: Sequence[str], texts: Iterable[Sequence[str]]) -> list[_Base]:
+        """Return the same where producers take turns: each reads its tests at once."""
+        places: dict[str, list[int]] = {}
+        for place, framework in enumerate(frameworks):
+            places.setdefault(framework, []).append(place)
+        found: dict[int, _Base] = {}
+        for framework, own in places.items():
+            columns = [[column[place] for place in own] for column in texts]
+            found.update(zip(own, self._producer(framework).bases(*columns), strict=True))
+        return list(map(found.__getitem__, range(len(frameworks))))
 
     def _producer(self, framework: str) -> _Producer:
         producer = self._producers.get(framework)
