@@ -3,7 +3,7 @@
 A span holds what the TestDay rows of its days come to. A page adds the days of its window that no span holds, today's at least,
 so uploads of today change no span. An upload for an older day is seen by the number of uploads of the span's runs: it differs
 from the one that the span was made with, the span is not used any more, and is made again. Nothing is done for it while an
-upload is recorded.
+upload is recorded. A page asks which span it may use before it reads its rows, so rows stay for a while without their span.
 """
 
 from __future__ import annotations
@@ -46,6 +46,14 @@ SELECT s.number, s.on_default, s.since, s.until, s.has_bins, s.made_at, s.n_uplo
         AND u.is_default_branch IN (true, s.on_default) AND u.day BETWEEN s.since AND s.until
         AND u.started_at BETWEEN s.since - interval '1 day' AND s.until + interval '2 days')
 FROM projects_span s WHERE s.project_id = %(project_id)s ORDER BY s.number
+"""
+# From one number to the next along the index: there are a few dozen, of thousands of rows each.
+NUMBERS = """
+WITH RECURSIVE numbers AS (
+    SELECT min(span_number) AS number FROM projects_testspan WHERE project_id = %(project_id)s
+    UNION ALL SELECT (SELECT min(span_number) FROM projects_testspan WHERE project_id = %(project_id)s AND span_number > number)
+    FROM numbers WHERE number IS NOT NULL
+) SELECT number FROM numbers WHERE number IS NOT NULL
 """
 
 
@@ -100,9 +108,14 @@ def _before(day: date, n_days: int, *, on_default: bool = True) -> Stretch:
 
 
 def keep_up(project: Project, *, now: datetime) -> int:
-    """Make the spans that are missing or out of date, and drop those that no window wants; return how many were made."""
+    """Make the spans that are missing or out of date, and drop those that no window wants; return how many were made.
+
+    The rows of a span that is dropped now go the next time.
+    """
     wishes = wanted(now.date())
     known = _known(project.pk)
+    left = set(_numbers(project.pk)) - {span.number for span in known}
+    TestSpan.objects.filter(project_id=project.pk, span_number__in=left).delete()
     _drop(project.pk, [span.number for span in known if span.stretch not in wishes])
     settled = {span.stretch for span in known if span.is_current or now - span.made_at < REST}
     made = [make(project, stretch, now=now) for stretch in wishes if stretch not in settled]
@@ -127,8 +140,7 @@ def make(project: Project, stretch: Stretch, *, now: datetime) -> bool:
     batches.fold(project.pk)  # the runs of these uploads are counted below
     same = Span.objects.filter(project_id=project.pk, **stretch._asdict())
     _drop(project.pk, list(same.values_list("number", flat=True)))
-    newest = Span.objects.filter(project_id=project.pk).order_by("-number").first()
-    number = newest.number + 1 if newest else 1
+    number = max(_numbers(project.pk), default=0) + 1
     n_uploads = None
     for batch in _sums(project.pk, stretch):
         n_uploads = int(batch[0][-1])
@@ -159,8 +171,13 @@ def _keep(project_id: int, number: int, batch: Sequence[Sequence[Any]], *, has_b
             copy.write_row((project_id, number, test_id, *counts, float(seconds), len(bins), *near))
 
 
-@transaction.atomic
 def _drop(project_id: int, numbers: Sequence[int]) -> None:
-    if numbers:
-        Span.objects.filter(project_id=project_id, number__in=numbers).delete()
-        TestSpan.objects.filter(project_id=project_id, span_number__in=numbers).delete()
+    """Let no more pages use these spans; those that are under way still find their rows."""
+    Span.objects.filter(project_id=project_id, number__in=numbers).delete()
+
+
+def _numbers(project_id: int) -> list[int]:
+    """Return the numbers of the spans that have rows, with those that were dropped the last time."""
+    with connection.cursor() as cursor:
+        cursor.execute(NUMBERS, {"project_id": project_id})
+        return [number for (number,) in cursor.fetchall()]

@@ -151,7 +151,9 @@ def render(
     dates and comparison; without it the page has no bar. `hint` says what its search looks at.
     """
     frame: dict[str, Any] = {"theme": theme(request), "themes": THEMES}
-    if request.user.is_authenticated:
+    if hasattr(request, "access"):
+        frame["my_projects"] = cast(ProjectRequest, request).access.mine
+    elif request.user.is_authenticated:
         frame["my_projects"] = tuple(access.projects_for(request.user))
     if hasattr(request, "project"):
         visit = cast(ProjectRequest, request)

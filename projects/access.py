@@ -24,10 +24,11 @@ TOKEN_PREFIX = "tc_"  # noqa: S105 - so that a leaked one is recognised
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A member's way into one project: the project and what they may do there."""
+    """A member's way into one project: the project, what they may do there, and which projects are theirs beside it."""
 
     project: Project
     role: Role
+    mine: tuple[Project, ...] = ()
 
     @property
     def may_edit(self) -> bool:
@@ -57,17 +58,27 @@ class UnknownToken(Exception):
 
 
 def access_for(user: AbstractBaseUser | AnonymousUser, slug: str, *, needs: Role = Role.VIEWER) -> Access:
-    """Return the user's access to the project; raise Http404 for strangers and Forbidden for a role too low."""
-    membership = (
+    """Return the user's access to the project; raise Http404 for strangers and Forbidden for a role too low.
+
+    One question for the project and for its neighbours, which every page names.
+    """
+    theirs = (
         Membership.objects.select_related("project")
-        .filter(project__slug=slug, project__deleted_at=None, user=user.pk)
-        .first()
+        .filter(user=user.pk)
+        .order_by("project__name", "project_id")
     )
+    memberships = tuple(theirs)
+    membership = next((one for one in memberships if _opens(one, slug)), None)
     if membership is None:
         raise Http404("No such project.")
     if membership.role < needs:
         raise Forbidden(needs)
-    return Access(project=membership.project, role=Role(membership.role))
+    mine = tuple(one.project for one in memberships)
+    return Access(project=membership.project, role=Role(membership.role), mine=mine)
+
+
+def _opens(membership: Membership, slug: str) -> bool:
+    return membership.project.slug == slug and membership.project.deleted_at is None
 
 
 def projects_for(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Project]:

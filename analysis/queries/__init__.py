@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from analysis.queries.of_branch import BranchSums, branch_sums
 from analysis.queries.of_buckets import bucket_weeks
 from analysis.queries.of_budgets import budget_stories, budgets
 from analysis.queries.of_care import care, quarantine, remarks_of_project, remarks_of_run
@@ -35,14 +34,14 @@ from analysis.queries.of_tests import test, tests
 from analysis.queries.of_time import slow, slow_and_totals, slow_totals
 from analysis.queries.of_trend import suites_and_trend, trend
 from analysis.queries.of_uploads import arrivals, problem_groups, upload, uploads
+from analysis.queries.summed import Told, told
 
 __all__ = [
     "SHOWN_DIFFERING",
-    "BranchSums",
     "Costs",
+    "Told",
     "arrivals",
     "boundary_weeks",
-    "branch_sums",
     "branches",
     "bucket_weeks",
     "budget_stories",
@@ -92,6 +91,7 @@ __all__ = [
     "test",
     "test_counts",
     "tests",
+    "told",
     "totals",
     "trend",
     "upload",

@@ -1,8 +1,8 @@
-"""What each test of another branch came to, in a window and in the one before it: read once, for all questions of a page.
+"""What each test of another branch came to, in a window and in the one before it, as analysis.queries.summed wants to know it.
 
 A branch without rollups has its results read, which takes longer than anything else its page does. What was read goes back
 to PostgreSQL as it spelt it, since making numbers of so many values would take Python longer than reading them. Which pages
-ask more than one question of it is left to those pages.
+ask more than one question of it is left to those pages. Of a few tests the statement that asks reads the results itself.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ SPELT = """(
         coalesce(array_agg(n_flaky), '{{}}')::text, coalesce(array_agg(seconds), '{{}}')::text
     FROM ({tests}) tests)"""
 N_ARRAYS = 6
+TOLD = """SELECT * FROM unnest(%(now_0)s::int[], %(now_1)s::int[], %(now_2)s::int[], %(now_3)s::int[], %(now_4)s::int[],
+        %(now_5)s::float8[]) AS s (test_id, n_results, n_bad, n_skipped, n_flaky, seconds)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +44,43 @@ class BranchSums:
     """Arrays of the same length, for the window and for the one before it: test ids, then what rows.SUM_COLUMNS names."""
 
     now: tuple[str, ...]
-    before: tuple[str, ...]
+    before: tuple[str, ...] = ()
+
+    def sums(self, *, only: str = "", is_before: bool = False) -> str:
+        """Return a SELECT for the window, or the one before it. `only` selects the ids of those wanted."""
+        told = rows.before(TOLD) if is_before else TOLD
+        return f"{told} WHERE test_id IN ({only})" if only else told
 
     def values(self) -> dict[str, Any]:
-        """Return the parameters of rows.TOLD."""
+        """Return the arrays as parameters."""
         pairs = ((prefix, arrays) for prefix, arrays in (("now", self.now), ("before", self.before)))
         return {f"{prefix}_{place}": array for prefix, arrays in pairs for place, array in enumerate(arrays)}
 
 
-def branch_sums(project: Project, window: Window) -> BranchSums | None:
-    """What did each test come to, in the window and in the one before it? None where rollups tell, not on another branch."""
-    if rows.kind_of(window) != "branch":
-        return None
+@dataclass(frozen=True, slots=True)
+class BranchResults:
+    """The results of the window's runs, read by the statement itself: for a few tests, or for an answer that few pages want."""
+
+    def sums(self, *, only: str = "", is_before: bool = False) -> str:
+        """Return a SELECT for the window, or the one before it. `only` selects the ids of those wanted."""
+        days = rows.TESTS_OF_BRANCH.format(narrow=f"WHERE test_id IN ({only})" if only else "")
+        found = rows.SUMMED.replace("FROM days", f"FROM ({days}) days")
+        return rows.before(found) if is_before else found
+
+    def values(self) -> dict[str, Any]:
+        """Return no parameters: those of rows.values_of tell the runs."""
+        return {}
+
+
+def branch_sums(project: Project, window: Window, *, with_before: bool = True) -> BranchSums:
+    """What did each test of another branch come to in the window, and, unless nobody asks, in the one before it?"""
     values = rows.values_of(project, window)
+    if not with_before:
+        ((values["runs_now"],),) = rows.fetch(RUNS, values)
+        (found,) = rows.fetch(
+            f"SELECT * FROM {SPELT.format(tests=TESTS.format(runs='runs_now'))} now", values
+        )
+        return BranchSums(found)
     ((now, before),) = rows.fetch(f"SELECT ({RUNS}), ({rows.before(RUNS)})", values)
     values |= {"runs_now": now, "runs_before": before}
     in_window = SPELT.format(tests=TESTS.format(runs="runs_now"))

@@ -11,7 +11,8 @@ from analysis import budgets as sums
 from analysis import wishes
 from analysis.answers.of_time import BudgetAnswer, BudgetStory, Growth, TimedTest
 from analysis.queries import rows
-from analysis.queries.of_branch import BranchSums
+from analysis.queries.summed import Told
+from analysis.queries.summed import told as asked
 from analysis.window import Window
 from projects.models import Project, title_of
 from projects.vocabulary import Layer
@@ -99,11 +100,11 @@ class Part(NamedTuple):
 
 
 def budgets(
-    project: Project, window: Window, *, wants_moves: bool = True, told: BranchSums | None = None
+    project: Project, window: Window, *, wants_moves: bool = True, told: Told | None = None
 ) -> tuple[BudgetAnswer, ...]:
     """What does each layer with a budget take in a run, when will that be too much, and how few tests bring it back?
 
-    `told` is what the tests of another branch came to, where the caller has read it.
+    `told` is how to know what tests came to, where the caller has asked.
     """
     limits = wishes.budgets(project.budgets)
     if not limits:
@@ -135,18 +136,18 @@ def _budget(
 
 
 def _fewest(
-    project: Project, window: Window, over: Mapping[Layer, float], told: BranchSums | None
+    project: Project, window: Window, over: Mapping[Layer, float], told: Told | None
 ) -> dict[Layer, int]:
     """Count the fewest tests whose mean times together bring a layer back under its budget: the dearest ones."""
-    sums_of_budgeted = rows.sums(window, only="SELECT id FROM budgeted", is_told=told is not None)
+    told = told or asked(project, window)
     values = rows.values_of(
         project,
         window,
         budgeted=[int(layer) for layer in over],
         over=list(over.values()),
-        **(told.values() if told else {}),
+        **told.values(),
     )
-    found = rows.fetch(FEWEST.format(sums=sums_of_budgeted), values)
+    found = rows.fetch(FEWEST.format(sums=told.sums(only="SELECT id FROM budgeted")), values)
     return {Layer(layer): n for layer, n in found}
 
 
@@ -172,11 +173,12 @@ def budget_stories(project: Project, window: Window) -> tuple[BudgetStory, ...]:
     limits = wishes.budgets(project.budgets)
     if not limits:
         return ()
-    values = _values(project, window, limits) | {"n_runs": RUNS, "most": MOST_NAMED}
+    told = asked(project, window)
+    values = _values(project, window, limits) | {"n_runs": RUNS, "most": MOST_NAMED} | told.values()
     spent = _spent(limits, values)
     shards = {Layer(layer): (n, float(slowest)) for layer, n, slowest in rows.fetch(SHARDS, values)}
-    dearest = _dearest(rows.fetch(DEAREST.format(summed=rows.sums(window, only=rows.OF_BUDGETED)), values))
-    new = rows.sums(window, only=NEW_ONES)
+    dearest = _dearest(rows.fetch(DEAREST.format(summed=told.sums(only=rows.OF_BUDGETED)), values))
+    new = told.sums(only=NEW_ONES)
     growth = _growth(rows.fetch(GROWTH.format(summed=new), values))
     return tuple(
         _story(layer, limits[layer], spent[layer], shards, dearest.get(layer, []), growth, window)

@@ -8,7 +8,8 @@ from typing import Any
 from analysis.answers.of_suite import Change
 from analysis.durations import LEAST_PASSES
 from analysis.queries import of_shifts, rows
-from analysis.queries.of_branch import BranchSums
+from analysis.queries.summed import SpanSums, Told
+from analysis.queries.summed import told as asked_before
 from analysis.window import Window
 from projects.models import Project
 
@@ -78,11 +79,12 @@ SHIFTED = f"""UNION ALL
     FROM projects_durationshift d WHERE {of_shifts.TOLD}"""
 
 
-def changes(project: Project, window: Window, *, told: BranchSums | None = None) -> tuple[Change, ...]:
+def changes(project: Project, window: Window, *, told: Told | None = None) -> tuple[Change, ...]:
     """What changed in the window that is worth a line?
 
-    `told` is what the tests of another branch came to, where the caller has read it.
+    `told` is how to know what tests came to, where the caller has asked.
     """
+    told = told or asked_before(project, window, with_before=True)
     values = rows.values_of(
         project,
         window,
@@ -91,21 +93,20 @@ def changes(project: Project, window: Window, *, told: BranchSums | None = None)
         gone_until=window.until - timedelta(days=VANISHED_DAYS),
         ratio=SLOWER_RATIO,
         least=SLOWER_SECONDS,
-        **(told.values() if told else {}),
+        **told.values(),
     )
-    is_branch = rows.kind_of(window) == "branch"
-    is_young, shifted = ("true", "") if is_branch else (YOUNG, SHIFTED)
-    asked_of = "" if is_branch else ASKED_OF.format(long=rows.long(window))
+    is_by_days = isinstance(told, SpanSums)
+    is_young, shifted = (YOUNG, SHIFTED) if is_by_days else ("true", "")
+    asked_of = ASKED_OF.format(long=told.long()) if isinstance(told, SpanSums) else ""
     asked = {
         "new-flakes": NEW_FLAKES,
         "slower": SLOWER.replace("{told}", shifted),
         "new-tests": NEW_TESTS,
         "vanished": VANISHED,
     }
-    is_told = told is not None
     now = NOW.format(
-        sums=rows.sums(window, only=asked_of, is_told=is_told),
-        sums_before=rows.before(rows.sums(window, only="SELECT test_id FROM able", is_told=is_told)),
+        sums=told.sums(only=asked_of),
+        sums_before=told.sums(only="SELECT test_id FROM able", is_before=True),
         is_young=is_young,
     )
     statement = f"WITH {MOVED}, {now} " + " UNION ALL ".join(

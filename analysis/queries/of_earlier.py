@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from analysis.answers.of_earlier import RunTimes, TestCounts
 from analysis.queries import of_suite, rows
+from analysis.queries.of_branch import BranchResults
 from analysis.window import Window
 from projects.models import Project
 
@@ -37,7 +38,7 @@ def test_counts(project: Project, window: Window, *, n_listed: int) -> TestCount
     """
     kind = rows.kind_of(window)
     if kind == "branch":
-        statement = TEST_COUNT_OF_BRANCH.format(sums=rows.sums(window))
+        statement = TEST_COUNT_OF_BRANCH.format(sums=BranchResults().sums())
     else:
         statement = TEST_COUNTS.format(amounts=of_suite.amounts(kind), **of_suite.lives(kind))
     (found,) = rows.fetch(statement, rows.values_of(project, window, ids=[project.pk], n_listed=n_listed))

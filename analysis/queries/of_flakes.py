@@ -11,7 +11,7 @@ from typing import Any
 from analysis.answers.of_flakes import FlakeCost, FlakeRow, FlakeTotals, FlakeWeek
 from analysis.answers.rows import NamedTest, Page, TestRow
 from analysis.causes import RECIPES, CauseHint
-from analysis.queries import of_causes, rows
+from analysis.queries import of_causes, rows, summed
 from analysis.queries.of_costs import Costs, costs
 from analysis.window import Window
 from projects.models import Project, title_of
@@ -116,9 +116,9 @@ def flakes(
     ask for all there are. `spent` are the costs, where known.
     """
     spent = spent or costs(project, window)
-    found = rows.fetch(
-        _statement(window, is_dressed=is_dressed), _list_values(project, window, spent, is_joined=is_joined)
-    )
+    told = summed.of_few(project, window)
+    values = _list_values(project, window, spent, is_joined=is_joined) | told.values()
+    found = rows.fetch(_statement(window, told, is_dressed=is_dressed), values)
     plain = [rows.test_row(row) for row in found]
     tests = rows.dressed(project, window, plain) if is_dressed else tuple(plain)
     page = tuple(
@@ -136,10 +136,10 @@ CAUSE, N_ALL, BESIDE = 30, 32, 35  # places of columns in FLAKES
 NOTHING = FlakeCost(0, 0.0)
 
 
-def _statement(window: Window, *, is_dressed: bool) -> str:
+def _statement(window: Window, told: summed.Told, *, is_dressed: bool) -> str:
     condition, _ = rows.filters(replace(window, statuses=(), outcomes=()))
     return FLAKES.format(
-        sums_of_shown=rows.sums(window, only="SELECT id FROM shown"),
+        sums_of_shown=told.sums(only="SELECT id FROM shown"),
         test=rows.TEST_COLUMNS,
         columns=rows.TEST_COLUMNS.replace("t.", "x."),
         sums=rows.SUM_COLUMNS,

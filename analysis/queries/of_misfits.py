@@ -9,7 +9,8 @@ from typing import Any
 from analysis import wishes
 from analysis.answers.of_time import Misfit, Misfits
 from analysis.queries import rows
-from analysis.queries.of_branch import BranchSums
+from analysis.queries.summed import Told
+from analysis.queries.summed import told as asked
 from analysis.timing import Limits
 from analysis.window import Window
 from projects.models import Project
@@ -43,18 +44,19 @@ SIGNS_OF_INTEGRATION = {
 }
 
 
-def misfits(project: Project, window: Window, limit: int = 20, *, told: BranchSums | None = None) -> Misfits:
+def misfits(project: Project, window: Window, limit: int = 20, *, told: Told | None = None) -> Misfits:
     """Which tests behave unlike their layer, by two signals? The most time first.
 
-    `told` is what the tests of another branch came to, where the caller has read it.
+    `told` is how to know what tests came to, where the caller has asked.
     """
+    told = told or asked(project, window)
     statement = MISFITS.format(
-        sums_of_slow=rows.sums(window, only=SLOW_ONES, is_told=told is not None),
+        sums_of_slow=told.sums(only=SLOW_ONES),
         test=rows.TEST_COLUMNS,
         sums=rows.SUM_COLUMNS,
     )
     limits = wishes.limits(project.timing_limits)
-    values = rows.values_of(project, window, **(told.values() if told else {}))
+    values = rows.values_of(project, window) | told.values()
     judged = (_misfit(row, limits) for row in rows.fetch(statement, values))
     found = [misfit for misfit in judged if misfit is not None]
     wanted = [misfit for misfit in found if not misfit.reason]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from analysis.answers.of_time import MarkedTest
 from analysis.queries import rows
+from analysis.queries.summed import Told, of_few
 from analysis.window import Window
 from projects.models import Project, title_of
 from projects.vocabulary import Layer
@@ -20,11 +21,17 @@ ORDER BY s.seconds DESC, t.id
 ONES = "SELECT id FROM projects_test WHERE project_id = %(project_id)s AND id = ANY(%(marked)s)"
 
 
-def marked(project: Project, window: Window, test_ids: Sequence[int]) -> tuple[MarkedTest, ...]:
-    """Which of these tests ran in the window, and what does each take? The most time first."""
+def marked(
+    project: Project, window: Window, test_ids: Sequence[int], *, told: Told | None = None
+) -> tuple[MarkedTest, ...]:
+    """Which of these tests ran in the window, and what does each take? The most time first.
+
+    `told` is how to know what tests came to, where the caller has asked.
+    """
     if not test_ids:
         return ()
-    statement = MARKED.format(sums=rows.sums(window, only=ONES))
+    told = told or of_few(project, window)
+    statement = MARKED.format(sums=told.sums(only=ONES))
     return tuple(
         MarkedTest(
             test_id=test_id,
@@ -35,6 +42,6 @@ def marked(project: Project, window: Window, test_ids: Sequence[int]) -> tuple[M
             per_run_s=float(each or 0),
         )
         for test_id, base, layer, suite, classname, name, file, seconds, each in rows.fetch(
-            statement, rows.values_of(project, window, marked=list(test_ids))
+            statement, rows.values_of(project, window, marked=list(test_ids)) | told.values()
         )
     )

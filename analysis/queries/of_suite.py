@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from analysis.answers.of_suite import Frame, ProjectCounts, ProjectRow, Seen, Suite, Totals, ViewRow
 from analysis.answers.rows import LayerAmount
 from analysis.queries import rows
-from analysis.queries.of_branch import BranchSums, branch_sums
+from analysis.queries.summed import Told
+from analysis.queries.summed import told as asked
 from analysis.window import Window
 from projects.models import Project
 from projects.vocabulary import Layer
@@ -145,7 +146,8 @@ def branches(project: Project, *, limit: int = 100) -> tuple[str, ...]:
 
 def suite(project: Project, window: Window) -> Suite:
     """How large is the suite, how did it do, and which layers has it?"""
-    return _suites([project.pk], window, both=False, told=branch_sums(project, window))[project.pk, True]
+    told = asked(project, window) if rows.kind_of(window) == "branch" else None
+    return _suites([project.pk], window, both=False, told=told)[project.pk, True]
 
 
 def suites(
@@ -153,14 +155,15 @@ def suites(
     window: Window,
     *,
     known: Mapping[tuple[bool, Layer], int] | None = None,
-    told: BranchSums | None = None,
+    told: Told | None = None,
 ) -> tuple[Suite, Suite]:
     """How large is the suite, how did it do, and which layers has it: in the window, and in the one before it?
 
-    `known` is how many tests a layer has now (True) and had before, where the caller has counted them, and `told` what those of
-    another branch came to, where the caller has read it.
+    `known` is how many tests a layer has now (True) and had before, where the caller has counted them, and `told` how to know
+    what those of another branch came to, where the caller has asked.
     """
-    told = told or branch_sums(project, window)
+    if told is None and rows.kind_of(window) == "branch":
+        told = asked(project, window, with_before=True)
     found = _suites([project.pk], window, both=True, known=known, told=told)
     return found[project.pk, True], found[project.pk, False]
 
@@ -171,7 +174,7 @@ def _suites(
     *,
     both: bool,
     known: Mapping[tuple[bool, Layer], int] | None = None,
-    told: BranchSums | None = None,
+    told: Told | None = None,
 ) -> dict[tuple[int, bool], Suite]:
     values = {
         "ids": list(ids),
@@ -189,13 +192,13 @@ def _suites(
     }
     found: dict[tuple[int, bool], list[Sequence[Any]]] = {}
     for project_id, is_now, *row in rows.fetch(
-        _suites_statement(rows.kind_of(window), both=both, is_known=known is not None), values
+        _suites_statement(rows.kind_of(window), both=both, is_known=known is not None, told=told), values
     ):
         found.setdefault((project_id, is_now), []).append(row)
     return {key: _suite(got, window) for key, got in found.items()}
 
 
-def _suites_statement(kind: str, *, both: bool, is_known: bool) -> str:
+def _suites_statement(kind: str, *, both: bool, is_known: bool, told: Told | None) -> str:
     parts = {
         "windows": f"{NOW}, {BEFORE}" if both else NOW,
         "runs": rows.RUNS_OF_KIND[kind],
@@ -203,11 +206,11 @@ def _suites_statement(kind: str, *, both: bool, is_known: bool) -> str:
         "proven": PROVEN[kind],
         "days": "",
     }
-    if kind == "branch":
-        told = f"SELECT true AS is_now, n.* FROM ({rows.TOLD}) n"
+    if kind == "branch" and told is not None:
+        of_tests = f"SELECT true AS is_now, n.* FROM ({told.sums()}) n"
         if both:
-            told += f" UNION ALL SELECT false, n.* FROM ({rows.before(rows.TOLD)}) n"
-        days = OF_TESTS.format(told=told)
+            of_tests += f" UNION ALL SELECT false, n.* FROM ({told.sums(is_before=True)}) n"
+        days = OF_TESTS.format(told=of_tests)
         return SUITES.format(**parts | {"days": days}, amounts=AMOUNTS_OF_BRANCH, sums=SUMS_OF_BRANCH)
     on_default = "d.on_default" if kind == "default" else "d.on_default IN (false, true)"
     sums = LAYER_SUMS.format(on_default=on_default, runs=rows.RUNS_OF_KIND[kind])

@@ -12,7 +12,8 @@ from analysis.answers.of_earlier import TestBefore
 from analysis.answers.of_tests import EvidenceRow, FlakeAnswer, ProofRow, ReasonRow, ResultRow, TestAnswer
 from analysis.answers.rows import Page, StripCell, TestRow
 from analysis.quantiles import REACH, quantile, quantile_of_packed
-from analysis.queries import of_branch, of_renames, of_results, of_shifts, rows
+from analysis.queries import of_renames, of_results, of_shifts, rows, summed
+from analysis.queries.summed import SpanSums, Told
 from analysis.slowdowns import unpacked
 from analysis.window import Window
 from projects.models import FlakeProof, Project
@@ -40,6 +41,14 @@ WITH s AS ({sums}), found AS (
 SELECT {test}, {sum_columns}, s.n FROM found s JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
 ORDER BY {order}, t.id
 """
+# Of all tests by what they came to nothing else is asked before they are ranked, and nothing but the page is joined.
+RANKED = """
+WITH ranked AS MATERIALIZED (SELECT test_id, {key} AS key FROM ({sums}) s), found AS MATERIALIZED (
+    SELECT test_id, key FROM ranked ORDER BY key {direction}, test_id LIMIT %(size)s OFFSET %(offset)s
+)
+SELECT {test}, {sum_columns}, (SELECT count(*) FROM ranked) FROM found f JOIN ({sums_of_found}) s ON s.test_id = f.test_id
+JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = f.test_id ORDER BY f.key {direction}, t.id
+"""
 THESE_TESTS = """
 WITH s AS ({sums})
 SELECT {test}, {sum_columns} FROM s JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
@@ -64,6 +73,9 @@ WHERE bin IS NULL OR (n_timed > 0 OR timings <> '') AND ({{perhaps}} bin OR {{at
 """
 RISING = {"surely": "high", "direction": "ASC", "at_best": "low", "perhaps": "low <"}
 FALLING = {"surely": "low", "direction": "DESC", "at_best": "high", "perhaps": "high >"}
+NEAR_ON_BRANCH = f"""
+    SELECT test_id, 0 AS n_timed, ''::bytea AS near, string_agg(timings, ''::bytea) AS timings
+    FROM ({rows.DAYS["branch"]}) days GROUP BY test_id"""
 UNTIMED = timing.LAST_BIN + 1  # after every bin
 ALL_IDS = (1 << 32) - 1
 THESE = "SELECT unnest(%(ids)s::int[])"
@@ -113,24 +125,33 @@ def tests(project: Project, window: Window) -> Page[TestRow]:
     """Which tests ran in the window, and how did they behave?"""
     if window.sort.removeprefix("-") in TIMED_SORTS:
         return _tests_by_percentile(project, window)
-    found = _found(project, window)
+    told = summed.told(project, window)
+    found = rows.fetch(
+        _ranked(window, told) or _statement(TESTS, window, told), _values(project, window, told)
+    )
     page = [rows.test_row(row) for row in found]
     n_total = found[0][-1] if found else 0
     return Page(rows.dressed(project, window, page), n_total, window.page, window.size)
 
 
-def _found(project: Project, window: Window) -> list[tuple[Any, ...]]:
-    """Return the page's rows; the runs of another branch are read first, which finds their results faster."""
-    statement, values = _statement(TESTS, window), _values(project, window)
-    if rows.kind_of(window) == "branch":
-        ((values["runs_now"],),) = rows.fetch(of_branch.RUNS, values)
-        statement = _statement(TESTS, window, sums=of_branch.TESTS.format(runs="runs_now"))
-    return rows.fetch(statement, values)
+def _ranked(window: Window, told: Told) -> str:
+    """Return the statement for all tests by what they came to; nothing where other tests or another order is wanted."""
+    key, direction = rows.sort_key(window.sort, SORTS, default="-total")
+    if rows.filters(window)[0] != "true" or "t." in key:
+        return ""
+    return RANKED.format(
+        key=key,
+        direction=direction,
+        sums=told.sums(),
+        sums_of_found=told.sums(only="SELECT test_id FROM found"),
+        test=rows.TEST_COLUMNS,
+        sum_columns=rows.SUM_COLUMNS,
+    )
 
 
-def _statement(statement: str, window: Window, *, only: str = "", sums: str = "") -> str:
+def _statement(statement: str, window: Window, told: Told, *, only: str = "") -> str:
     return statement.format(
-        sums=sums or rows.sums(window, only=only),
+        sums=told.sums(only=only),
         test=rows.TEST_COLUMNS,
         sum_columns=rows.SUM_COLUMNS,
         filters=rows.filters(window)[0],
@@ -138,43 +159,45 @@ def _statement(statement: str, window: Window, *, only: str = "", sums: str = ""
     )
 
 
-def _values(project: Project, window: Window, **more: Any) -> dict[str, Any]:
-    values = rows.filters(window)[1] | more
+def _values(project: Project, window: Window, told: Told, **more: Any) -> dict[str, Any]:
+    values = rows.filters(window)[1] | told.values() | more
     return rows.values_of(project, window, size=window.size, offset=(window.page - 1) * window.size, **values)
 
 
 def _tests_by_percentile(project: Project, window: Window) -> Page[TestRow]:
     """Sort by a percentile of the window, which the timings of all its tests tell, and look up the page's tests."""
-    ordered, n_total = _by_percentile(project, window)
+    told = summed.of_few(project, window)
+    ordered, n_total = _by_percentile(project, window, told)
     start = (window.page - 1) * window.size
     ids = ordered[start : start + window.size]
-    statement = _statement(THESE_TESTS, window, only=THESE)
-    found = {row[0]: rows.test_row(row) for row in rows.fetch(statement, _values(project, window, ids=ids))}
+    statement = _statement(THESE_TESTS, window, told, only=THESE)
+    values = _values(project, window, told, ids=ids)
+    found = {row[0]: rows.test_row(row) for row in rows.fetch(statement, values)}
     page = [found[test_id] for test_id in ids]
     return Page(rows.dressed(project, window, page), n_total, window.page, window.size)
 
 
-def _by_percentile(project: Project, window: Window) -> tuple[list[int], int]:
+def _by_percentile(project: Project, window: Window, told: Told) -> tuple[list[int], int]:
     """Return the tests up to the window's page in the order of a percentile, those without one last, and how many all are."""
     column, q = TIMED_SORTS[window.sort.removeprefix("-")]
     is_summed = bool(window.outcomes)
     statement = TIMED_TESTS.format(
-        near=rows.near(window, column),
-        summed=f", s AS ({rows.sums(window)})" if is_summed else "",
+        near=told.near(column) if isinstance(told, SpanSums) else NEAR_ON_BRANCH,
+        summed=f", s AS ({told.sums()})" if is_summed else "",
         joined="JOIN s USING (test_id)" if is_summed else "",
         filters=rows.filters(window)[0],
         **(FALLING if window.sort.startswith("-") else RISING),
     )
-    found = rows.fetch(statement, _values(project, window, q=q, most=window.page * window.size))
-    told: dict[int, int | None] = {}
+    found = rows.fetch(statement, _values(project, window, told, q=q, most=window.page * window.size))
+    bins_told: dict[int, int | None] = {}
     for test_id, n_timed, near, timings, _ in found:
         is_timed = n_timed or timings
-        told[test_id] = quantile_of_packed(n_timed, near, timings, q) if is_timed else UNTIMED
-    untold = [test_id for test_id, found in told.items() if found is None]
+        bins_told[test_id] = quantile_of_packed(n_timed, near, timings, q) if is_timed else UNTIMED
+    untold = [test_id for test_id, bin_number in bins_told.items() if bin_number is None]
     for test_id, (bins, _) in rows.timings(project, window, untold).items():
-        told[test_id] = quantile(0, (), bins, q)
+        bins_told[test_id] = quantile(0, (), bins, q)
     is_falling = window.sort.startswith("-")
-    ordered = [place & ALL_IDS for place in sorted(_places(told, is_falling=is_falling))]
+    ordered = [place & ALL_IDS for place in sorted(_places(bins_told, is_falling=is_falling))]
     return ordered, found[0][-1] if found else 0
 
 

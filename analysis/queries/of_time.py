@@ -9,7 +9,8 @@ from typing import Any
 from analysis.answers.of_time import SlowRow, SlowTotals
 from analysis.answers.rows import Page, TestRow
 from analysis.queries import rows
-from analysis.queries.of_branch import BranchSums, branch_sums
+from analysis.queries.summed import Told
+from analysis.queries.summed import told as asked
 from analysis.window import Window
 from projects.models import Project
 from projects.vocabulary import Layer, TimingBucket
@@ -67,32 +68,33 @@ TOLD = (
 ONLY_TOTALS = f"WITH s AS ({{sums}}), {{shown}}{TOTALS} SELECT {TOLD}"
 
 
-def slow(project: Project, window: Window, *, told: BranchSums | None = None) -> Page[SlowRow]:
+def slow(project: Project, window: Window, *, told: Told | None = None) -> Page[SlowRow]:
     """Which tests take the time of the window?
 
-    `told` is what the tests of another branch came to, where the caller has read it.
+    `told` is how to know what tests came to, where the caller has asked.
     """
-    told = told or branch_sums(project, window)
-    return _slow_page(window, _slow(project, window, told=told), project)
+    return _slow_page(window, _slow(project, window, told or asked(project, window)), project)
 
 
-def slow_and_totals(project: Project, window: Window) -> tuple[Page[SlowRow], SlowTotals]:
+def slow_and_totals(
+    project: Project, window: Window, *, told: Told | None = None
+) -> tuple[Page[SlowRow], SlowTotals]:
     """Which tests take the time of the window, and how is it spread over tests, layers and buckets?"""
-    found = _slow(project, window, with_totals=True)
-    totals = _totals(found[0][19]) if found else slow_totals(project, window)
+    told = told or asked(project, window)
+    found = _slow(project, window, told, with_totals=True)
+    totals = _totals(found[0][19]) if found else slow_totals(project, window, told=told)
     return _slow_page(window, found, project), totals
 
 
 def _slow(
-    project: Project, window: Window, *, with_totals: bool = False, told: BranchSums | None = None
+    project: Project, window: Window, told: Told, *, with_totals: bool = False
 ) -> list[tuple[Any, ...]]:
     condition, more = rows.filters(window)
     key, direction = rows.sort_key(window.sort, SORTS, default="-total")
-    is_told = told is not None
     is_of_all = condition == "true" and key == SORTS["total"] and not with_totals
     statement = (SLOWEST if is_of_all else SLOW).format(
-        sums=rows.sums(window, is_told=is_told),
-        sums_of_found=rows.sums(window, only="SELECT test_id FROM found", is_told=is_told),
+        sums=told.sums(),
+        sums_of_found=told.sums(only="SELECT test_id FROM found"),
         shown=SHOWN.format(filters=condition, key=key),
         direction=direction,
         totals=TOTALS if with_totals else "",
@@ -101,9 +103,8 @@ def _slow(
         sum_columns=rows.SUM_COLUMNS,
     )
     offset = (window.page - 1) * window.size
-    more |= told.values() if told else {}
     values = rows.values_of(project, window, size=window.size, offset=offset, share=SLOW_SHARE, **more)
-    return rows.fetch(statement, values)
+    return rows.fetch(statement, values | told.values())
 
 
 def _slow_page(window: Window, found: Sequence[Sequence[Any]], project: Project) -> Page[SlowRow]:
@@ -135,11 +136,13 @@ def _note(test: TestRow, p95_before: float | None) -> str:
     return ""
 
 
-def slow_totals(project: Project, window: Window) -> SlowTotals:
+def slow_totals(project: Project, window: Window, *, told: Told | None = None) -> SlowTotals:
     """How is the time of the window spread over tests, layers and buckets?"""
     condition, more = rows.filters(window)
-    statement = ONLY_TOTALS.format(sums=rows.sums(window), shown=SHOWN.format(filters=condition, key="NULL"))
-    return _totals(rows.fetch(statement, rows.values_of(project, window, share=SLOW_SHARE, **more))[0][0])
+    told = told or asked(project, window)
+    statement = ONLY_TOTALS.format(sums=told.sums(), shown=SHOWN.format(filters=condition, key="NULL"))
+    values = rows.values_of(project, window, share=SLOW_SHARE, **more)
+    return _totals(rows.fetch(statement, values | told.values())[0][0])
 
 
 def _totals(found: str) -> SlowTotals:

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from analysis.answers.of_suite import Suite, TrendWeek
 from analysis.queries import of_suite, rows
-from analysis.queries.of_branch import BranchSums
+from analysis.queries.summed import Told
 from analysis.window import Window
 from projects.models import Project
 from projects.vocabulary import Layer
@@ -67,11 +67,11 @@ def trend(project: Project, window: Window, n_weeks: int = WEEKS) -> tuple[Trend
 
 
 def suites_and_trend(
-    project: Project, window: Window, n_weeks: int = WEEKS, *, told: BranchSums | None = None
+    project: Project, window: Window, n_weeks: int = WEEKS, *, told: Told | None = None
 ) -> tuple[Suite, Suite, tuple[TrendWeek, ...]]:
     """How large is the suite, in the window and in the one before it, and how did it grow, week by week?
 
-    `told` is what the tests of another branch came to, where the caller has read it.
+    `told` is how to know what tests came to, where the caller has asked.
     """
     alive, weeks = _look(project, window, n_weeks)
     if rows.kind_of(window) == "branch":  # tests of another branch are those of its runs

@@ -63,68 +63,10 @@ FLAKED = """p.project_id = t.project_id AND NOT p.in_incident AND t.flake_status
 TEST_COLUMNS = """t.id, t.suite, t.classname, t.name, t.file, t.layer, t.confidence, t.bucket, t.flake_status, t.variant,
     t.owner, t.last_seen_on"""
 
-# Sums of another branch that were read before, as analysis.queries.of_branch holds them.
-TOLD = """SELECT * FROM unnest(%(now_0)s::int[], %(now_1)s::int[], %(now_2)s::int[], %(now_3)s::int[], %(now_4)s::int[],
-        %(now_5)s::float8[]) AS s (test_id, n_results, n_bad, n_skipped, n_flaky, seconds)"""
-
 SUMMED = """
     SELECT test_id, sum(n_passed + n_failed + n_error + n_skipped) AS n_results, sum(n_failed + n_error) AS n_bad,
         sum(n_skipped) AS n_skipped, sum(n_flaky) AS n_flaky, sum(seconds::float8) AS seconds
     FROM days GROUP BY test_id"""
-
-# The longest span within the window whose days are still those that it was made of, and what it leaves of the window. The time
-# of a run lies in its day, or near it; it has an index.
-SPAN = """
-    SELECT number, since, until FROM (
-        SELECT *, until - since AS length FROM projects_span WHERE project_id = %(project_id)s AND on_default = {on_default}
-            AND since >= %(since)s AND until <= %(until)s {with_bins} ORDER BY length DESC, number DESC
-    ) p WHERE p.n_uploads = (SELECT coalesce(sum(u.n_uploads), 0) FROM projects_run u
-        WHERE u.project_id = %(project_id)s AND u.is_default_branch IN (true, {on_default}) AND u.day BETWEEN p.since AND p.until
-            AND u.started_at BETWEEN p.since - interval '1 day' AND p.until + interval '2 days')
-    ORDER BY p.length DESC, p.number DESC LIMIT 1"""
-IN_SPAN = "project_id = %(project_id)s AND span_number = (SELECT number FROM span)"
-# Both ends of the window are said in both, so that other months are left out while the statement is planned.
-BEFORE_SPAN = """project_id = %(project_id)s AND on_default IN (true, {on_default})
-            AND day BETWEEN %(since)s AND coalesce((SELECT since FROM span) - 1, %(until)s)"""
-AFTER_SPAN = """project_id = %(project_id)s AND on_default IN (true, {on_default})
-            AND day BETWEEN coalesce((SELECT until FROM span), %(until)s) + 1 AND %(until)s AND day >= %(since)s"""
-
-# What a window's days come to, test by test: as a span holds them, and day by day what it does not hold.
-SPANNED = f"""
-    WITH span AS MATERIALIZED ({SPAN}){{only}}, held AS (
-        SELECT test_id, n_results, n_bad, n_skipped, n_flaky, seconds FROM projects_testspan WHERE {IN_SPAN} {{narrow}}
-    ), later AS (
-        SELECT test_id, sum(n_passed + n_failed + n_error + n_skipped) AS n_results, sum(n_failed + n_error) AS n_bad,
-            sum(n_skipped) AS n_skipped, sum(n_flaky) AS n_flaky, sum(seconds::float8) AS seconds
-        FROM (
-            SELECT * FROM projects_testday WHERE {BEFORE_SPAN} {{narrow}}
-            UNION ALL SELECT * FROM projects_testday WHERE {AFTER_SPAN} {{narrow}}
-        ) days GROUP BY test_id
-    )
-    SELECT test_id, coalesce(held.n_results, 0) + coalesce(later.n_results, 0) AS n_results,
-        coalesce(held.n_bad, 0) + coalesce(later.n_bad, 0) AS n_bad,
-        coalesce(held.n_skipped, 0) + coalesce(later.n_skipped, 0) AS n_skipped,
-        coalesce(held.n_flaky, 0) + coalesce(later.n_flaky, 0) AS n_flaky,
-        coalesce(held.seconds, 0) + coalesce(later.seconds, 0) AS seconds
-    FROM held FULL JOIN later USING (test_id)"""
-
-# The bins of a window's timed passes, test by test: those a span kept around two quantiles, and all of the other days.
-NEAR = f"""
-    WITH span AS MATERIALIZED ({SPAN}), later AS (
-        SELECT test_id, string_agg(timings, ''::bytea) AS timings FROM (
-            SELECT test_id, timings FROM projects_testday WHERE {BEFORE_SPAN}
-            UNION ALL SELECT test_id, timings FROM projects_testday WHERE {AFTER_SPAN}
-        ) parts GROUP BY test_id
-    )
-    SELECT test_id, coalesce(n_timed, 0) AS n_timed, coalesce({{near}}, '') AS near, coalesce(timings, '') AS timings
-    FROM (SELECT * FROM projects_testspan WHERE {IN_SPAN}) held FULL JOIN later USING (test_id)"""
-
-# Which tests can come to a mean of so many seconds: the span or a day of theirs does. For `only` of a window's sums.
-LONG = f"""
-    SELECT test_id FROM projects_testspan WHERE {IN_SPAN} AND seconds > 0 AND seconds >= %(least)s::float8 * (n_results - n_skipped)
-    UNION ALL SELECT test_id FROM (
-        SELECT * FROM projects_testday WHERE {BEFORE_SPAN} UNION ALL SELECT * FROM projects_testday WHERE {AFTER_SPAN}
-    ) days WHERE seconds > 0 AND seconds >= %(least)s::float8 * (n_passed + n_failed + n_error)"""
 
 SUM_COLUMNS = "s.n_results, s.n_bad, s.n_skipped, s.n_flaky, s.seconds"
 
@@ -175,42 +117,6 @@ def before(statement: str) -> str:
     ):
         statement = statement.replace(now, then)
     return statement
-
-
-def sums(window: Window, *, only: str = "", is_told: bool = False) -> str:
-    """Return a SELECT of what each test of the window came to: SUM_COLUMNS as s. `only` selects the ids of those wanted.
-
-    `is_told` says that the parameters hold what the tests of a branch came to.
-    """
-    if is_told:
-        return f"{TOLD} WHERE test_id IN ({only})" if only else TOLD
-    kind = kind_of(window)
-    if kind == "branch":
-        days = TESTS_OF_BRANCH.format(narrow=f"WHERE test_id IN ({only})" if only else "")
-        return SUMMED.replace("FROM days", f"FROM ({days}) days")
-    narrow = "AND test_id = ANY((SELECT ids FROM wanted)::int[])" if only else ""
-    only = f", wanted AS MATERIALIZED (SELECT ARRAY({only}) AS ids)" if only else ""
-    return SPANNED.format(**_of_span(kind), with_bins="", only=only, narrow=narrow)
-
-
-def long(window: Window) -> str:
-    """Return a SELECT of the tests whose mean in the window can be `least` seconds, for `only` of sums, not of one branch."""
-    return LONG.format(**_of_span(kind_of(window)))
-
-
-def near(window: Window, column: str) -> str:
-    """Return a SELECT of the bins from which a quantile of each test is told; `column` names those that spans keep for it."""
-    kind = kind_of(window)
-    if kind == "branch":
-        return (
-            "SELECT test_id, 0 AS n_timed, ''::bytea AS near, string_agg(timings, ''::bytea) AS timings"
-            f" FROM ({DAYS[kind]}) days GROUP BY test_id"
-        )
-    return NEAR.format(**_of_span(kind), with_bins="AND has_bins", near=column)
-
-
-def _of_span(kind: str) -> dict[str, str]:
-    return {"on_default": "true" if kind == "default" else "false"}
 
 
 def days_of_both(kind: str) -> str:

@@ -25,7 +25,7 @@ def overview(request: ProjectRequest) -> HttpResponseBase:
     """Show the verdict, the headline numbers, the shape, its trend and what changed."""
     project, window = request.project, replace(request.window, layers=())
     request.window = window
-    told = queries.branch_sums(project, window)
+    told = queries.told(project, window, with_before=True)
     now, before, trend = queries.suites_and_trend(project, window, told=told)
     totals, amounts = now.totals, now.layers
     if not totals.n_runs:

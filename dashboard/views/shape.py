@@ -37,13 +37,14 @@ def suite_shape(request: ProjectRequest) -> HttpResponseBase:
     kept = _pairs(replace(listed, size=window.size))
     if "mark" in request.GET:  # one spelling of a plan, short enough to share
         return redirect(f"{request.path}{plans.joined(kept, plans.spelt(wanted))}#plan")
-    told = queries.branch_sums(project, window)
+    told = queries.told(project, window, with_before=True)
     suite, before, trend = queries.suites_and_trend(project, window, told=told)
     amounts = suite.layers
     if not any(amount.n_tests for amount in amounts):
         return page.render_nothing(request, "Shape", place="overview")
     target = wishes.target(project.target_kind, project.target_bands)
-    plan = plans.read(wanted, amounts, queries.marked(project, window, list(wanted.marks)), beside=kept)
+    marked = queries.marked(project, window, list(wanted.marks), told=told)
+    plan = plans.read(wanted, amounts, marked, beside=kept)
     earlier = before.layers if window.compare and before.totals.n_runs else None
     context = {
         **_now(request, amounts, target, trend),

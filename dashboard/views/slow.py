@@ -31,7 +31,8 @@ def slow(request: ProjectRequest) -> HttpResponseBase:
         return file
     if file := _beside(request):
         return file
-    rows, totals = queries.slow_and_totals(project, window)
+    told = queries.told(project, window)
+    rows, totals = queries.slow_and_totals(project, window, told=told)
     if page.is_bare(rows, window):
         return page.render_nothing(request, "Slow tests", place="slow", offers=OFFERS)
     slower = queries.slower(project, window, limit=MOST_SLOWER)
@@ -42,7 +43,7 @@ def slow(request: ProjectRequest) -> HttpResponseBase:
     known = {"times": times.table, "buckets": buckets.table, "past": past.table}
     if file := beside.tables(request, known):
         return file
-    misfits = queries.misfits(project, window, limit=MOST_MISFITS)
+    misfits = queries.misfits(project, window, limit=MOST_MISFITS, told=told)
     found = tuple(listing.ordered(misfits.found, window.sort_of("misfits"), orders.MISFITS))
     context = {
         "rows": rows,

@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import UTC, date, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from analysis import queries
@@ -79,7 +81,7 @@ def counted(shop: Shop, *, since: date, until: date) -> tuple[tuple[LayerAmount,
 
 def test_the_suite_of_another_branch_is_that_of_its_results(shop: Shop) -> None:
     window = window_of(shop)
-    told = queries.branch_sums(shop.project, window)
+    told = queries.told(shop.project, window, with_before=True)
 
     now, before, _ = queries.suites_and_trend(shop.project, window, told=told)
 
@@ -96,7 +98,7 @@ def test_the_suite_of_another_branch_is_that_of_its_results(shop: Shop) -> None:
 def test_what_was_read_once_answers_as_results_do(shop: Shop, days: str) -> None:
     project, window = shop.project, window_of(shop, window=days)
 
-    told = queries.branch_sums(project, window)
+    told = queries.told(project, window, with_before=True)
 
     assert queries.budgets(project, window, told=told) == queries.budgets(project, window)
     assert queries.changes(project, window, told=told) == queries.changes(project, window)
@@ -106,7 +108,7 @@ def test_what_was_read_once_answers_as_results_do(shop: Shop, days: str) -> None
 
 def test_the_branch_has_something_for_each_question(shop: Shop) -> None:
     window = window_of(shop)
-    told = queries.branch_sums(shop.project, window)
+    told = queries.told(shop.project, window, with_before=True)
 
     budgets = queries.budgets(shop.project, window, told=told)
     changes = queries.changes(shop.project, window, told=told)
@@ -119,7 +121,7 @@ def test_the_branch_has_something_for_each_question(shop: Shop) -> None:
 
 def test_a_branch_without_runs_comes_to_nothing(shop: Shop) -> None:
     window = window_of(shop, branch="unheard")
-    told = queries.branch_sums(shop.project, window)
+    told = queries.told(shop.project, window, with_before=True)
 
     now, before, _ = queries.suites_and_trend(shop.project, window, told=told)
 
@@ -129,7 +131,12 @@ def test_a_branch_without_runs_comes_to_nothing(shop: Shop) -> None:
 
 @pytest.mark.parametrize("branch", ["", "*"])
 def test_branches_with_sums_by_day_are_not_read(shop: Shop, branch: str) -> None:
-    assert queries.branch_sums(shop.project, window_of(shop, branch=branch)) is None
+    project, window = shop.project, window_of(shop, branch=branch)
+
+    with CaptureQueriesContext(connection) as asked:
+        queries.slow(project, window, told=queries.told(project, window, with_before=True))
+
+    assert [one["sql"] for one in asked if "projects_result" in one["sql"]] == []
 
 
 def test_the_results_of_another_project_are_not_counted(shop: Shop) -> None:

@@ -245,13 +245,38 @@ def test_the_default_window_of_tomorrow_has_its_span_today(shop: Shop) -> None:
     assert Span.objects.filter(project_id=shop.project.pk, on_default=True, since=since, until=until).exists()
 
 
-def test_spans_that_no_window_wants_any_more_are_dropped_with_their_rows(shop: Shop) -> None:
+def test_spans_that_no_window_wants_any_more_are_dropped_and_their_rows_the_next_time(shop: Shop) -> None:
     spans.keep_up(shop.project, now=NOW)
 
     spans.keep_up(shop.project, now=NOW + timedelta(days=200))
 
+    rows = TestSpan.objects.filter(project_id=shop.project.pk)
     assert not Span.objects.filter(project_id=shop.project.pk).exists()
-    assert not TestSpan.objects.filter(project_id=shop.project.pk).exists()
+    assert rows.exists()
+    spans.keep_up(shop.project, now=NOW + timedelta(days=200))
+    assert not rows.exists()
+
+
+def test_a_page_under_way_finds_the_rows_of_a_span_that_is_dropped_meanwhile(shop: Shop) -> None:
+    window = a_window(TODAY - timedelta(days=29), TODAY)
+    spans.keep_up(shop.project, now=NOW)
+    told = queries.told(shop.project, window)
+    before = queries.slow(shop.project, window, told=told)
+
+    spans.keep_up(shop.project, now=NOW + timedelta(days=200))
+
+    assert queries.slow(shop.project, window, told=told) == before
+    assert queries.slow(shop.project, window) == before
+
+
+def test_a_span_that_is_made_again_takes_no_number_whose_rows_are_still_there(shop: Shop) -> None:
+    spans.make(shop.project, LAST_WEEKS, now=NOW)
+
+    spans.make(shop.project, LAST_WEEKS, now=NOW)
+
+    numbers = TestSpan.objects.filter(project_id=shop.project.pk).values_list("span_number", flat=True)
+    assert set(numbers) == {1, 2}
+    assert [span.number for span in Span.objects.filter(project_id=shop.project.pk)] == [2]
 
 
 def test_rebuilding_drops_the_spans(shop: Shop) -> None:
