@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from analysis import rollups
 from analysis.queries import rows
 from analysis.window import Window
 from projects.models import Project
@@ -28,6 +29,15 @@ TESTS = """
     FROM projects_result
     WHERE project_id = %(project_id)s AND ran_on BETWEEN %(since)s AND %(until)s AND run_number = ANY(%({runs})s::int[])
     GROUP BY test_id"""
+# Without days and timings, which take as long as reading the results. Of few tests each has its results looked up by its index.
+ALL_TESTS = rows.SUMMED.replace(
+    "FROM days",
+    f"FROM (SELECT test_id, {rollups.SUMS} FROM ({rows.RESULTS_OF_BRANCH}) judged GROUP BY test_id) days",
+)
+FEW_TESTS = f"""
+    SELECT d.* FROM ({{only}}) w (id) CROSS JOIN LATERAL ({
+    ALL_TESTS.replace(rows.RESULTS_OF_BRANCH, f"{rows.RESULTS_OF_BRANCH} AND r.test_id = w.id OFFSET 0")
+}) d"""
 # A window beside the other: below one another the planner would start workers for them, which takes longer than it saves.
 SPELT = """(
     SELECT coalesce(array_agg(test_id), '{{}}')::text, coalesce(array_agg(n_results), '{{}}')::text,
@@ -63,8 +73,7 @@ class BranchResults:
 
     def sums(self, *, only: str = "", is_before: bool = False) -> str:
         """Return a SELECT for the window, or the one before it. `only` selects the ids of those wanted."""
-        days = rows.TESTS_OF_BRANCH.format(narrow=f"WHERE test_id IN ({only})" if only else "")
-        found = rows.SUMMED.replace("FROM days", f"FROM ({days}) days")
+        found = FEW_TESTS.format(only=only) if only else ALL_TESTS
         return rows.before(found) if is_before else found
 
     def values(self) -> dict[str, Any]:

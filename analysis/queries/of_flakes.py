@@ -46,7 +46,7 @@ WITH c AS (
 ), shown AS MATERIALIZED (
     SELECT *, count(*) OVER () AS n_all FROM found WHERE NOT %(is_joined)s OR place = 1
     ORDER BY rank LIMIT %(size)s OFFSET %(offset)s
-), s AS ({sums_of_shown})
+), s AS MATERIALIZED ({sums_of_shown})
 SELECT {columns}, {sums}, x.status, x.sentence, x.since_on, x.n_flakes, x.rate, x.rate_low, x.rate_high, x.proof_runs, x.until_on,
     x.carer, x.cluster, x.few_runs, x.only_here, x.cause, x.cause_evidence, x.n_all, {of_page}
 FROM shown x LEFT JOIN s ON s.test_id = x.id {reasons}

@@ -53,26 +53,28 @@ THESE_TESTS = """
 WITH s AS ({sums})
 SELECT {test}, {sum_columns} FROM s JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
 """
-# The bins that tell a quantile of each test that can be on a page up to number `most`; the sums are joined where a filter asks
-# for them. The quantile is not below the bin that it comes to if all later values lie below those that the span kept, nor above
-# that which it comes to if all lie above: `low` and `high`, two bytes that sort as their numbers do, and all that most tests need.
+# The bins that tell a quantile of each test; the sums are joined where a filter asks for them. The quantile is not below the bin
+# that it comes to if all later values lie below those that the span kept, nor above that which it comes to if all lie above: `low`
+# and `high`, two bytes that sort as their numbers do. In the order of what it is at best tests are looked at until none that
+# follows can be on the page.
 TIMED_TESTS = f"""
 WITH b AS ({{near}}){{summed}}, placed AS (
     SELECT b.*, 2 * (greatest(1, ceil(%(q)s::float8 * (n_timed + length(timings) / 2) - 1e-9)::int)
         - greatest(1, ceil(%(q)s::float8 * n_timed - 1e-9)::int - {REACH})) + 1 AS place
-    FROM b {{joined}} JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = b.test_id WHERE {{filters}} OFFSET 0
+    FROM b {{joined}} OFFSET 0
 ), told AS MATERIALIZED (
-    SELECT test_id, n_timed, near, timings, substr(near, place - length(timings), 2) AS low,
-        coalesce(nullif(substr(near, place, 2), ''), '\\xffff') AS high FROM placed
-), bound AS MATERIALIZED (
-    SELECT {{surely}} AS bin, test_id AS id FROM told WHERE n_timed > 0 OR timings <> ''
-    ORDER BY {{surely}} {{direction}}, test_id LIMIT 1 OFFSET %(most)s - 1
+    SELECT test_id, n_timed, near, timings, n_timed > 0 OR timings <> '' AS is_timed, {{at_best}} AS at_best FROM placed
 )
-SELECT test_id, n_timed, near, timings, (SELECT count(*) FROM told) FROM told LEFT JOIN bound ON true
-WHERE bin IS NULL OR (n_timed > 0 OR timings <> '') AND ({{perhaps}} bin OR {{at_best}} = bin AND test_id <= id)
+SELECT test_id, n_timed, near, timings, is_timed, at_best, (SELECT count(*) FROM told) FROM told {{part}}
+ORDER BY is_timed DESC, at_best {{direction}}, test_id LIMIT %(limit)s
 """
-RISING = {"surely": "high", "direction": "ASC", "at_best": "low", "perhaps": "low <"}
-FALLING = {"surely": "low", "direction": "DESC", "at_best": "high", "perhaps": "high >"}
+RISING = {"at_best": "substr(near, place - length(timings), 2)", "direction": "ASC"}
+FALLING = {"at_best": "coalesce(nullif(substr(near, place, 2), ''), '\\xffff')", "direction": "DESC"}
+UP_TO = {
+    "ASC": "WHERE at_best <= %(bound)s OR NOT is_timed",
+    "DESC": "WHERE at_best >= %(bound)s OR NOT is_timed",
+}
+FIRST_LOOK = 1_000  # tests, or twice as many as there are up to the page
 NEAR_ON_BRANCH = f"""
     SELECT test_id, 0 AS n_timed, ''::bytea AS near, string_agg(timings, ''::bytea) AS timings
     FROM ({rows.DAYS["branch"]}) days GROUP BY test_id"""
@@ -166,7 +168,7 @@ def _values(project: Project, window: Window, told: Told, **more: Any) -> dict[s
 
 def _tests_by_percentile(project: Project, window: Window) -> Page[TestRow]:
     """Sort by a percentile of the window, which the timings of all its tests tell, and look up the page's tests."""
-    told = summed.of_few(project, window)
+    told = summed.of_few(project, window, with_bins=True)
     ordered, n_total = _by_percentile(project, window, told)
     start = (window.page - 1) * window.size
     ids = ordered[start : start + window.size]
@@ -179,26 +181,63 @@ def _tests_by_percentile(project: Project, window: Window) -> Page[TestRow]:
 
 def _by_percentile(project: Project, window: Window, told: Told) -> tuple[list[int], int]:
     """Return the tests up to the window's page in the order of a percentile, those without one last, and how many all are."""
+    most = window.page * window.size
+    limit = max(FIRST_LOOK, 2 * most)
+    found = _looked_at(project, window, told, limit=limit)
+    ordered = _ordered(project, window, found)
+    if len(found) == limit and _can_follow(found[-1], ordered[most - 1], window):
+        bound = _bin_of(ordered[most - 1], window).to_bytes(2, "big")
+        found = _looked_at(project, window, told, bound=bound)
+        ordered = _ordered(project, window, found)
+    return [place & ALL_IDS for place in ordered], found[0][-1] if found else 0
+
+
+def _looked_at(project: Project, window: Window, told: Told, **more: Any) -> list[tuple[Any, ...]]:
+    """Return the first tests in the order of their percentiles at best, or, with a `bound`, all that can come before it."""
     column, q = TIMED_SORTS[window.sort.removeprefix("-")]
-    is_summed = bool(window.outcomes)
+    condition, _ = rows.filters(window)
+    joined = "JOIN s USING (test_id) " if window.outcomes else ""
+    if condition != "true":
+        joined += (
+            f"JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = b.test_id WHERE {condition}"
+        )
+    way = FALLING if window.sort.startswith("-") else RISING
     statement = TIMED_TESTS.format(
         near=told.near(column) if isinstance(told, SpanSums) else NEAR_ON_BRANCH,
-        summed=f", s AS ({told.sums()})" if is_summed else "",
-        joined="JOIN s USING (test_id)" if is_summed else "",
-        filters=rows.filters(window)[0],
-        **(FALLING if window.sort.startswith("-") else RISING),
+        summed=f", s AS ({told.sums()})" if window.outcomes else "",
+        joined=joined,
+        part=UP_TO[way["direction"]] if "bound" in more else "",
+        **way,
     )
-    found = rows.fetch(statement, _values(project, window, told, q=q, most=window.page * window.size))
-    bins_told: dict[int, int | None] = {}
-    for test_id, n_timed, near, timings, _ in found:
-        is_timed = n_timed or timings
-        bins_told[test_id] = quantile_of_packed(n_timed, near, timings, q) if is_timed else UNTIMED
-    untold = [test_id for test_id, bin_number in bins_told.items() if bin_number is None]
-    for test_id, (bins, _) in rows.timings(project, window, untold).items():
-        bins_told[test_id] = quantile(0, (), bins, q)
+    return rows.fetch(statement, _values(project, window, told, q=q, **{"limit": None} | more))
+
+
+def _ordered(project: Project, window: Window, found: Sequence[Sequence[Any]]) -> list[int]:
+    """Return the places of the tests, the first first."""
+    _, q = TIMED_SORTS[window.sort.removeprefix("-")]
+    bins: dict[int, int | None] = {}
+    for test_id, n_timed, near, timings, is_timed, *_ in found:
+        bins[test_id] = quantile_of_packed(n_timed, near, timings, q) if is_timed else UNTIMED
+    untold = [test_id for test_id, bin_number in bins.items() if bin_number is None]
+    for test_id, (every, _) in rows.timings(project, window, untold).items():
+        bins[test_id] = quantile(0, (), every, q)
     is_falling = window.sort.startswith("-")
-    ordered = [place & ALL_IDS for place in sorted(_places(bins_told, is_falling=is_falling))]
-    return ordered, found[0][-1] if found else 0
+    return sorted(_places(bins, is_falling=is_falling))
+
+
+def _can_follow(last: Sequence[Any], place: int, window: Window) -> bool:
+    """True where a test that follows the last one that was looked at can come before this place."""
+    if not last[4]:  # all that follow are untimed as well
+        return False
+    at_best = int.from_bytes(last[5], "big")
+    is_falling = window.sort.startswith("-")
+    return next(_places({last[0]: at_best}, is_falling=is_falling)) < place
+
+
+def _bin_of(place: int, window: Window) -> int:
+    """Return the bin of which a place was made."""
+    number = place >> 32
+    return timing.LAST_BIN - number if window.sort.startswith("-") and number != UNTIMED else number
 
 
 def _places(told: Mapping[int, int | None], *, is_falling: bool) -> Iterator[int]:

@@ -44,11 +44,6 @@ DAYS = {
             AS timings
     FROM ({RESULTS_OF_BRANCH}) judged GROUP BY project_id, ran_on, test_id""",
 }
-# Without days and timings, which take as long as reading the results. OFFSET 0 keeps the planner from reading every result that the
-# wanted tests ever had: those of the runs are fewer.
-TESTS_OF_BRANCH = f"""
-    SELECT project_id, test_id, {rollups.SUMS} FROM ({RESULTS_OF_BRANCH} OFFSET 0) judged {{narrow}} GROUP BY project_id, test_id"""
-
 # The runs of a branch, and those of a window, as conditions on projects_run u.
 RUNS_OF_KIND = {"default": "u.is_default_branch", "all": "true", "branch": "u.branch = %(branch)s"}
 RUNS = {

@@ -15,6 +15,7 @@ from django.db.models import F
 from analysis import queries, rebuilding, spans
 from analysis.answers.of_time import SlowRow
 from analysis.answers.rows import TestRow
+from analysis.queries import of_tests
 from analysis.window import ALL_BRANCHES, Window
 from projects import retention
 from projects.models import Project, Span, TestSpan
@@ -307,8 +308,12 @@ def test_a_project_takes_its_spans_along_when_it_is_deleted(shop: Shop) -> None:
     assert not TestSpan.objects.filter(project_id=shop.project.pk).exists()
 
 
+@pytest.mark.parametrize("first_look", [1, of_tests.FIRST_LOOK])
 @pytest.mark.parametrize("sort", ["p95", "-p95", "median", "-median"])
-def test_short_pages_sorted_by_a_percentile_are_parts_of_the_long_one(busy_shop: Shop, sort: str) -> None:
+def test_short_pages_sorted_by_a_percentile_are_parts_of_the_long_one(
+    busy_shop: Shop, monkeypatch: pytest.MonkeyPatch, sort: str, first_look: int
+) -> None:
+    monkeypatch.setattr(of_tests, "FIRST_LOOK", first_look)
     spans.keep_up(busy_shop.project, now=NOW)
     later = {"started_at": on_day(0), "branch": "main", "run": "later", "commit": "f" * 40}
     record(busy_shop, a_report(random.Random(21)), **later)
