@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from analysis import timing
+from analysis import rollups, timing
 from analysis.answers.of_earlier import TestBefore
 from analysis.answers.of_tests import EvidenceRow, FlakeAnswer, ProofRow, ReasonRow, ResultRow, TestAnswer
 from analysis.answers.rows import Page, StripCell, TestRow
@@ -76,8 +76,9 @@ UP_TO = {
 }
 FIRST_LOOK = 1_000  # tests, or twice as many as there are up to the page
 NEAR_ON_BRANCH = f"""
-    SELECT test_id, 0 AS n_timed, ''::bytea AS near, string_agg(timings, ''::bytea) AS timings
-    FROM ({rows.DAYS["branch"]}) days GROUP BY test_id"""
+    SELECT test_id, 0 AS n_timed, ''::bytea AS near,
+        coalesce(string_agg({rollups.TIMING.format(outcome="outcome", seconds="seconds")}, ''::bytea), '') AS timings
+    FROM ({rows.RESULTS_OF_BRANCH.replace(f", {rollups.FLAKY} AS is_flaky", "")}) r GROUP BY test_id"""
 UNTIMED = timing.LAST_BIN + 1  # after every bin
 ALL_IDS = (1 << 32) - 1
 THESE = "SELECT unnest(%(ids)s::int[])"
@@ -182,7 +183,10 @@ def _tests_by_percentile(project: Project, window: Window) -> Page[TestRow]:
 def _by_percentile(project: Project, window: Window, told: Told) -> tuple[list[int], int]:
     """Return the tests up to the window's page in the order of a percentile, those without one last, and how many all are."""
     most = window.page * window.size
-    limit = max(FIRST_LOOK, 2 * most)
+    is_bound = (
+        isinstance(told, SpanSums) and told.now.span is not None
+    )  # without a span all are looked at anyway
+    limit = max(FIRST_LOOK, 2 * most) if is_bound else None
     found = _looked_at(project, window, told, limit=limit)
     ordered = _ordered(project, window, found)
     if len(found) == limit and _can_follow(found[-1], ordered[most - 1], window):
