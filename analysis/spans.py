@@ -86,7 +86,9 @@ def wanted(today: date) -> tuple[Stretch, ...]:
         found += [_behind(day, DEFAULT_DAYS, until=yesterday), _before(day, DEFAULT_DAYS)]
     for n_days, on_default in (*((n_days, True) for n_days in OTHER_LENGTHS), (DEFAULT_DAYS, False)):
         found += _of_both(today, tomorrow, n_days, on_default=on_default)
-    return tuple(found)
+    # All branches have two rows a test and day, so a day more is dear: their sums, which most pages ask for, have today's own.
+    of_all = _behind(today, DEFAULT_DAYS, until=yesterday, on_default=False)
+    return (*found, of_all._replace(has_bins=False))
 
 
 def _of_both(today: date, tomorrow: date, n_days: int, *, on_default: bool) -> list[Stretch]:
