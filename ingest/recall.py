@@ -54,7 +54,7 @@ class Lessons:
         self._numbers = array("i")
 
     def __iter__(self) -> Iterator[Lesson]:
-        ends = [*(start for start, _ in self._places[1:]), len(self._keys)]
+        ends = [*(start for start, _ in self._places), len(self._keys)][1:]
         for (start, known), end in zip(self._places, ends, strict=True):
             for key, number in zip(self._keys[start:end], self._numbers[start:end], strict=True):
                 yield known, key, number

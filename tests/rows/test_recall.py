@@ -148,3 +148,7 @@ def test_a_worker_remembers_no_more_than_it_has_room_for(monkeypatch: pytest.Mon
     taught(other, passed("b"), n=3)
 
     assert remembered(shop) + remembered(other) <= 4
+
+
+def test_an_upload_that_teaches_nothing_is_held_as_nothing() -> None:
+    assert list(recall.Lessons()) == []
