@@ -2,7 +2,9 @@
 
 Knows which indexes want it and how nobody has to wait for it: an index is made beside the one that is in use. The days of a
 month, whose rows were written many times while they grew, are written anew with their index, under a lock that is asked for for
-a moment and held for seconds; larger months have their index made anew alone. What is not got is left to the next night.
+a moment and held for seconds; larger months have their index made anew alone. So has a month that grows, where half-full pages
+and entries of rows as they were have made its index a quarter larger for each entry than it was when it was new. What is not
+got is left to the next night.
 """
 
 from __future__ import annotations
@@ -22,19 +24,31 @@ from projects.partitions import TABLES, month_of
 from projects.vocabulary import WAITING
 
 LATE = timedelta(days=3)  # in which uploads of a month's last days still come
-DONE = "packed"  # said of an index once it is, so that it is done once
+DONE = "packed"  # said of the index of a month that is over once it is, so that it is done once
+GROWING = "packed to"  # so many bytes an entry: said of that of a month that grows
+MORE = 1.25  # times as many are worth making it anew
 PATIENCE = "3s"  # for a lock: what comes meanwhile waits behind it
 MOST_ROW_BYTES = 512 << 20  # of a month of days that is locked meanwhile: some five seconds
+LEAST_GROWING, MOST_GROWING = (
+    1 << 20,
+    512 << 20,
+)  # bytes of one that grows: worth it, and made in half a minute
 MOST_INDEX_BYTES = 4 << 30  # of an index, some five minutes: a task lives for ten
 
 WANTED = """
-SELECT t.relname, i.relname, h.inhparent::regclass::text = 'projects_testday' AND pg_relation_size(t.oid) <= %(most_rows)s
-FROM pg_inherits h JOIN pg_class t ON t.oid = h.inhrelid JOIN pg_index x ON x.indrelid = t.oid
-JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_am a ON a.oid = i.relam
-WHERE h.inhparent = ANY(%(tables)s::regclass[]) AND a.amname = 'btree' AND x.indisvalid
-    AND t.relname < h.inhparent::regclass::text || to_char(%(month)s::date, '_YYYY_MM')
-    AND pg_relation_size(i.oid) BETWEEN 1 AND %(most_index)s AND obj_description(i.oid) IS DISTINCT FROM %(done)s
-ORDER BY right(t.relname, 7), t.relname LIMIT 1
+SELECT month, index, is_over, is_over AND is_of_days AND row_bytes <= %(most_rows)s FROM (
+    SELECT t.relname AS month, i.relname AS index, i.reltuples, obj_description(i.oid) AS said,
+        t.relname < h.inhparent::regclass::text || to_char(%(month)s::date, '_YYYY_MM') AS is_over,
+        h.inhparent = 'projects_testday'::regclass AS is_of_days, pg_relation_size(t.oid) AS row_bytes,
+        pg_relation_size(i.oid) AS bytes
+    FROM pg_inherits h JOIN pg_class t ON t.oid = h.inhrelid JOIN pg_index x ON x.indrelid = t.oid
+    JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_am a ON a.oid = i.relam
+    WHERE h.inhparent = ANY(%(tables)s::regclass[]) AND a.amname = 'btree' AND x.indisvalid
+) found
+WHERE bytes BETWEEN 1 AND %(most_index)s AND CASE WHEN is_over THEN said IS DISTINCT FROM %(done)s
+    ELSE bytes BETWEEN %(least)s AND %(most)s
+        AND bytes > coalesce(substr(said, length(%(growing)s) + 1)::float8, 0) * %(more)s * reltuples END
+ORDER BY right(month, 7), month LIMIT 1
 """
 # What an interrupted REINDEX CONCURRENTLY leaves behind: nobody reads it, and every row is written to it.
 REMAINS = """
@@ -42,18 +56,21 @@ SELECT i.relname FROM pg_inherits h JOIN pg_index x ON x.indrelid = h.inhrelid J
 WHERE h.inhparent = ANY(%(tables)s::regclass[]) AND NOT x.indisvalid AND i.relname ~ '_cc(new|old)[0-9]*$'
 """
 
+SIZE = "SELECT pg_relation_size(oid) / greatest(1, reltuples) FROM pg_class WHERE oid = %s::regclass"
+
 
 @dataclass(frozen=True, slots=True)
 class Packable:
-    """An index of a month that is over; with its rows, where these are written anew too."""
+    """An index that is made anew, for the last time where its month is over; with its rows, where these are written anew too."""
 
     month: str
     index: str
+    is_over: bool
     with_rows: bool
 
 
 def pack_next(today: date) -> str | None:
-    """Write the next index of a month that is over anew; return its name, None where there is none or it was not got.
+    """Write the next index that wants it anew; return its name, None where there is none or it was not got.
 
     Must not be called in a transaction. While uploads wait, nothing is done.
     """
@@ -88,6 +105,10 @@ def _wanted(cursor: CursorWrapper, today: date) -> Packable | None:
         "tables": list(TABLES),
         "month": month_of(today - LATE),
         "done": DONE,
+        "growing": GROWING,
+        "more": MORE,
+        "least": LEAST_GROWING,
+        "most": MOST_GROWING,
         "most_rows": MOST_ROW_BYTES,
         "most_index": MOST_INDEX_BYTES,
     }
@@ -97,6 +118,11 @@ def _wanted(cursor: CursorWrapper, today: date) -> Packable | None:
 
 
 def _pack(cursor: CursorWrapper, found: Packable) -> None:
+    if not found.is_over:
+        cursor.execute(f"REINDEX INDEX CONCURRENTLY {found.index}")
+        cursor.execute(SIZE, [found.index])
+        cursor.execute(f"COMMENT ON INDEX {found.index} IS '{GROWING} {cursor.fetchone()[0]:.2f}'")
+        return
     cursor.execute(f"ALTER INDEX {found.index} SET (fillfactor = 100)")
     if found.with_rows:
         cursor.execute(f"ALTER TABLE {found.month} SET (fillfactor = 100)")

@@ -28,8 +28,9 @@ SELECT %s, test, 1000 + run, %s, 0.1, 1, 1 FROM generate_series(1, 40) run, gene
 """
 DAYS = """
 INSERT INTO projects_testday (project_id, on_default, day, test_id, n_passed) SELECT %s, true, %s, test, 1
-FROM generate_series(100, 5000) test
+FROM generate_series(100, 30000) test
 """
+DAYS_INDEX = "SELECT pg_relation_size('projects_testday_2019_03_pkey')"
 SIZES = """
 SELECT pg_relation_size('projects_result_2019_03_project_id_test_id_idx'), pg_total_relation_size('projects_testday_2019_03')
 """
@@ -50,11 +51,21 @@ def shop() -> Iterator[Shop]:
 
 
 def fill(shop: Shop) -> None:
-    """Give the month more rows than a page holds."""
+    """Give the month more rows than a page holds, those of its days written twice."""
     with connection.cursor() as cursor:
         cursor.execute(RESULTS, [shop.project.pk, OVER])
         cursor.execute(DAYS, [shop.project.pk, OVER])
-        cursor.execute("UPDATE projects_testday SET n_passed = 2 WHERE project_id = %s", [shop.project.pk])
+    rewrite(shop)
+
+
+def rewrite(shop: Shop, *, times: int = 1) -> None:
+    """Write the rows of the days so many times, with what autovacuum does in between."""
+    with connection.cursor() as cursor:
+        for _ in range(times):
+            cursor.execute(
+                "UPDATE projects_testday SET n_passed = 2 WHERE project_id = %s", [shop.project.pk]
+            )
+            cursor.execute("VACUUM projects_testday_2019_03")
 
 
 def asked(statement: str) -> tuple[int, ...]:
@@ -89,6 +100,24 @@ def test_a_packed_month_is_smaller_and_holds_the_same(shop: Shop) -> None:
     assert packed[0] < 0.8 * loose[0]
     assert packed[1] < 0.8 * loose[1]
     assert sums(shop.project.pk) == before
+
+
+def test_in_a_month_that_grows_an_index_is_made_anew_whenever_it_is_a_quarter_larger_than_it_was(
+    shop: Shop,
+) -> None:
+    fill(shop)
+    first = [pack_all(OVER), pack_all(OVER)]
+    packed, before = asked(DAYS_INDEX), sums(shop.project.pk)
+    rewrite(shop, times=16)
+    loose = asked(DAYS_INDEX)
+
+    again = [pack_all(OVER), pack_all(OVER)]
+
+    assert first == again == [["projects_testday_2019_03_pkey"], []]
+    assert loose[0] > 1.25 * packed[0]
+    assert asked(DAYS_INDEX) == packed
+    assert sums(shop.project.pk) == before
+    assert len(pack_all(AFTER)) == 2
 
 
 def test_a_late_upload_of_a_packed_month_counts_as_ever(shop: Shop) -> None:
