@@ -27,7 +27,8 @@ LATE = timedelta(days=3)  # in which uploads of a month's last days still come
 DONE = "packed"  # said of the index of a month that is over once it is, so that it is done once
 GROWING = "packed to"  # so many bytes an entry: said of that of a month that grows
 MORE = 1.25  # times as many are worth making it anew
-PATIENCE = "3s"  # for a lock: what comes meanwhile waits behind it
+PATIENCE = "3s"  # for a lock of a month's own: what comes meanwhile waits behind it
+WITHOUT_HARM = "1min"  # for a lock that keeps nobody waiting but autovacuum, and for those who read
 MOST_ROW_BYTES = 512 << 20  # of a month of days that is locked meanwhile: some five seconds
 LEAST_GROWING, MOST_GROWING = (
     1 << 20,
@@ -91,9 +92,9 @@ def pack_next(today: date) -> str | None:
 
 @contextmanager
 def _patience() -> Iterator[CursorWrapper]:
-    """Give a cursor that does not wait for locks, nor work for longer than a task may."""
+    """Give a cursor that waits for locks no longer than is good, nor works for longer than a task may."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SET lock_timeout = '{PATIENCE}'; SET statement_timeout = '8min'")
+        cursor.execute(f"SET lock_timeout = '{WITHOUT_HARM}'; SET statement_timeout = '8min'")
         try:
             yield cursor
         finally:
@@ -126,6 +127,7 @@ def _pack(cursor: CursorWrapper, found: Packable) -> None:
     cursor.execute(f"ALTER INDEX {found.index} SET (fillfactor = 100)")
     if found.with_rows:
         cursor.execute(f"ALTER TABLE {found.month} SET (fillfactor = 100)")
+        cursor.execute(f"SET lock_timeout = '{PATIENCE}'")
         cursor.execute(f"VACUUM (FULL, ANALYZE) {found.month}")
     else:
         cursor.execute(f"REINDEX INDEX CONCURRENTLY {found.index}")

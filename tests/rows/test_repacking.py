@@ -141,6 +141,7 @@ def test_a_month_that_somebody_reads_is_left_to_the_next_night(
     shop: Shop, services: embedded.Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(repacking, "PATIENCE", "100ms")
+    monkeypatch.setattr(repacking, "WITHOUT_HARM", "100ms")
     database = str(connections["default"].settings_dict["NAME"])
 
     with psycopg.connect(addresses.database_named(services.database_url, name=database)) as reader:
