@@ -71,6 +71,15 @@ SELECT test_id, count(*) FILTER (WHERE code & 7 = 1), count(*) FILTER (WHERE cod
     min(place) FILTER (WHERE code = {FIRST_ATTEMPT_PASSED} AND seconds >= %(least_s)s)
 {ROWS} GROUP BY test_id
 """
+# An upload has one result of a test at most, so that one batch needs no grouping.
+FOLD_ONE = f"""
+INSERT INTO folded
+SELECT test_id, (code & 7 = 1)::int, (code & 7 = 2)::int, (code & 7 = 3)::int, (code & 7 = 4)::int, (code & 8 > 0)::int,
+    coalesce(seconds, 0), {TIMING.format(outcome="(code & 7)", seconds="seconds")},
+    CASE WHEN code & 7 = 1 AND seconds > 0 THEN seconds END, CASE WHEN code & 7 = 1 AND seconds > 0 THEN seconds END,
+    CASE WHEN code = {FIRST_ATTEMPT_PASSED} AND seconds >= %(least_s)s THEN place END
+{ROWS}
+"""
 # Grouped by hashing, the timings of a test stay in the order of the batches; sorting by test, as for few rows, would mix them.
 BEGIN = "DELETE FROM folded; SET LOCAL work_mem = '64MB'; SET LOCAL enable_sort = off"
 OF_DAY = "d.project_id = %(project_id)s AND d.on_default = %(on_default)s AND d.day = %(day)s"
@@ -187,7 +196,7 @@ def _fold(project: Project, ids: list[uuid.UUID], *, day: date, on_default: bool
         cursor.execute(TABLE)
         cursor.execute(BEGIN)
         with without_loops(cursor):
-            cursor.execute(FOLD, values)
+            cursor.execute(FOLD if len(ids) > 1 else FOLD_ONE, values)
             n_tests = cursor.rowcount
             cursor.execute("SET LOCAL enable_sort = on")
             if on_default:
