@@ -127,7 +127,6 @@ def test_pages_of_a_large_project(servers: embedded.Services, browser: Browser, 
     with as_of_its_last_day(project), as_in_production():
         spans.keep_up(project, now=timezone.now())
         costs = [_cost(reader, path) for path in _places(project)]
-    print(*costs, sep="\n")
     with a_server(servers, tmp_path) as url:
         seen = {place: _painted(browser, owner, url, f"/p/{project.slug}/{place}") for place in PAINTED}
 
@@ -183,7 +182,7 @@ def as_in_production() -> Iterator[None]:
 def _places(project: Project) -> list[str]:
     """Return the addresses of all pages."""
     upload = Upload.objects.filter(project=project, run_number=RUN).latest("received_at")
-    places = (place.format(run=RUN, before=RUN - 2, upload=upload.pk) for place in PAGES)
+    places = (place.format(run=RUN, before=RUN - 2, upload=upload.id) for place in PAGES)
     return [place if place.startswith("/") else f"/p/{project.slug}/{place}" for place in places]
 
 
@@ -216,7 +215,9 @@ def _cost(reader: Client, path: str) -> Cost:
     times = sorted(took for took, _ in spent)
     p50, p95 = times[N_TIMES // 2], times[int(N_TIMES * 0.95) - 1]
     cpu = min(cpu for _, cpu in spent)
-    return Cost(path, p50, p95, cpu, n_statements, len(response.content), n_read())
+    cost = Cost(path, p50, p95, cpu, n_statements, len(response.content), n_read())
+    print(cost)
+    return cost
 
 
 def _timed(work: Callable[[], Any]) -> tuple[float, float]:
