@@ -7,6 +7,7 @@ repositories that had no part in the weights, and classifications a second from 
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import random
@@ -20,6 +21,8 @@ import pytest
 
 from analysis import conventions, evidence, paths, spelling, votes
 from analysis.layers import Identity, Verdict, classify_many, heard
+from ingest import junit
+from ingest.newcomers import identity_of
 from projects.vocabulary import Layer
 from tests.shared import CORPUS, NEEDS_SHARED
 
@@ -241,6 +244,17 @@ def suites_of(labelled: Sequence[Row], *, n_suites: int, n_tests: int) -> list[l
     return found
 
 
+def real_suites() -> dict[str, list[Identity]]:
+    """Return the tests of the first run of each open project of the corpus, in the order of its report."""
+    found = {}
+    for folder in sorted((CORPUS / "history").iterdir()) if CORPUS else []:
+        for path in sorted(folder.glob("*.xml.gz"))[:1] if folder.is_dir() else []:
+            with gzip.open(path) as body:
+                cases = {case.fingerprint: case for case in junit.read(body, file_name=path.name).cases()}
+            found[folder.name] = [identity_of(case, sent=None) for case in cases.values()]
+    return found
+
+
 def forget() -> None:
     """Empty what outlives a batch, so that every string is cold."""
     for cached in (
@@ -286,6 +300,10 @@ def _print_scores(title: str, labelled: Sequence[Row], said: Sequence[Layer]) ->
 
 def _print_pace(labelled: Sequence[Row]) -> None:
     print("\nclassifications a second of CPU time, from cold strings")
+    for name, tests in real_suites().items():
+        n_classes = len({(test.suite, test.classname, test.file) for test in tests})
+        per_class = len(tests) / n_classes
+        print(f"{name:18} {len(tests):5} tests, {per_class:4.1f} a class {per_second(tests):15,.0f}")
     n_repositories = len({row.repository for row in labelled})
     print(f"the corpus, each row once{'':22} {per_second([row.identity for row in labelled]):10,.0f}")
     for n_per_class, n_copies in ((1, 10), (5, 6), (12, 4)):
