@@ -150,7 +150,7 @@ def render(
     `place` is the URL name that the navigation marks. `offers` names the filters of the bar beyond branch,
     dates and comparison; without it the page has no bar. `hint` says what its search looks at.
     """
-    frame: dict[str, Any] = {"theme": theme(request), "themes": THEMES}
+    frame: dict[str, Any] = {"themes": THEMES}
     if hasattr(request, "access"):
         frame["my_projects"] = cast(ProjectRequest, request).access.mine
     elif request.user.is_authenticated:
@@ -214,6 +214,11 @@ def places(project: Project, window: Window, *, here: str, n_flaky: int = 0) -> 
         Place(name, words, f"{paths[name]}{query}", key, name == here, n=n_flaky if name == "flaky" else 0)
         for name, words, key in NAVIGATION
     )
+
+
+def theme_everywhere(request: HttpRequest) -> dict[str, str]:
+    """Give every template that is printed for a request the reader's theme, whosever page it is."""
+    return {"theme": theme(request)}
 
 
 def theme(request: HttpRequest) -> str:

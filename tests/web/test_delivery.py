@@ -215,6 +215,18 @@ def test_looking_at_the_stop_page_stops_nothing(project: Project, client: Client
     assert Membership.objects.get(project=project).wants_letter
 
 
+@pytest.mark.parametrize(("chosen", "shown"), [("dark", "dark"), ("light", "light"), ("<i>", "system")])
+def test_the_stop_page_wears_the_theme_that_the_reader_chose(
+    project: Project, client: Client, chosen: str, shown: str
+) -> None:
+    membership = Membership.objects.get(project=project)
+    client.cookies["theme"] = chosen
+
+    answer = client.get(f"/letters/stop/{stop_token(membership)}")
+
+    assert f'data-theme="{shown}"' in answer.content.decode()
+
+
 def test_the_way_out_offers_fewer_letters_too(project: Project, client: Client) -> None:
     membership = Membership.objects.get(project=project)
 
