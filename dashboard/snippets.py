@@ -24,6 +24,15 @@ class Snippet:
     files: str = REPORT  # where a test runner leaves its reports
 
 
+@dataclass(frozen=True, slots=True)
+class Every:
+    """The snippets of all tools, for a page that shows a token and so must not be left to choose one."""
+
+    producers: tuple[Snippet, ...]
+    senders: tuple[Snippet, ...]
+    clients: tuple[Snippet, ...]
+
+
 PRODUCERS = (
     Snippet("pytest", "pytest", "command", "pytest --junit-xml=report.xml"),
     Snippet(
@@ -359,6 +368,16 @@ def client(key: str, *, base_url: str) -> Snippet | None:
     if found is None:
         return None
     return replace(found, text=_here(found.text, base_url), note=_here(found.note, base_url))
+
+
+def every(*, base_url: str, files: str) -> Every:
+    """Return all snippets; the lines of CIs send these files."""
+    clients = (client(one.key, base_url=base_url) for one in CLIENTS)
+    return Every(
+        producers=PRODUCERS,
+        senders=tuple(sender(one.key, base_url=base_url, files=files) for one in SENDERS),
+        clients=tuple(one for one in clients if one),
+    )
 
 
 def _here(text: str, base_url: str) -> str:

@@ -103,14 +103,16 @@ def _first_visit(request: ProjectRequest, seen: Seen) -> HttpResponseBase:
             request, f"{sentence} in {latest.took_s:.1f} s." if latest.took_s else f"{sentence}."
         )
         return _jump(request, request.project.get_absolute_url())
-    context = _sending(request) | {
+    # What is asked again in the background shows no token, so none is taken for it.
+    plain = "" if request.htmx else request.session.pop(SHOWN_ONCE, "")  # type: ignore[attr-defined]
+    context = _sending(request, with_every=bool(plain)) | {
         "seen": seen,
         "latest": latest,
         "refusal": _last_refusal(queries.problem_groups(request.project, request.window)),
         "poll_s": POLL_S,
         "next_poll": f"{_choice(request)}&waited={n_waited + 1}",
         "gave_up": n_waited >= MOST_POLLS,
-        "plain": request.session.pop(SHOWN_ONCE, "") if not request.htmx else "",  # type: ignore[attr-defined]
+        "plain": plain,
         "token_form": TokenForm(),
         "n_tokens": changes.tokens(request.project).filter(revoked_at=None).count(),
     }
@@ -123,8 +125,8 @@ def _last_refusal(groups: tuple[ProblemGroup, ...]) -> ProblemGroup | None:
     return max(at_door, key=lambda group: group.examples[0].at, default=None)
 
 
-def _sending(request: ProjectRequest) -> dict[str, object]:
-    """Return the snippets for the runner and the CI that the URL names."""
+def _sending(request: ProjectRequest, *, with_every: bool = False) -> dict[str, object]:
+    """Return the snippets for the runner and the CI that the URL names; `with_every` adds those of all, for a page not to leave."""
     producer = snippets.producer(request.GET.get("tool", ""))
     return {
         "producers": snippets.PRODUCERS,
@@ -136,6 +138,7 @@ def _sending(request: ProjectRequest) -> dict[str, object]:
         "clients": snippets.CLIENTS,
         "client": snippets.client(request.GET.get("client", ""), base_url=settings.BASE_URL),
         "secret": snippets.SECRET,
+        "every": snippets.every(base_url=settings.BASE_URL, files=producer.files) if with_every else None,
     }
 
 

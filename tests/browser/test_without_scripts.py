@@ -44,6 +44,16 @@ def test_signing_in_making_a_project_and_its_token(browser: Browser, live_app: L
 
     expect(page.get_by_label("Token", exact=True)).to_have_text(re.compile("^tc_"))
     expect(page.get_by_role("link", name="Look again")).to_be_visible()
+    expect(page.get_by_role("navigation", name="CI")).to_have_count(0)
+    address = page.url
+    page.locator("#produce summary", has_text="Jest").click()
+    page.locator("#send summary", has_text="GitLab CI").click()
+
+    expect(page.get_by_label("Jest", exact=True)).to_be_visible()
+    expect(page.get_by_label("pytest", exact=True).locator("visible=true")).to_have_count(0)
+    expect(page.get_by_label("GitLab CI", exact=True).locator("visible=true")).to_contain_text("after_script:")
+    expect(page.get_by_label("Token", exact=True)).to_be_visible()
+    assert page.url == address
     context.close()
 
 
