@@ -11,15 +11,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet
 from django.http import Http404
 from django.utils.text import slugify
 
-from projects.models import Membership, Project, Token, token_digest
+from projects.models import Membership, OwnerReader, Project, Token, token_digest
 from projects.vocabulary import Role
 
 TOKEN_PREFIX = "tc_"  # noqa: S105 - so that a leaked one is recognised
+
+OWNERS = OwnerReader.objects.filter(membership=OuterRef("pk")).order_by("owner").values("owner")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ class Access:
     project: Project
     role: Role
     mine: tuple[Project, ...] = ()
+    only_own: bool = False  # they read about the tests of their owners alone
+    owners: tuple[str, ...] = ()  # whose tests they read about; told where asked for
 
     @property
     def may_edit(self) -> bool:
@@ -57,16 +62,20 @@ class UnknownToken(Exception):
         self.revoked = revoked
 
 
-def access_for(user: AbstractBaseUser | AnonymousUser, slug: str, *, needs: Role = Role.VIEWER) -> Access:
+def access_for(
+    user: AbstractBaseUser | AnonymousUser, slug: str, *, needs: Role = Role.VIEWER, with_owners: bool = False
+) -> Access:
     """Return the user's access to the project; raise Http404 for strangers and Forbidden for a role too low.
 
-    One question for the project and for its neighbours, which every page names.
+    One question for the project and for its neighbours, which every page names; `with_owners` asks it for theirs, too.
     """
     theirs = (
         Membership.objects.select_related("project")
         .filter(user=user.pk)
         .order_by("project__name", "project_id")
     )
+    if with_owners:
+        theirs = theirs.annotate(owner_keys=ArraySubquery(OWNERS))
     memberships = tuple(theirs)
     membership = next((one for one in memberships if _opens(one, slug)), None)
     if membership is None:
@@ -74,7 +83,13 @@ def access_for(user: AbstractBaseUser | AnonymousUser, slug: str, *, needs: Role
     if membership.role < needs:
         raise Forbidden(needs)
     mine = tuple(one.project for one in memberships)
-    return Access(project=membership.project, role=Role(membership.role), mine=mine)
+    return Access(
+        project=membership.project,
+        role=Role(membership.role),
+        mine=mine,
+        only_own=membership.only_own,
+        owners=tuple(getattr(membership, "owner_keys", ())),
+    )
 
 
 def _opens(membership: Membership, slug: str) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from django.db.models import Exists, OuterRef, QuerySet
 
+from projects.access import Access
 from projects.models import LetterAddress, Membership, OwnerReader, Project, Reader
 from projects.owner_names import key_of
 
@@ -57,6 +58,11 @@ def of_membership(membership: Membership) -> LetterReader:
     return _member(
         (membership.pk, membership.user_id, membership.user.email, "", False, membership.only_own), owned
     )
+
+
+def of_access(way_in: Access, *, email: str) -> LetterReader:
+    """Return the member who looks as a reader, where their way in tells their owners."""
+    return LetterReader(email, only_own=way_in.only_own, owners=frozenset(way_in.owners))
 
 
 MemberRow = tuple[int, int, str, str | None, bool, bool]

@@ -13,7 +13,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from projects.models import Membership, Project
-from reports import channels, delivery, envelopes, forgetting, refusals, schedule, watch, weekly
+from reports import channels, delivery, envelopes, forgetting, readers, refusals, schedule, watch, weekly
 
 
 @shared_task
@@ -53,7 +53,9 @@ def send_sample(*, membership_id: int, **_: Any) -> None:
     """Send one member the letter as it would be today."""
     now = timezone.now()
     member = Membership.objects.select_related("project", "user").get(pk=membership_id)
-    composed = weekly.build_for(member, schedule.days_to(now, zone=member.project.time_zone))
+    composed = weekly.build_for(
+        member.project, readers.of_membership(member), schedule.days_to(now, zone=member.project.time_zone)
+    )
     delivery.send_sample(envelopes.sample(member.project, composed, now=now), member, now=now)
 
 

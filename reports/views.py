@@ -16,6 +16,7 @@ from uuid import UUID
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 from csp.decorators import csp_replace
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -32,7 +33,7 @@ from projects import access, announcing
 from projects.access import Access
 from projects.models import Channel, Letter, LetterAddress, LetterVersion, Membership
 from projects.vocabulary import Role
-from reports import channels, envelopes, look, schedule, tasks, watch, weekly
+from reports import channels, envelopes, look, readers, schedule, tasks, watch, weekly
 from reports import messages as messages_of
 from reports.messages import Message
 
@@ -54,9 +55,16 @@ def member_view(
     def guarded(request: HttpRequest, slug: str, **captured: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
-        return view(request, access.access_for(request.user, slug), **captured)
+        # One question lets them in and tells what they read about.
+        way_in = access.access_for(request.user, slug, with_owners=_is_mine(request))
+        return view(request, way_in, **captured)
 
     return guarded
+
+
+def _is_mine(request: HttpRequest) -> bool:
+    """True where the letter is asked for as the member gets it."""
+    return request.GET.get("whose") == "mine"
 
 
 @require_safe
@@ -67,8 +75,9 @@ def member_view(
 def preview(request: HttpRequest, way_in: Access) -> HttpResponse:
     """Show the letter about the seven full days before today: with ?whose=mine as the member gets it, with ?as=text as text."""
     days = schedule.days_to(timezone.now(), zone=way_in.project.time_zone)
-    if request.GET.get("whose") == "mine":
-        letter = weekly.build_for(_membership(request, way_in), days)
+    if _is_mine(request) and isinstance(request.user, User):
+        reader = readers.of_access(way_in, email=request.user.email)
+        letter = weekly.build_for(way_in.project, reader, days)
     else:
         letter = weekly.build(way_in.project, days)
     if request.GET.get("as") == "text":

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Subquery
 from django.urls import reverse
 
 from analysis import queries, shape, wishes
 from analysis.answers.of_care import Muted
 from analysis.answers.of_flakes import FlakeRow
+from analysis.answers.of_letters import ToldTest
 from analysis.answers.rows import LayerAmount
+from analysis.queries import Costs
 from analysis.shape import Shape
 from analysis.window import Window
 from projects import models
@@ -50,15 +52,13 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What every version of a letter is made of: the week, what each version asked before, and who owns the tests."""
+    """What every version of a letter is made of: the week, what each version asked before, and what is known of the tests."""
 
     days: Days
     week: Week
     asked: Mapping[Key | None, tuple[Asked, ...]]
-    seen: Mapping[
-        int, tuple[date | None, int]
-    ]  # of the tests asked for: the last day on the default branch, the status
-    owners: Mapping[int, tuple[str, ...]]
+    told: Mapping[int, ToldTest]
+    owners: Mapping[int, tuple[str, ...]]  # of the tests that the letter tells of or asked for
 
 
 def due_letter(project: models.Project, *, now: datetime) -> models.Letter | None:
@@ -74,10 +74,10 @@ def build(project: models.Project, days: Days) -> Letter:
     return compose(_material(project, days).week)
 
 
-def build_for(member: models.Membership, days: Days) -> Letter:
-    """Return the letter about some days of a project as one member gets it."""
-    material = _material(member.project, days)
-    key = readers.of_membership(member).key(_present(material))
+def build_for(project: models.Project, reader: LetterReader, days: Days) -> Letter:
+    """Return the letter about some days of a project as one reader gets it."""
+    material = _material(project, days)
+    key = reader.key(_present(material))
     return _version(material, key) if key else compose(material.week)
 
 
@@ -162,26 +162,35 @@ def _material(project: models.Project, days: Days) -> Material:
     window = Window(project.default_branch, project.default_branch, days.since, days.until, days.until)
     asked = _asked(project, days)
     ids = {one.test_id for of_version in asked.values() for one in of_version}
-    tests = models.Test.objects.filter(project=project, id__in=ids).values_list(
-        "id", "last_main_on", "flake_status"
+    spent = queries.costs(project, window, with_before=True)
+    rows = _unreliable(project, window, spent=spent)
+    slower, ending = queries.slower(project, window), _ending(project, days)
+    ids |= {shift.test_id for shift in slower} | {muted.test_id for muted in ending}
+    every = sorted(ids | {row.test.id for row in rows})
+    told = queries.of_letter(project, window, every) if every else {}
+    found_fixed = {test_id for test_id, one in told.items() if one.is_fixed}
+    flaky = tuple(row for row in rows if row.status in FLAKY_NOW)
+    fixed = tuple(row for row in rows if row.status is FlakeStatus.FIXED and row.test.id in found_fixed)
+    week = replace(
+        _week(project, days, window=window),
+        flaky=flaky,
+        fixed=fixed,
+        slower=slower,
+        relapsed=frozenset(test_id for test_id, one in told.items() if one.is_relapsed),
+        ending=ending,
+        costs_before=spent.of_tests_before if flaky else {},
     )
-    seen = {test_id: (last_on, status) for test_id, last_on, status in tests} if ids else {}
-    week = _week(project, days, window=window)
-    material = Material(days, week, asked, seen, owners={})
-    told = {row.test.id for row in (*week.flaky, *week.fixed)} | {shift.test_id for shift in week.slower}
-    every = sorted(ids | told | {muted.test_id for muted in week.ending})
-    return replace(
-        material,
-        week=replace(week, asked=_fates(material, None)),
-        owners=queries.owners(project, every) if every else {},
-    )
+    ids |= {row.test.id for row in (*flaky, *fixed)}
+    owners = {test_id: told[test_id].owners for test_id in sorted(ids & told.keys())}
+    material = Material(days, week, asked, told, {one: names for one, names in owners.items() if names})
+    return replace(material, week=replace(week, asked=_fates(material, None)))
 
 
 def _week(project: models.Project, days: Days, *, window: Window) -> Week:
+    """Return what the letter says of the suite; its tests come in by _material."""
     suite, suite_before = queries.suites(project, window)
     now, before = _shape(suite.layers), _shape(suite_before.layers)
     target = wishes.target(project.target_kind, project.target_bands)
-    flaky, fixed, relapsed = _unreliable(project, window)
     return Week(
         project=project.name,
         branch=project.default_branch,
@@ -194,15 +203,12 @@ def _week(project: models.Project, days: Days, *, window: Window) -> Week:
         verdict=shape.sentence(project.name, now=now, before=before, n_days=schedule.N_DAYS),
         judgement=shape.judge(now, target) if target and now.total else None,
         target=target.kind.word if target else "",
-        flaky=flaky,
-        fixed=fixed,
-        slower=queries.slower(project, window),
+        flaky=(),
+        fixed=(),
+        slower=(),
         budgets=queries.budgets(project, window),
         asked=(),
         links=links(project),
-        relapsed=relapsed,
-        ending=_ending(project, days),
-        costs_before=queries.flake_costs(project, window.previous) if flaky else {},
     )
 
 
@@ -210,27 +216,11 @@ def _shape(layers: Sequence[LayerAmount]) -> Shape:
     return Shape({amount.layer: amount.n_tests for amount in layers})
 
 
-Unreliable = tuple[tuple[FlakeRow, ...], tuple[FlakeRow, ...], frozenset[int]]
-
-
-def _unreliable(project: models.Project, window: Window) -> Unreliable:
-    """Return the tests that flaked in these days, those found fixed in them, the dearest first, and which relapsed."""
-    statuses = (*FLAKY_NOW, FlakeStatus.FIXED)
-    wanted = replace(window, statuses=statuses, size=EVERY)
-    rows = queries.flakes(project, wanted, is_dressed=False).rows
-    events = models.FlakeEvent.objects.filter(project=project, at__date__range=(window.since, window.until))
-    changed = list(events.filter(after__in=statuses).values_list("test_id", "before", "after"))
-    fixed = {test_id for test_id, _, after in changed if after == FlakeStatus.FIXED}
-    relapsed = {
-        test_id
-        for test_id, before, after in changed
-        if before == FlakeStatus.FIXED and after == FlakeStatus.FLAKY
-    }
-    return (
-        tuple(row for row in rows if row.status in FLAKY_NOW and (row.test.n_bad or row.test.n_flaky)),
-        tuple(row for row in rows if row.status is FlakeStatus.FIXED and row.test.id in fixed),
-        frozenset(relapsed),
-    )
+def _unreliable(project: models.Project, window: Window, *, spent: Costs) -> tuple[FlakeRow, ...]:
+    """Return the tests that flaked in these days, and all that are fixed, the dearest first."""
+    wanted = replace(window, statuses=(*FLAKY_NOW, FlakeStatus.FIXED), size=EVERY)
+    rows = queries.flakes(project, wanted, is_dressed=False, spent=spent).rows
+    return tuple(row for row in rows if row.status not in FLAKY_NOW or row.test.n_bad or row.test.n_flaky)
 
 
 def _ending(project: models.Project, days: Days) -> tuple[Muted, ...]:
@@ -265,13 +255,14 @@ def _version(material: Material, key: Key) -> Letter:
 
 def _asked(project: models.Project, days: Days) -> dict[Key | None, tuple[Asked, ...]]:
     """Return what the last letter asked for, and what each of its versions did."""
-    letters = models.Letter.objects.filter(project=project, week_on__lt=days.since).only("id", "asked")
-    last = letters.order_by("-week_on").first()
-    if last is None:
-        return {}
-    found: dict[Key | None, tuple[Asked, ...]] = {None: _read(last.asked)}
-    for owners, only_own, asked in last.versions.values_list("owners", "only_own", "asked"):
-        found[tuple(owners), only_own] = _read(asked)
+    letters = models.Letter.objects.filter(project=project, week_on__lt=days.since)
+    last = letters.filter(week_on=Subquery(letters.order_by("-week_on").values("week_on")[:1]))
+    of_versions = last.values_list("asked", "versions__owners", "versions__only_own", "versions__asked")
+    found: dict[Key | None, tuple[Asked, ...]] = {}
+    for of_letter, owners, only_own, asked in of_versions.order_by("versions__id"):
+        found[None] = _read(of_letter)
+        if owners is not None:
+            found[tuple(owners), only_own] = _read(asked)
     return found
 
 
@@ -284,22 +275,19 @@ def _fates(material: Material, key: Key | None) -> tuple[AskedBefore, ...]:
     asked = material.asked.get(key, material.asked.get(None, ()))
     rows = {row.test.id: row for row in material.week.flaky}
     return tuple(
-        _fate(one, rows.get(one.test_id), seen=material.seen.get(one.test_id), days=material.days)
+        _fate(one, rows.get(one.test_id), told=material.told.get(one.test_id), days=material.days)
         for one in asked
     )
 
 
-def _fate(
-    asked: Asked, row: FlakeRow | None, *, seen: tuple[date | None, int] | None, days: Days
-) -> AskedBefore:
+def _fate(asked: Asked, row: FlakeRow | None, *, told: ToldTest | None, days: Days) -> AskedBefore:
     if row is not None:
         return AskedBefore(asked, Fate.FLAKY, n_runs_broken=row.n_runs_broken, seconds_lost=row.seconds_lost)
-    last_on, status = seen or (None, FlakeStatus.STALE)
-    if last_on is None or last_on < days.since:
+    if told is None or told.last_on is None or told.last_on < days.since:
         return AskedBefore(asked, Fate.UNSEEN)
-    if status == FlakeStatus.BROKEN:
+    if told.status is FlakeStatus.BROKEN:
         return AskedBefore(asked, Fate.BROKEN)
-    return AskedBefore(asked, Fate.QUIET if status in FLAKY_NOW else Fate.FIXED)
+    return AskedBefore(asked, Fate.QUIET if told.status in FLAKY_NOW else Fate.FIXED)
 
 
 def links(project: models.Project) -> Links:

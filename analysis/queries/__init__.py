@@ -11,9 +11,10 @@ from analysis.queries.of_comparisons import SHOWN_DIFFERING, comparison, usual_p
 from analysis.queries.of_costs import Costs, costs
 from analysis.queries.of_earlier import run_times, test_counts
 from analysis.queries.of_failures import boundary_weeks, failures, failures_before
-from analysis.queries.of_flakes import flake_costs, flake_totals, flake_weeks, flakes
+from analysis.queries.of_flakes import flake_totals, flake_weeks, flakes
+from analysis.queries.of_letters import of_letter
 from analysis.queries.of_misfits import misfits
-from analysis.queries.of_owners import owned_tests, owners
+from analysis.queries.of_owners import owned_tests
 from analysis.queries.of_plans import marked
 from analysis.queries.of_renames import renames
 from analysis.queries.of_results import results_of_run, results_of_test
@@ -54,7 +55,6 @@ __all__ = [
     "costs",
     "failures",
     "failures_before",
-    "flake_costs",
     "flake_totals",
     "flake_weeks",
     "flakes",
@@ -65,8 +65,8 @@ __all__ = [
     "marked",
     "misfits",
     "new_by_layer",
+    "of_letter",
     "owned_tests",
-    "owners",
     "problem_groups",
     "projects",
     "quarantine",

@@ -70,12 +70,13 @@ class Costs:
     """What tests that lie cost a window, and the one before it."""
 
     of_tests: dict[int, FlakeCost]
+    of_tests_before: dict[int, FlakeCost]
     total: FlakeCost
     total_before: FlakeCost
 
 
 def costs(project: Project, window: Window, *, with_before: bool = False) -> Costs:
-    """What did each test that lies cost in the window, and all of them in the window and before?"""
+    """What did each test that lies cost in the window, and all of them? `with_before` asks it of the window before, too."""
     asked = replace(window, since=window.previous.since) if with_before else window
     values = rows.values_of(
         project,
@@ -86,7 +87,7 @@ def costs(project: Project, window: Window, *, with_before: bool = False) -> Cos
         broken_p=BROKEN_P,
         minutes=DEVELOPER_MINUTES,
     )
-    of_tests: dict[int, FlakeCost] = {}
+    of_tests: dict[bool, dict[int, FlakeCost]] = {True: {}, False: {}}
     runs = {True: 0, False: 0}
     sums = {True: FlakeCost(0, 0.0), False: FlakeCost(0, 0.0)}
     for test_id, is_now, n_broken, n_blocked, lost_s, waited_s, minutes in rows.fetch(
@@ -97,10 +98,10 @@ def costs(project: Project, window: Window, *, with_before: bool = False) -> Cos
             continue
         one = FlakeCost(n_broken, lost_s, waited_s, n_blocked * minutes * 60.0)
         sums[is_now] = _added(sums[is_now], one)
-        if is_now:
-            of_tests[test_id] = one
+        of_tests[is_now][test_id] = one
     return Costs(
-        of_tests,
+        of_tests[True],
+        of_tests[False],
         replace(sums[True], n_runs_broken=runs[True]),
         replace(sums[False], n_runs_broken=runs[False]),
     )

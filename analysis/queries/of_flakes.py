@@ -223,11 +223,6 @@ def _flake_row(row: Sequence[Any], test: TestRow, spent: FlakeCost) -> FlakeRow:
     )
 
 
-def flake_costs(project: Project, window: Window) -> dict[int, FlakeCost]:
-    """What did each test that lies cost in the window?"""
-    return costs(project, window).of_tests
-
-
 def flake_totals(project: Project, window: Window, *, spent: Costs | None = None) -> FlakeTotals:
     """How many tests lie, how many runs did they break, and what did that cost, beside the window before?"""
     spent = spent or costs(project, window, with_before=True)

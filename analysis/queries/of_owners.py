@@ -1,4 +1,4 @@
-"""Questions about owners: who a test belongs to, and how many tests each owner has.
+"""Questions about owners: what tells who a test belongs to, and how many tests each owner has.
 
 What a person wrote on the test's page stands before what its report, or a file of owners, says.
 """
@@ -6,7 +6,6 @@ What a person wrote on the test's page stands before what its report, or a file 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 
 from analysis.answers.of_tests import OwnedTests
 from analysis.queries import rows
@@ -15,23 +14,12 @@ from projects.models import Project
 from projects.owner_names import key_of, names_of
 
 OWNER = "coalesce(nullif(f.owner, ''), t.owner)"
-OF_TESTS = f"""
-SELECT t.id, {OWNER} FROM projects_test t
-LEFT JOIN projects_flake f ON f.project_id = t.project_id AND f.test_id = t.id
-WHERE t.project_id = %(project_id)s AND t.id = ANY(%(ids)s) AND {OWNER} <> ''
-"""
 COUNTS = f"""
 SELECT {OWNER}, count(*), count(*) FILTER (WHERE t.flake_status IN (2, 3, 6)) FROM projects_test t
 LEFT JOIN projects_flake f ON f.project_id = t.project_id AND f.test_id = t.id
 WHERE t.project_id = %(project_id)s AND {OWNER} <> '' AND t.last_main_on BETWEEN %(since)s AND %(until)s
 GROUP BY 1 ORDER BY 2 DESC, 1
 """
-
-
-def owners(project: Project, test_ids: Iterable[int]) -> dict[int, tuple[str, ...]]:
-    """Whose are these tests? Those that nobody owns are left out."""
-    values = {"project_id": project.pk, "ids": list(test_ids)}
-    return {test_id: names_of(text) for test_id, text in rows.fetch(OF_TESTS, values)}
 
 
 def owned_tests(project: Project, window: Window) -> tuple[OwnedTests, ...]:

@@ -51,7 +51,6 @@ N_TESTS = 20_000
 N_RUNS = int(os.environ.get("TROPHYCASE_BENCH_RUNS", "5000"))
 N_TIMES = 20  # each page is asked for
 MOST_STATEMENTS = 12
-MOST_OF_A_LETTER = 16  # the preview of a letter asks what the letter asks
 MOST_BYTES = 150_000
 MOST_OF_A_BRANCH = 400_000  # the newest 200 runs of a branch that has no sums, and their neighbours in blocks
 MOST_RESULTS = 20_000  # read for a page: two whole runs are 4,000, a page of history strips less
@@ -132,7 +131,7 @@ def test_pages_of_a_large_project(servers: embedded.Services, browser: Browser, 
         seen = {place: _painted(browser, owner, url, f"/p/{project.slug}/{place}") for place in PAINTED}
 
     assert [cost.place for cost in costs if cost.cpu_s > BEYOND_DOUBT_S] == []
-    assert [cost.place for cost in costs if cost.n_statements > _most_statements(cost.place)] == []
+    assert [cost.place for cost in costs if cost.n_statements > MOST_STATEMENTS] == []
     assert [cost.place for cost in costs if cost.n_bytes > MOST_BYTES] == []
     assert [cost.place for cost in costs if cost.n_results > _most_results(cost.place)] == []
     assert [place for place, (paint, _) in seen.items() if paint > PAINT_BEYOND_DOUBT_MS] == []
@@ -199,10 +198,6 @@ def a_large_project(owner: User, *, n_runs: int = N_RUNS) -> Project:
     n_spans = spans.keep_up(project, now=timezone.now())
     print(f"{n_spans} spans, made in {time.perf_counter() - began:.0f} s")
     return project
-
-
-def _most_statements(place: str) -> int:
-    return MOST_OF_A_LETTER if place.endswith("/reports/weekly") else MOST_STATEMENTS
 
 
 def _most_results(place: str) -> int:

@@ -62,6 +62,7 @@ PAGES = (
     "settings/channels",
     "settings/danger",
     "reports/weekly",
+    "reports/weekly?whose=mine",
     "/",
     "/new",
     "/account",

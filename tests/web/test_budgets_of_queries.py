@@ -68,6 +68,8 @@ PAGES = (
     "settings/reports",
     "settings/limits",
     "settings/danger",
+    "reports/weekly",
+    "reports/weekly?whose=mine",
 )
 BOUNDS = ("Index Cond", "Recheck Cond", "Filter")
 
