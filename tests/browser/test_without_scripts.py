@@ -51,7 +51,9 @@ def test_signing_in_making_a_project_and_its_token(browser: Browser, live_app: L
 
     expect(page.get_by_label("Jest", exact=True)).to_be_visible()
     expect(page.get_by_label("pytest", exact=True).locator("visible=true")).to_have_count(0)
-    expect(page.get_by_label("GitLab CI", exact=True).locator("visible=true")).to_contain_text("after_script:")
+    expect(page.get_by_label("GitLab CI", exact=True).locator("visible=true")).to_contain_text(
+        "after_script:"
+    )
     expect(page.get_by_label("Token", exact=True)).to_be_visible()
     assert page.url == address
     context.close()
