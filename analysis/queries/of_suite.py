@@ -78,16 +78,21 @@ LAYER_SUMS = """
         JOIN projects_runlayer l ON l.project_id = u.project_id AND l.run_number = u.number
         WHERE u.project_id = ANY(%(ids)s) AND u.is_incomplete AND {runs}
     ) summed GROUP BY project_id, is_now, layer"""
-OF_TESTS = """, of_tests AS (
-    SELECT t.project_id, s.*, t.layer, t.base FROM ({told}) s
-    JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
+# Of another branch: its tests are found by what was told, since many are not its own, and those of a base are put together.
+OF_LAYERS = """, told AS MATERIALIZED ({told}), of_layers AS MATERIALIZED (
+    SELECT is_now, layer, count(*) AS n, sum(n_passed) AS n_passed, sum(n_bad) AS n_bad, sum(n_skipped) AS n_skipped,
+        sum(seconds) AS seconds
+    FROM (
+        SELECT s.is_now, t.layer, t.base, sum(s.n_results - s.n_bad - s.n_skipped) AS n_passed, sum(s.n_bad) AS n_bad,
+            sum(s.n_skipped) AS n_skipped, sum(s.seconds) AS seconds
+        FROM told s JOIN (
+            SELECT id, layer, base FROM projects_test WHERE project_id = %(project_id)s AND id IN (SELECT test_id FROM told)
+        ) t ON t.id = s.test_id
+        GROUP BY s.is_now, t.layer, t.base
+    ) bases GROUP BY is_now, layer
 )"""
-AMOUNTS_OF_BRANCH = """
-    SELECT project_id, is_now, layer, count(DISTINCT base) AS n FROM of_tests GROUP BY project_id, is_now, layer"""
-SUMS_OF_BRANCH = """
-    SELECT project_id, is_now, layer, sum(n_results - n_bad - n_skipped) AS n_passed, sum(n_bad) AS n_bad,
-        sum(n_skipped) AS n_skipped, sum(seconds) AS seconds
-    FROM of_tests GROUP BY project_id, is_now, layer"""
+AMOUNTS_OF_BRANCH = "SELECT %(project_id)s::int AS project_id, is_now, layer, n FROM of_layers"
+SUMS_OF_BRANCH = "SELECT %(project_id)s::int AS project_id, * FROM of_layers"
 
 SUITES = """
 WITH w (is_now, since, until) AS (VALUES {windows}){days}, amounts AS ({amounts}), sums AS ({sums}),
@@ -207,10 +212,10 @@ def _suites_statement(kind: str, *, both: bool, is_known: bool, told: Told | Non
         "days": "",
     }
     if kind == "branch" and told is not None:
-        of_tests = f"SELECT true AS is_now, n.* FROM ({told.sums()}) n"
+        of_both = f"SELECT true AS is_now, n.* FROM ({told.sums()}) n"
         if both:
-            of_tests += f" UNION ALL SELECT false, n.* FROM ({told.sums(is_before=True)}) n"
-        days = OF_TESTS.format(told=of_tests)
+            of_both += f" UNION ALL SELECT false, n.* FROM ({told.sums(is_before=True)}) n"
+        days = OF_LAYERS.format(told=of_both)
         return SUITES.format(**parts | {"days": days}, amounts=AMOUNTS_OF_BRANCH, sums=SUMS_OF_BRANCH)
     on_default = "d.on_default" if kind == "default" else "d.on_default IN (false, true)"
     sums = LAYER_SUMS.format(on_default=on_default, runs=rows.RUNS_OF_KIND[kind])

@@ -27,7 +27,7 @@ SORTS = {
 }
 
 # Narrow rows are ranked; the words of a test are looked up for the page alone.
-SLOW = """
+WITH_TOTALS = """
 WITH s AS ({sums}), {shown}{totals}, found AS (
     SELECT * FROM shown WHERE seconds > 0 AND is_wanted ORDER BY key {direction}, test_id LIMIT %(size)s OFFSET %(offset)s
 ), counted AS (
@@ -41,6 +41,15 @@ SHOWN = """shown AS MATERIALIZED (
     SELECT s.*, t.layer, t.bucket, {filters} AS is_wanted, {key} AS key FROM s
     JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
 )"""
+# Without totals only the tests that the filters leave are joined; of the others the time alone counts.
+SLOW = """
+WITH s AS MATERIALIZED ({sums}), wanted AS MATERIALIZED (
+    SELECT s.*, {key} AS key FROM s JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id
+    WHERE s.seconds > 0 AND {filters}
+), found AS (SELECT * FROM wanted ORDER BY key {direction}, test_id LIMIT %(size)s OFFSET %(offset)s)
+SELECT {test}, {sum_columns}, (SELECT sum(seconds) FROM s), (SELECT count(*) FROM wanted), NULL
+FROM found s JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = s.test_id ORDER BY s.key {direction}, t.id
+"""
 # Of all tests by their time nothing else is asked before they are ranked, and of those ranked nothing but the page is joined.
 SLOWEST = """
 WITH ranked AS MATERIALIZED (SELECT test_id, seconds FROM ({sums}) every_test), found AS MATERIALIZED (
@@ -91,14 +100,16 @@ def _slow(
 ) -> list[tuple[Any, ...]]:
     condition, more = rows.filters(window)
     key, direction = rows.sort_key(window.sort, SORTS, default="-total")
-    is_of_all = condition == "true" and key == SORTS["total"] and not with_totals
-    statement = (SLOWEST if is_of_all else SLOW).format(
+    is_of_all = condition == "true" and key == SORTS["total"]
+    statement = (WITH_TOTALS if with_totals else SLOWEST if is_of_all else SLOW).format(
         sums=told.sums(),
         sums_of_found=told.sums(only="SELECT test_id FROM found"),
         shown=SHOWN.format(filters=condition, key=key),
+        filters=condition,
+        key=key,
         direction=direction,
-        totals=TOTALS if with_totals else "",
-        told=TOLD if with_totals else "NULL",
+        totals=TOTALS,
+        told=TOLD,
         test=rows.TEST_COLUMNS,
         sum_columns=rows.SUM_COLUMNS,
     )

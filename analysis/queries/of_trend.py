@@ -29,9 +29,9 @@ LIVED = """project_id = %(project_id)s AND {last} >= least(%(first)s, %(before_s
 TREND = f"""
 SELECT 'tests', mask, layer, sum(n)::float8 FROM (
     SELECT layer, {BITS} AS mask, n FROM (
-        SELECT layer, first_main_on, last_main_on, first_seen_on, last_seen_on, count(*) AS n FROM projects_test
+        SELECT layer, {{days}}, count(*) AS n FROM projects_test
         WHERE {LIVED} AND variant = '' AND (project_id, base) NOT IN {of_suite.IN_ENVIRONMENTS}
-        GROUP BY layer, first_main_on, last_main_on, first_seen_on, last_seen_on
+        GROUP BY layer, {{days}}
     ) days
     UNION ALL
     SELECT layer, bit_or({BITS}), 1 FROM projects_test
@@ -89,7 +89,8 @@ def _look(project: Project, window: Window, n_weeks: int) -> tuple[Sequence[Aliv
     of = "seen" if window.is_all_branches else "main"
     last = mondays[-1] + timedelta(days=6)
     values = rows.values_of(project, window, first=mondays[0], last=last, n_weeks=n_weeks, ids=[project.pk])
-    statement = TREND.format(first=f"first_{of}_on", last=f"last_{of}_on")
+    days = "first_main_on, last_main_on" + ", first_seen_on, last_seen_on" * window.is_all_branches
+    statement = TREND.format(first=f"first_{of}_on", last=f"last_{of}_on", days=days)
     alive: list[Alive] = []
     amounts: dict[tuple[str, int], dict[Layer, float]] = {}
     for kind, place, layer, amount in rows.fetch(statement, values):

@@ -150,7 +150,9 @@ def filters(window: Window) -> tuple[str, dict[str, Any]]:
         parts.append(OWNED)
         values["owner"] = window.owner
     if window.q:
-        parts.append("concat_ws(' › ', t.file, t.suite, t.classname, t.name) ILIKE ALL(%(words)s)")
+        parts.append(
+            "t.file || ' › ' || t.suite || ' › ' || t.classname || ' › ' || t.name ILIKE ALL(%(words)s)"
+        )
         values["words"] = words_of(window.q)
     return " AND ".join(parts) or "true", values
 
