@@ -23,7 +23,7 @@ TELLING = 3.0  # a producer that votes so makes even an empty class plain
 MOST_MET = (
     10_000  # suites, classes and files remembered as they are; reports bring those of one kind together
 )
-MOST_SHARED = 40_000  # directories, outlines of names and verdicts remembered; with the other some 25 MB
+MOST_SHARED = 20_000  # directories, outlines of names and verdicts remembered; with the other some 15 MB
 MOST_TURNS = 2  # of a producer in a batch, from which its tests are taken out and read together
 HEARD_SHARE = 8  # words heard are remembered as a look-up, which takes so much less room than a verdict
 

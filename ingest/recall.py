@@ -89,6 +89,17 @@ class Recalled:
         self.seconds.extend(seconds)
         self.at.extend(places)
 
+    def slices(self, n: int) -> Iterator[Recalled]:
+        """Yield them n at a time."""
+        for start in range(0, len(self.ids), n):
+            part = Recalled()
+            part.ids, part.seconds, part.at = (
+                self.ids[start : start + n],
+                self.seconds[start : start + n],
+                self.at[start : start + n],
+            )
+            yield part
+
     def clear(self) -> None:
         """Empty the columns, for whoever holds on to them."""
         del self.ids[:], self.seconds[:], self.at[:]

@@ -32,6 +32,7 @@ MOST_TROUBLED = (
     10_000  # failures of which it is told what ran before them; nobody reads those of an outage so closely
 )
 MOST_REMEMBERED = 150_000  # results of remembered tests held at once, twelve bytes each
+MOST_AT_ONCE = 20_000  # of them sent in one statement, some fifty bytes each
 
 TABLES = """
 CREATE TEMP TABLE IF NOT EXISTS incoming (
@@ -223,18 +224,25 @@ class Stage:
 
     def _stage(self, taken: Iterable[tuple[str, Recalled]]) -> None:
         for framework, found in taken:
-            values = {
-                "ats": packing.int4s(found.at),
-                "numbers": packing.int4s(found.ids),
-                "seconds": packing.float4s(found.seconds),
+            hints = {
                 "hint": self._hint(framework, retry=0, may_be_rerun=framework == "pytest"),
                 "skipped_hint": self._hint(framework, retry=0, may_be_rerun=False),
-                "project_id": self.project_id,
             }
-            with binding_cursor() as cursor:
-                if cursor.execute(REMEMBERED, values).rowcount != len(found.ids):
-                    self.memory.forget()
-                    raise Outdated
+            for part in found.slices(MOST_AT_ONCE):
+                self._stage_part(part, hints)
+
+    def _stage_part(self, part: Recalled, hints: Mapping[str, int]) -> None:
+        values = {
+            **hints,
+            "ats": packing.int4s(part.at),
+            "numbers": packing.int4s(part.ids),
+            "seconds": packing.float4s(part.seconds),
+            "project_id": self.project_id,
+        }
+        with binding_cursor() as cursor:
+            if cursor.execute(REMEMBERED, values).rowcount != len(part.ids):
+                self.memory.forget()
+                raise Outdated
 
     def name_new(self, cursor: CursorWrapper) -> None:
         """Learn the numbers that the new tests got."""

@@ -19,8 +19,9 @@ from analysis import queries, shape, wishes
 from analysis.answers.of_care import Muted
 from analysis.answers.of_flakes import FlakeRow
 from analysis.answers.of_letters import ToldTest
+from analysis.answers.of_time import ShiftRow
 from analysis.answers.rows import LayerAmount
-from analysis.queries import Costs
+from analysis.queries import Costs, Told
 from analysis.shape import Shape
 from analysis.window import Window
 from projects import models
@@ -163,8 +164,9 @@ def _material(project: models.Project, days: Days) -> Material:
     asked = _asked(project, days)
     ids = {one.test_id for of_version in asked.values() for one in of_version}
     spent = queries.costs(project, window, with_before=True)
-    rows = _unreliable(project, window, spent=spent)
-    slower, ending = queries.slower(project, window), _ending(project, days)
+    sums = queries.told(project, window)
+    rows = _unreliable(project, window, spent=spent, told=sums)
+    slower, ending = _slower_and_ending(project, days, window)
     ids |= {shift.test_id for shift in slower} | {muted.test_id for muted in ending}
     every = sorted(ids | {row.test.id for row in rows})
     told = queries.of_letter(project, window, every) if every else {}
@@ -172,7 +174,7 @@ def _material(project: models.Project, days: Days) -> Material:
     flaky = tuple(row for row in rows if row.status in FLAKY_NOW)
     fixed = tuple(row for row in rows if row.status is FlakeStatus.FIXED and row.test.id in found_fixed)
     week = replace(
-        _week(project, days, window=window),
+        _week(project, days, window=window, told=sums),
         flaky=flaky,
         fixed=fixed,
         slower=slower,
@@ -186,7 +188,7 @@ def _material(project: models.Project, days: Days) -> Material:
     return replace(material, week=replace(week, asked=_fates(material, None)))
 
 
-def _week(project: models.Project, days: Days, *, window: Window) -> Week:
+def _week(project: models.Project, days: Days, *, window: Window, told: Told) -> Week:
     """Return what the letter says of the suite; its tests come in by _material."""
     suite, suite_before = queries.suites(project, window)
     now, before = _shape(suite.layers), _shape(suite_before.layers)
@@ -206,7 +208,7 @@ def _week(project: models.Project, days: Days, *, window: Window) -> Week:
         flaky=(),
         fixed=(),
         slower=(),
-        budgets=queries.budgets(project, window),
+        budgets=queries.budgets(project, window, told=told),
         asked=(),
         links=links(project),
     )
@@ -216,18 +218,20 @@ def _shape(layers: Sequence[LayerAmount]) -> Shape:
     return Shape({amount.layer: amount.n_tests for amount in layers})
 
 
-def _unreliable(project: models.Project, window: Window, *, spent: Costs) -> tuple[FlakeRow, ...]:
+def _unreliable(project: models.Project, window: Window, *, spent: Costs, told: Told) -> tuple[FlakeRow, ...]:
     """Return the tests that flaked in these days, and all that are fixed, the dearest first."""
     wanted = replace(window, statuses=(*FLAKY_NOW, FlakeStatus.FIXED), size=EVERY)
-    rows = queries.flakes(project, wanted, is_dressed=False, spent=spent).rows
+    rows = queries.flakes(project, wanted, is_dressed=False, spent=spent, told=told).rows
     return tuple(row for row in rows if row.status not in FLAKY_NOW or row.test.n_bad or row.test.n_flaky)
 
 
-def _ending(project: models.Project, days: Days) -> tuple[Muted, ...]:
-    """Return the tests whose muting ends within a week of the letter, the soonest first."""
+def _slower_and_ending(
+    project: models.Project, days: Days, window: Window
+) -> tuple[tuple[ShiftRow, ...], tuple[Muted, ...]]:
+    """Return the tests that became slower, and those whose muting ends within a week of the letter, the soonest first."""
     sent_on = days.until + timedelta(days=1)
-    muted = queries.quarantine(project, today=sent_on)
-    return tuple(one for one in muted if one.until_on <= sent_on + MUTED_FOR)
+    slower, muted = queries.slower_and_muted(project, window, today=sent_on)
+    return slower, tuple(one for one in muted if one.until_on <= sent_on + MUTED_FOR)
 
 
 # --- versions for owners

@@ -12,7 +12,7 @@ from analysis.queries.of_costs import Costs, costs
 from analysis.queries.of_earlier import run_times, test_counts
 from analysis.queries.of_failures import boundary_weeks, failures, failures_before
 from analysis.queries.of_flakes import flake_totals, flake_weeks, flakes
-from analysis.queries.of_letters import of_letter
+from analysis.queries.of_letters import of_letter, slower_and_muted
 from analysis.queries.of_misfits import misfits
 from analysis.queries.of_owners import owned_tests
 from analysis.queries.of_plans import marked
@@ -84,6 +84,7 @@ __all__ = [
     "slow_and_totals",
     "slow_totals",
     "slower",
+    "slower_and_muted",
     "slower_in_run",
     "suite",
     "suites",

@@ -105,6 +105,14 @@ def quarantine(project: Project, *, today: date) -> tuple[Muted, ...]:
     return tuple(map(_muted, rows.fetch(QUARANTINE, {"project_id": project.pk, "today": today})))
 
 
+def muted_of(found: str) -> tuple[Muted, ...]:
+    """Read what QUARANTINE returned, as one value: an array of rows."""
+    return tuple(
+        _muted([*row[:9], datetime.fromisoformat(row[9]), date.fromisoformat(row[10]), row[11]])
+        for row in json.loads(found)
+    )
+
+
 def remarks_of_run(project: Project, number: int) -> tuple[RemarkRow, ...]:
     """What did people decide about this run, newest first?"""
     values = {"project_id": project.pk, "number": number, "limit": REMARKS}

@@ -109,6 +109,7 @@ def flakes(
     is_joined: bool = False,
     is_dressed: bool = True,
     spent: Costs | None = None,
+    told: summed.Told | None = None,
 ) -> Page[FlakeRow]:
     """Which tests lie, and what did they cost in the window? The dearest first; tests that flake together as one if joined.
 
@@ -116,7 +117,7 @@ def flakes(
     ask for all there are. `spent` are the costs, where known.
     """
     spent = spent or costs(project, window)
-    told = summed.of_few(project, window)
+    told = told or summed.of_few(project, window)
     values = _list_values(project, window, spent, is_joined=is_joined) | told.values()
     found = rows.fetch(_statement(window, told, is_dressed=is_dressed), values)
     plain = [rows.test_row(row) for row in found]

@@ -1,13 +1,19 @@
-"""The question that only the weekly letter asks: what it says of tests beside what the pages' questions told of them."""
+"""The questions that only the weekly letter asks: what it says of tests beside what the pages' questions told of them, and two
+of the pages' lists at once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import date, timedelta
 
+from analysis.answers.of_care import Muted
 from analysis.answers.of_letters import ToldTest
+from analysis.answers.of_time import ShiftRow
 from analysis.queries import rows
+from analysis.queries.of_care import QUARANTINE, muted_of
 from analysis.queries.of_owners import OWNER
+from analysis.queries.of_shifts import SLOWER, shifts_of_one
 from analysis.window import Window
 from projects.models import Project
 from projects.owner_names import names_of
@@ -24,6 +30,26 @@ LEFT JOIN projects_flake f ON f.project_id = t.project_id AND f.test_id = t.id
 LEFT JOIN changed c ON c.test_id = t.id
 WHERE t.project_id = %(project_id)s AND t.id = ANY(%(ids)s)
 """
+
+
+def _as_one(statement: str, *, n: int) -> str:
+    """Return the statement's rows of n columns as one value, in their order."""
+    columns = ", ".join(f"c{place}" for place in range(n))
+    return f"(SELECT coalesce(json_agg(json_build_array({columns})), '[]')::text FROM ({statement}) r ({columns}))"
+
+
+N_SLOWER, N_MUTED = 14, 12  # columns
+SLOWER_AND_MUTED = f"SELECT {_as_one(SLOWER, n=N_SLOWER)}, {_as_one(QUARANTINE, n=N_MUTED)}"
+
+
+def slower_and_muted(
+    project: Project, window: Window, *, today: date
+) -> tuple[tuple[ShiftRow, ...], tuple[Muted, ...]]:
+    """Which tests became slower in the window of the default branch, and which are muted today? Ordered as on their pages."""
+    ((slower, muted),) = rows.fetch(
+        SLOWER_AND_MUTED, rows.values_of(project, window, limit=None, today=today)
+    )
+    return shifts_of_one(slower), muted_of(muted)
 
 
 def of_letter(project: Project, window: Window, test_ids: Iterable[int]) -> dict[int, ToldTest]:

@@ -68,7 +68,7 @@ def slower(project: Project, window: Window, *, limit: int | None = None) -> tup
 
 
 def shifts_of_one(found: str) -> tuple[ShiftRow, ...]:
-    """Read what OF_ONE returned: when a test became slower or faster, newest first."""
+    """Read what OF_ONE returned, when a test became slower or faster, newest first; or SLOWER as one value."""
     return tuple(_shift([*row[:12], date.fromisoformat(row[12]), *row[13:]]) for row in json.loads(found))
 
 
