@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
+from config import collecting
+
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication
 
@@ -60,3 +62,4 @@ def _spool(source: Any, body: tempfile.SpooledTemporaryFile[bytes]) -> int:
 
 
 application = with_length(get_wsgi_application())
+collecting.seldom()

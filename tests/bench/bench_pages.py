@@ -9,6 +9,7 @@ the reader; the times are printed, and fail only where they are beyond any doubt
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -32,7 +33,7 @@ from playwright.sync_api import Browser, Response
 from pytest_django import DjangoDbBlocker
 
 from analysis import spans
-from config import commands, embedded
+from config import collecting, commands, embedded
 from projects import access
 from projects.models import Membership, Project, Run, Upload
 from tests import addresses, processes
@@ -171,11 +172,15 @@ def as_of_its_last_day(project: Project) -> Iterator[None]:
 
 @contextmanager
 def as_in_production() -> Iterator[None]:
-    """Let Django render as it does where nobody tests: in tests it keeps the context of every part of a page."""
+    """Let Django render as it does where nobody tests, where it keeps no context of every part of a page, and collect seldom."""
     teardown_test_environment()
+    before = gc.get_threshold()
+    collecting.seldom()
     try:
         yield
     finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
         setup_test_environment(debug=False)
 
 
