@@ -43,7 +43,8 @@ class Packer:
     def __init__(self, *, rules: RuleSet | None, sent: Layer | None) -> None:
         self._classifier = layers.Classifier(rules)
         self._sent = sent
-        self._homes: dict[tuple[str, ...], tuple[bytes, int]] = {}
+        self._homes: dict[tuple[str, ...], bytes] = {}
+        self._traits: dict[tuple[str, str, str], int] = {}
         self._told: dict[int, tuple[layers.Verdict, bytes]] = {}
 
     def weighed(self, cases: Sequence[Case]) -> tuple[list[Case], list[layers.Verdict]]:
@@ -71,22 +72,29 @@ class Packer:
 
     def words(self, case: Case, verdict: layers.Verdict) -> bytes:
         """Pack what a row says of a test."""
-        home, checksum = self._home(case)
-        return b"".join((home, packing.text(case.name), self._verdict(verdict), packing.int8(checksum)))
+        name, checksum = packing.text(case.name), packing.int8(self.traits(case))
+        return b"".join((self._home(case), name, self._verdict(verdict), checksum))
 
     def traits(self, case: Case) -> int:
         """Return a checksum of what a verdict on the layer rests on, so that a change of it is seen."""
-        return self._home(case)[1]
+        if case.markers or case.properties:
+            return traits(case, sent=self._sent)
+        key = case.file, case.framework, case.owner
+        if (known := self._traits.get(key)) is None:
+            if len(self._traits) > MOST_KEPT:
+                self._traits.clear()
+            known = self._traits[key] = traits(case, sent=self._sent)
+        return known
 
-    def _home(self, case: Case) -> tuple[bytes, int]:
-        """Pack what stands before the name, and sum it up; tests of one class mostly share it."""
+    def _home(self, case: Case) -> bytes:
+        """Pack what stands before the name; tests of one class mostly share it."""
         if case.line is not None or case.markers or case.properties:
-            return self._spelled(case), traits(case, sent=self._sent)
+            return self._spelled(case)
         key = case.suite, case.classname, case.file, case.variant, case.framework, case.owner
         if (home := self._homes.get(key)) is None:
             if len(self._homes) > MOST_KEPT:
                 self._homes.clear()
-            home = self._homes[key] = self._spelled(case), traits(case, sent=self._sent)
+            home = self._homes[key] = self._spelled(case)
         return home
 
     def _spelled(self, case: Case) -> bytes:

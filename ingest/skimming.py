@@ -113,9 +113,8 @@ class Skimmer:
             return
         head, _, rest = tag.partition(TIME)
         self._clock, _, tail = rest.partition(b'"')
-        alone = tail.rstrip() == b"/>" or ALONE.match(tail)
-        end = tail if alone is True or not alone or alone.end() == len(tail) else alone[1]
-        self._key = hash((head, end)) if alone or _is_one_case(tail) else 0
+        end = _end(tail)
+        self._key = 0 if end is None else hash((head, end))
 
     def _known_here(self) -> dict[int, int]:
         """Return the numbers of the remembered cases by hash; of none where no case may begin."""
@@ -149,21 +148,30 @@ class Skimmer:
         if known is NOTHING:
             self._parse(CASE + tag)
             return
-        alone = ALONE.match(tail)
-        if alone and alone.end() < len(tail):
-            end = alone[1]
-            if (number := known.get(hash((head, end)))) is not None:
+        end = _end(tail)
+        if end is not None:
+            self._key = hash((head, end))
+            if len(end) < len(tail) and (number := known.get(self._key)) is not None:
                 rest = tail[len(end) :]
                 alike = tag[: len(tag) - len(rest)]
+                self._key = 0
                 self._take(CASE + alike, 0, [alike], [number], [clock])
                 self._parse(rest)
                 return
-            self._key = hash((head, end))
-        elif alone or _is_one_case(tail):
-            self._key = hash((head, tail))
         self._clock = clock
         self._parse(CASE + tag)
         self._key = 0
+
+
+def _end(tail: bytes) -> bytes | None:
+    """Return what of the bytes behind the time belongs to the case, spaces behind it too where nothing follows; None for one
+    that cannot be remembered.
+    """
+    if tail.rstrip() == b"/>":  # most of them
+        return tail
+    if alone := ALONE.match(tail):
+        return tail if alone.end() == len(tail) else alone[1]
+    return tail if _is_one_case(tail) else None
 
 
 def _is_one_case(tail: bytes) -> bool:

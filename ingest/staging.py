@@ -262,12 +262,9 @@ class Stage:
 
     def _known(self, chunk: Sequence[Case]) -> dict[bytes, Known]:
         """Return (id, traits, layer) of the tests of the chunk that the project knows, or of all where these are its first."""
-        fingerprints: Collection[bytes] = {case.fingerprint for case in chunk}
-        if self.first_tests is not None:
-            fingerprints = self.first_tests.doubtful(fingerprints)
-        known = self._looked_up(fingerprints) if fingerprints else {}
-        if self.first_tests is not None:
-            known |= self._made(chunk, known)
+        fingerprints = {case.fingerprint for case in chunk}
+        first = self.first_tests
+        known = self._made(first, chunk, fingerprints) if first else self._looked_up(fingerprints)
         self.memory.note_layers([one[0] for one in known.values()], [one[2] for one in known.values()])
         return known
 
@@ -277,14 +274,18 @@ class Stage:
             found = cursor.execute(KNOWN, values, binary=True).fetchall()
         return {row[0]: (row[1], row[2], row[3]) for row in found}
 
-    def _made(self, chunk: Sequence[Case], known: Mapping[bytes, Known]) -> Mapping[bytes, Known]:
-        assert self.first_tests is not None
+    def _made(
+        self, first_tests: FirstTests, chunk: Sequence[Case], fingerprints: Collection[bytes]
+    ) -> dict[bytes, Known]:
+        """Make those that are not there yet."""
+        doubtful = first_tests.doubtful(fingerprints)
+        known = self._looked_up(doubtful) if doubtful else {}
         new: dict[bytes, Case] = {}
         for case in chunk:
             if case.fingerprint not in known:
                 new.setdefault(case.fingerprint, case)
         with connection.cursor() as cursor:
-            return self.first_tests.make(cursor, list(new.values()), self._packer)
+            return known | first_tests.make(cursor, list(new.values()), self._packer)
 
     def _incoming(self, seq: int, case: Case, known: Known | None) -> bytes:
         """Pack the row of a case; the four shapes cost a call each, and this runs a million times a file."""
