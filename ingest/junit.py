@@ -13,6 +13,7 @@ parts make the identity is said in ingest.identity; what is repaired before pars
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from typing import Any, BinaryIO, NamedTuple, NoReturn
 from xml.parsers import expat
 
@@ -21,6 +22,7 @@ from lxml import etree
 from ingest import elements, identity, producers, times, workers
 from ingest.attempts import Folded, fold, names_repeat
 from ingest.cases import Attempt, Case, Failure, Limits, Problem, Refused, refusal, warning
+from ingest.plain import Form, Home, Plain, form_of
 from ingest.recall import Memory, Recalled, is_steady
 from ingest.salvage import Cleaner
 from ingest.skimming import Skimmer
@@ -64,6 +66,7 @@ TEXT_TAGS = frozenset(
     {"failure", "error", "skipped", "flakyFailure", "flakyError", "rerunFailure", "rerunError"}
     | {"stackTrace", "stacktrace", "message", "property"}
 )
+PLACE = attrgetter("at")  # in the document
 UNREAD_TAGS = frozenset({"system-out", "system-err"})
 SUITE_RESULTS = {"error": Outcome.ERROR, "failure": Outcome.FAILED}
 
@@ -76,6 +79,7 @@ class Shape(NamedTuple):
     has_line: bool
     has_group: bool
     is_steady: bool
+    plain: Form | None
 
     @classmethod
     def of(cls, names: tuple[str, ...]) -> Shape:
@@ -90,6 +94,7 @@ class Shape(NamedTuple):
             has("line", "lineno"),
             has("group"),
             is_steady(names),
+            form_of(names),
         )
 
 
@@ -111,7 +116,8 @@ def read(
 class Reading:
     """One report being read. The counts are right once `cases` or `parts` is exhausted.
 
-    With a memory, cases that it knows are found in `recalled`, by framework, and nowhere else.
+    With a memory, cases that it knows are found in `recalled`, by framework, and nowhere else; with an empty one, `parts` leaves
+    out the plain cases, which gather in `plain`.
     """
 
     def __init__(
@@ -141,12 +147,17 @@ class Reading:
         self._root: dict[str, str] = {}
         self._suites: list[Suite] = [Suite.outermost(variant=environment)]
         self._suite = self._suites[0]
-        self._skimmer = Skimmer(memory, parse=self._parse, is_between=self._is_between)
+        self._skimmer = Skimmer(
+            memory,
+            parse=self._parse,
+            is_between=self._is_between,
+            home=self._home,
+            longest=limits.name_chars,
+        )
         self._is_skimming = memory is not None
         self._is_in_cdata = False
         self._ready: list[Case] = []
         self._attributes: dict[str, str] | None = None  # of the open case
-        self._begin = 0  # its first byte
         self._shapes: dict[tuple[str, ...], Shape] = {}
         self._place = self._suite  # the suite that results outside of a case belong to
         self._nodes: list[Any] = []  # the open case's element and its open descendants
@@ -162,7 +173,13 @@ class Reading:
     def cases(self) -> Iterator[Case]:
         """Yield the cases in document order; raise Refused if the file cannot be taken at all."""
         for part in self.parts():
-            yield from part
+            plain = self.plain.taken()
+            yield from sorted([*part, *plain.cases()], key=PLACE) if len(plain) else part
+
+    @property
+    def plain(self) -> Plain:
+        """The plain cases read so far, for the caller to take."""
+        return self._skimmer.plain
 
     def parts(self) -> Iterator[list[Case]]:
         """Yield the cases in document order as they are found, some at a time and maybe none."""
@@ -261,7 +278,6 @@ class Reading:
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         if tag == "testcase" and self._attributes is None and self._is_started:
             self._attributes = attributes
-            self._begin = self._parser.CurrentByteIndex
             return
         if ":" in tag:
             tag = tag.rpartition(":")[2]
@@ -484,7 +500,7 @@ class Reading:
         clock = get("time")
         memo = None
         if is_whole and shape.is_steady and self._is_skimming:
-            memo = self._skimmer.memo(self._begin, clock or "", outcome)
+            memo = self._skimmer.memo(shape.plain, clock or "", outcome)
         says_more = suite.inherited or "@" in name or shape.has_group
         # tuple.__new__ is half the price of the class's own call, and this line runs a million times a file.
         return tuple.__new__(Case, (
@@ -517,6 +533,18 @@ class Reading:
     def _markers_of(self, attributes: dict[str, str], name: str) -> tuple[str, ...]:
         groups = tuple(attributes.get("group", "").split())
         return markers_in(self._suite.inherited, *groups, *producers.tags(name))
+
+    def _home(self, classname: str, own_file: str, known: dict[int, int]) -> Home:
+        """Return what plain cases of this class and file share."""
+        suite, limit = self._suite, self._limits.name_chars
+        begun, class_name, file = suite.classes.get(classname) or self._class(suite, classname)
+        if own_file:
+            file = identity.relative(own_file)
+            if class_name in producers.CONSTANT_CLASSES:
+                begun = identity.more(begun, file)
+        return Home(
+            begun, suite.display, class_name[:limit], file[:limit], suite.variant, suite.framework, known
+        )
 
     def _class(self, suite: Suite, classname: str) -> tuple[identity.Hash, str, str]:
         """Return identity, name and file that a class gives its cases, and remember them."""

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable, Sequence
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from itertools import repeat
+from typing import NamedTuple
 
 from django.db.backends.utils import CursorWrapper
 
@@ -19,6 +23,7 @@ from analysis.rules import RuleSet
 from ingest import packing
 from ingest.cases import Case
 from ingest.identity import relative
+from ingest.plain import Home, Plain
 from projects.vocabulary import Layer
 
 # What a row says of a test, in an order that leaves together what tests of a class share.
@@ -37,6 +42,18 @@ N_MARKS = 1 << 21  # bytes
 MOST_KEPT = 4_000  # classes and verdicts whose packed words are kept
 
 
+# Of a test that the project has: its id, the checksum of its words unless they cannot differ, its layer.
+Known = tuple[int, int | None, int]
+
+
+class Made(NamedTuple):
+    """Tests just made: what is known of those of cases by their fingerprints; ids and layers of those of plain cases."""
+
+    known: dict[bytes, Known]
+    ids: array[int]
+    layers: Sequence[int]
+
+
 class Packer:
     """Packs the rows of tests that are new or have other words, each with its layer."""
 
@@ -44,7 +61,7 @@ class Packer:
         self._classifier = layers.Classifier(rules)
         self._sent = sent
         self._homes: dict[tuple[str, ...], bytes] = {}
-        self._traits: dict[tuple[str, str, str], int] = {}
+        self._traits: dict[tuple[str, ...], int] = {}
         self._told: dict[int, tuple[layers.Verdict, bytes]] = {}
 
     def weighed(self, cases: Sequence[Case]) -> tuple[list[Case], list[layers.Verdict]]:
@@ -56,6 +73,46 @@ class Packer:
             for case in cases
         ]
         return placed, self._classifier.verdicts([identity_of(case, sent=self._sent) for case in placed])
+
+    def weighed_plain(self, plain: Plain) -> list[layers.Verdict]:
+        """Return what is said of the layers of plain cases."""
+        shared: list[tuple[str, ...]] = []
+        for home, n in plain.groups():
+            words = (
+                _inside(home.suite),
+                _inside(home.classname),
+                _inside(home.file),
+                home.framework,
+                home.variant,
+            )
+            shared += [words] * n
+        suites, classnames, files, frameworks, variants = zip(*shared, strict=True)
+        said = suites, classnames, plain.told(), files, frameworks, variants
+        of_their_own = repeat(()), repeat(()), repeat(self._sent)  # no markers, no properties
+        rows = zip(*said, *of_their_own, strict=False)
+        return self._classifier.verdicts(list(map(tuple.__new__, repeat(layers.Identity), rows)))
+
+    def plain_words(self, plain: Plain, verdicts: Sequence[layers.Verdict]) -> Iterator[tuple[bytes, ...]]:
+        """Pack what rows say of plain cases, in parts to be joined."""
+        told = {id(verdict): verdict for verdict in verdicts}
+        packed = {key: self._verdict(verdict) for key, verdict in told.items()}
+        said = list(map(packed.__getitem__, map(id, verdicts)))
+        length, done = packing.length, 0
+        for home, n in plain.groups():
+            part = slice(done, done + n)
+            before, behind, checksum = self._of_home(home)
+            unplaced = before + packing.NULL + behind
+            for name, line, verdict in zip(plain.names[part], plain.lines[part], said[part], strict=True):
+                start = unplaced if line is None else before + packing.int4(line) + behind
+                yield start, length(len(name)), name, verdict, checksum
+            done += n
+
+    def _of_home(self, home: Home) -> tuple[bytes, bytes, bytes]:
+        """Pack what stands before and behind the lines of plain cases, and their checksum."""
+        words = _inside(home.suite), _inside(home.classname), _inside(home.file), home.variant, home.framework
+        before = b"".join(map(packing.shared_text, (*words, "")))  # and no owner
+        behind = packing.NO_TEXTS + packing.NO_PAIRS + packing.int2(self._sent)
+        return before, behind, packing.int8(self._traits_of(home.file, home.framework, ""))
 
     def staged(self, found: Sequence[tuple[int, Case, int | None]]) -> list[bytes]:
         """Pack (seq, case, id where the test is known) for the temporary table."""
@@ -79,11 +136,14 @@ class Packer:
         """Return a checksum of what a verdict on the layer rests on, so that a change of it is seen."""
         if case.markers or case.properties:
             return traits(case, sent=self._sent)
-        key = case.file, case.framework, case.owner
-        if (known := self._traits.get(key)) is None:
+        return self._traits_of(case.file, case.framework, case.owner)
+
+    def _traits_of(self, *words: str) -> int:
+        """Return the checksum of file, framework and owner of a case that says no more."""
+        if (known := self._traits.get(words)) is None:
             if len(self._traits) > MOST_KEPT:
                 self._traits.clear()
-            known = self._traits[key] = traits(case, sent=self._sent)
+            known = self._traits[words] = _checksum(words, sent=self._sent, more=())
         return known
 
     def _home(self, case: Case) -> bytes:
@@ -148,23 +208,51 @@ class FirstTests:
         return found
 
     def make(
-        self, cursor: CursorWrapper, cases: Sequence[Case], packer: Packer
-    ) -> dict[bytes, tuple[int, None, int]]:
-        """Keep a row for each of the cases, and return their (id, None for nothing that could differ, layer) by fingerprint."""
+        self, cursor: CursorWrapper, cases: Sequence[Case], packer: Packer, *, plain: Plain | None = None
+    ) -> Made:
+        """Keep a row for each of the cases, none of which has one; they are numbered in their order in the document."""
+        plain = plain or Plain()
+        ids, case_ids = _numbers(self.n_made + 1, plain.at, [case.at for case in cases])
         placed, verdicts = packer.weighed(cases)
-        first = self.n_made + 1
         rows = [
-            FIRST(N_MADE, 8, self._project_id, 4, test_id, 16, case.fingerprint, 16, case.base)
-            + packer.words(case, verdict)
-            + self._end
-            for test_id, (case, verdict) in enumerate(zip(placed, verdicts, strict=True), first)
+            self._row(test_id, case.fingerprint, case.base) + packer.words(case, verdict) + self._end
+            for test_id, case, verdict in zip(case_ids, placed, verdicts, strict=True)
         ]
+        layers_of_plain: Sequence[int] = ()
+        if len(plain):
+            told = packer.weighed_plain(plain)
+            layers_of_plain = [verdict.layer for verdict in told]
+            rows += self._plain_rows(ids, plain, packer.plain_words(plain, told))
         packing.copy(cursor, MADE, rows)
         self.n_made += len(rows)
-        return {
+        known: dict[bytes, Known] = {
             case.fingerprint: (test_id, None, verdict.layer)
-            for test_id, (case, verdict) in enumerate(zip(cases, verdicts, strict=True), first)
+            for test_id, case, verdict in zip(case_ids, cases, verdicts, strict=True)
         }
+        return Made(known, ids, layers_of_plain)
+
+    def _row(self, test_id: int, fingerprint: bytes, base: bytes) -> bytes:
+        return FIRST(N_MADE, 8, self._project_id, 4, test_id, 16, fingerprint, 16, base)
+
+    def _plain_rows(
+        self, ids: Iterable[int], plain: Plain, words: Iterable[tuple[bytes, ...]]
+    ) -> Iterator[bytes]:
+        row, end = self._row, self._end
+        for test_id, fingerprint, base, said in zip(ids, plain.fingerprints, plain.bases, words, strict=True):
+            yield b"".join((row(test_id, fingerprint, base), *said, end))
+
+
+def _numbers(first: int, at: array[int], others: Sequence[int]) -> tuple[array[int], list[int]]:
+    """Return the numbers of plain cases at some places of a document and those of others between them, from `first` on."""
+    ids, ids_of_others, done = array("i"), list[int](), 0
+    for n, place in enumerate(others, first):
+        end = bisect_left(at, place, lo=done)
+        ids.extend(range(n + done, n + end))
+        ids_of_others.append(n + end)
+        done = end
+    n = first + len(others)
+    ids.extend(range(n + done, n + len(at)))
+    return ids, ids_of_others
 
 
 def _placed(case: Case) -> Case:
@@ -184,8 +272,19 @@ def traits(case: Case, *, sent: Layer | None) -> int:
     Values of properties that hold digits are left out: they are times, ports and numbers that change with each run.
     """
     steady = [(key, value if not any(map(str.isdigit, value)) else "") for key, value in case.properties]
-    words = [_inside(case.file), case.framework, case.owner, str(sent), *case.markers, repr(steady)]
-    return zlib.crc32("\x1f".join(words).encode("utf-8", "replace"))
+    return _checksum((case.file, case.framework, case.owner), sent=sent, more=case.markers, properties=steady)
+
+
+def _checksum(
+    words: tuple[str, ...],
+    *,
+    sent: Layer | None,
+    more: Iterable[str],
+    properties: Sequence[tuple[str, str]] = (),
+) -> int:
+    file, *others = words
+    told = [_inside(file), *others, str(sent), *more, repr(list(properties))]
+    return zlib.crc32("\x1f".join(told).encode("utf-8", "replace"))
 
 
 def identity_of(case: Case, *, sent: Layer | None) -> layers.Identity:

@@ -27,7 +27,7 @@ BYTEA_OID, TEXT_OID, INT4_OID, FLOAT4_OID = 17, 25, 23, 700
 NO_TEXTS = struct.pack(">iiii", 12, 0, 0, TEXT_OID)  # an empty text[]
 NO_PAIRS = struct.pack(">i", 3) + b"\x01[]"  # an empty list as jsonb
 
-_length = struct.Struct(">i").pack
+length = struct.Struct(">i").pack
 _int2 = struct.Struct(">ih").pack
 _int4 = struct.Struct(">ii").pack
 _int8 = struct.Struct(">iq").pack
@@ -73,7 +73,7 @@ def _array(oid: int, values: array[Any]) -> bytes:
 def text(value: str) -> bytes:
     """Pack a text."""
     data = value.encode()
-    return _length(len(data)) + data
+    return length(len(data)) + data
 
 
 @lru_cache(maxsize=5_000)
@@ -84,7 +84,7 @@ def shared_text(value: str) -> bytes:
 
 def raw(value: bytes) -> bytes:
     """Pack a bytea."""
-    return _length(len(value)) + value
+    return length(len(value)) + value
 
 
 def int2(value: int | None) -> bytes:
@@ -127,7 +127,7 @@ def texts(values: Sequence[str]) -> bytes:
     if not values:
         return NO_TEXTS
     body = struct.pack(">iiiii", 1, 0, TEXT_OID, len(values), 1) + b"".join(map(text, values))
-    return _length(len(body)) + body
+    return length(len(body)) + body
 
 
 def pairs(values: Sequence[tuple[str, str]]) -> bytes:
@@ -138,7 +138,7 @@ def pairs(values: Sequence[tuple[str, str]]) -> bytes:
 def as_jsonb(words: str) -> bytes:
     """Pack JSON as jsonb, whose first byte is its version."""
     data = words.encode()
-    return _length(1 + len(data)) + b"\x01" + data
+    return length(1 + len(data)) + b"\x01" + data
 
 
 def row(fields: Iterable[bytes], *, n: int) -> bytes:

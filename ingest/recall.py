@@ -53,11 +53,18 @@ class Lessons:
         self._keys = array("q")
         self._numbers = array("i")
 
-    def __iter__(self) -> Iterator[Lesson]:
+    def parts(self) -> Iterator[tuple[dict[int, int], array[int], array[int]]]:
+        """Yield keys and numbers by the dictionary that they are for."""
         ends = [*(start for start, _ in self._places), len(self._keys)][1:]
         for (start, known), end in zip(self._places, ends, strict=True):
-            for key, number in zip(self._keys[start:end], self._numbers[start:end], strict=True):
-                yield known, key, number
+            yield known, self._keys[start:end], self._numbers[start:end]
+
+    def add(self, known: dict[int, int], keys: Iterable[int], numbers: Iterable[int]) -> None:
+        """Add some of one dictionary."""
+        if not self._places or self._places[-1][1] is not known:
+            self._places.append((len(self._keys), known))
+        self._keys.extend(keys)
+        self._numbers.extend(numbers)
 
     def extend(self, lessons: Iterable[Lesson]) -> None:
         """Add some."""
@@ -81,6 +88,15 @@ class Recalled:
         self.ids = array("i")
         self.seconds = array("f")
         self.at = array("i")
+
+    @classmethod
+    def of(cls, ids: Iterable[int], seconds: Iterable[float], at: Iterable[int]) -> Recalled:
+        """Return results of these columns."""
+        found = cls()
+        found.ids.extend(ids)
+        found.seconds.extend(seconds)
+        found.at.extend(at)
+        return found
 
     def extend(self, results: Sequence[tuple[int, float, int]]) -> None:
         """Add some results."""
@@ -119,17 +135,18 @@ class Memory:
         """Return what is known at one place, to be looked into and never written to."""
         return self._places.setdefault(place, {})
 
-    def learn(self, learned: Iterable[Lesson]) -> None:
+    def learn(self, learned: Lessons) -> None:
         """Remember what an upload taught; what finds no room any more begins anew.
 
         Places are bounded too: suites that are called otherwise in each run would fill a process with empty ones.
         """
-        for known, key, number in learned:
-            if self.n_entries >= MOST_ENTRIES:
+        for known, keys, numbers in learned.parts():
+            n_before = len(known)
+            known.update(zip(keys, numbers, strict=True))
+            self.n_entries += len(known) - n_before
+            if self.n_entries > MOST_ENTRIES:
                 self.forget()
                 return
-            self.n_entries += key not in known
-            known[key] = number
         if len(self._places) > MOST_ENTRIES:
             self.forget()
 

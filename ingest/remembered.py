@@ -13,7 +13,7 @@ from array import array
 from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 from itertools import compress
-from operator import itemgetter, or_
+from operator import itemgetter
 from typing import Any
 
 from django.db import connection
@@ -94,8 +94,7 @@ class Remembered:
         for framework, found in self._found.items():
             is_taken = bytes(map(wanted.__contains__, found.ids))
             if places:
-                is_near = bytes(map(places.__contains__, found.at))
-                is_taken = bytes(map(or_, is_taken, is_near))
+                is_taken = _either(is_taken, bytes(map(places.__contains__, found.at)))
             if any(is_taken):
                 self._found[framework] = _some(found, is_taken.translate(NOT))
                 yield framework, _some(found, is_taken)
@@ -139,6 +138,12 @@ def _joined(column: array[Any], columns: list[array[Any]]) -> array[Any]:
     for more in columns:
         column.extend(more)
     return column
+
+
+def _either(mask: bytes, other: bytes) -> bytes:
+    """Return what either mask has, all bytes at once."""
+    both = int.from_bytes(mask, "little") | int.from_bytes(other, "little")
+    return both.to_bytes(len(mask), "little")
 
 
 def _some(found: Recalled, mask: bytes) -> Recalled:

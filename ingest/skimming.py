@@ -6,8 +6,8 @@ exact line and column where a file breaks. What is remembered was once read by t
 leaving it out changes nothing that the parser would have to see.
 
 A tag is only believed where an element may begin: inside of a suite, between two cases, and not in a comment, in CDATA or in a
-tag that is not closed. The reader says when that is so. Where nothing is remembered of the project, all is parsed, and the
-reader says where a case that it found begins.
+tag that is not closed. The reader says when that is so. Where nothing is remembered of the project, rows of plain cases
+(ingest.plain) are taken out in the same way, and the others are parsed one by one.
 """
 
 from __future__ import annotations
@@ -15,49 +15,63 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Callable
-from itertools import accumulate
+from itertools import groupby
 
-from ingest import times
+from ingest import plain, times
+from ingest.plain import CASE, TIME, Form, Home, Plain
 from ingest.recall import Memory, Recalled
 from ingest.suites import Suite
 from projects.vocabulary import Outcome
 
-CASE, TIME = b"<testcase ", b' time="'
 # The end of a case without children: further attributes, and what closes it.
 ALONE = re.compile(rb"""((?:\s+[\w:.-]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*+\s*(?:/>|>\s*</testcase>))\s*""")
 BLANK = bytes(code if code == ord("\n") else ord(" ") for code in range(256))
 LONGEST_KEY = 2_000  # of a case with children: a reason to skip is a line
+KEPT_HOMES = 5_000  # of one suite
 NOTHING: dict[int, int] = {}
 
 
 class Skimmer:
-    """The remembered cases of one report, and the hashes under which the others may be remembered."""
+    """The remembered cases of one report, the plain ones where nothing is remembered, and the hashes of the others."""
 
     def __init__(
-        self, memory: Memory | None, *, parse: Callable[[bytes], None], is_between: Callable[[], bool]
+        self,
+        memory: Memory | None,
+        *,
+        parse: Callable[[bytes], None],
+        is_between: Callable[[], bool],
+        home: Callable[[str, str, dict[int, int]], Home],
+        longest: int,
     ) -> None:
         self.n_cases = 0  # of the document so far, remembered or not
         self.recalled: dict[str, Recalled] = {}
+        self.plain = Plain()
         self._memory = memory
         self._parse = parse
         self._is_between = is_between
+        self._home = home
+        self._longest = longest  # characters of a name
+        self._homes: dict[tuple[bytes, bytes], Home] = {}  # of the suite, by class and file
+        self._form: Form | None = None
         self._suite: Suite | None = None
+        self._is_simple = True  # where the suite has nothing that each of its cases inherits
         self._known = NOTHING
         self._found = Recalled()
         self._key = 0  # of the case being parsed; 0 where it is not to be remembered
         self._clock = b""
         self._is_cold = memory is None or not memory.n_entries
-        self._tags: dict[int, bytes] = {}  # of the bytes being parsed where nothing is known, by their places
-        self._n_before = 0  # bytes before these
 
     def enter(self, suite: Suite) -> None:
         """Say which suite the next cases stand in, or that something changed about it."""
         self._suite, self._known = suite, NOTHING
+        self._is_simple = not suite.inherited
+        if self._homes:
+            self._homes = {}
 
     def skim(self, data: bytes) -> None:
         """Take what is remembered from the next bytes of the document, and have the rest parsed."""
         if self._is_cold:
-            self._parse_whole(data)
+            self._skim_unknown(data)
             return
         first, *tags = data.split(CASE)
         self._parse(first)
@@ -82,39 +96,92 @@ class Skimmer:
         if ids:
             self._take(data, begin, tags[-len(ids) :], ids, clocks)
 
-    def _parse_whole(self, data: bytes) -> None:
-        """Have bytes parsed of which nothing is known, their tags at hand."""
-        first, *tags = data.split(CASE)
-        ends = accumulate((len(CASE) + len(tag) for tag in tags), initial=len(first))
-        self._tags = dict(zip(ends, tags, strict=False))
-        self._parse(data)
-        self._n_before += len(data)
+    def _skim_unknown(self, data: bytes) -> None:
+        """Take rows of plain cases from the next bytes, and have the rest parsed, cases one by one."""
+        at = data.find(CASE)
+        self._parse(data if at < 0 else data[:at])
+        while 0 <= at < len(data):
+            if (form := self._form) is not None and self._is_simple and self._is_between():
+                row = form.row.match(data, at)
+                at = self._take_row(form, data, at, row.end()) if row else at
+            if at < len(data):
+                end = data.find(CASE, at + 1)
+                self._meet_unknown(data[at:] if end < 0 else data[at:end])
+                at = end
 
-    def memo(self, begin: int, clock: str, outcome: Outcome) -> tuple[dict[int, int], int, int] | None:
+    def _take_row(self, form: Form, data: bytes, at: int, end: int) -> int:
+        """Take a row of cases that look plain, and have those parsed whose names are odd; return where it ends."""
+        rows = form.case.findall(data, at, end)
+        names, host = [row[form.name] for row in rows], self._suite.host if self._suite else ""
+        n_done = 0
+        for odd in plain.odd_places(names, host=host, longest=self._longest):
+            begin = at + sum(_length(form, row) for row in rows[n_done:odd])
+            self._take_plain(form, data[at:begin], rows[n_done:odd])
+            at = begin + _length(form, rows[odd])
+            self._meet_unknown(data[begin:at])
+            n_done = odd + 1
+        rest = rows[n_done:]
+        # Spaces behind the last of them belong to what follows, unless that is a case too.
+        if rest and not data.startswith(CASE, end):
+            rest[-1] = (*rest[-1][: form.end], rest[-1][form.end].rstrip(), *rest[-1][form.end + 1 :])
+        self._take_plain(form, data[at:end], rest)
+        return end
+
+    def _take_plain(self, form: Form, data: bytes, rows: list[tuple[bytes, ...]]) -> None:
+        """Take rows of plain cases, which are these bytes; have them parsed after all where a time is none."""
+        if not rows:
+            return
+        seconds = _seconds([row[form.time] for row in rows])
+        if seconds is None:
+            self._parse(data)
+            return
+        names, keys = [row[form.name] for row in rows], [hash((row[0], row[form.end])) for row in rows]
+        lines = None if form.line is None else [int(row[form.line]) for row in rows]
+        self.plain.add(self._homes_of(form, rows), names, lines, seconds, keys, before=self.n_cases)
+        self.n_cases += len(rows)
+        self._parse(data.translate(BLANK))
+
+    def _homes_of(self, form: Form, rows: list[tuple[bytes, ...]]) -> list[Home]:
+        """Return what each of the cases shares with others."""
+        classes = [row[form.classname] for row in rows]
+        files = [b""] * len(rows) if form.file is None else [row[form.file] for row in rows]
+        found: list[Home] = []
+        for key, same in groupby(zip(classes, files, strict=True)):
+            home = self._homes.get(key) or self._new_home(*key)
+            found += [home for _ in same]
+        return found
+
+    def _new_home(self, classname: bytes, file: bytes) -> Home:
+        if len(self._homes) >= KEPT_HOMES:
+            self._homes.clear()
+        self._look_up()
+        home = self._homes[classname, file] = self._home(classname.decode(), file.decode(), self._known)
+        return home
+
+    def _meet_unknown(self, tag: bytes) -> None:
+        """Have one case parsed, or what is none, with the hash under which it is to be remembered."""
+        if tag.startswith(CASE):
+            head, _, rest = tag[len(CASE) :].partition(TIME)
+            self._clock, _, tail = rest.partition(b'"')
+            end = _end(tail)
+            self._key = 0 if end is None else hash((head, end))
+        self._parse(tag)
+        self._key = 0
+
+    def memo(self, form: Form | None, clock: str, outcome: Outcome) -> tuple[dict[int, int], int, int] | None:
         """Return where the case just parsed may be remembered, under which hash, and the sign of its number.
 
-        It began at this byte of the document and said this time; its attributes are steady.
+        Its tag has this form if plain ones look like it; its attributes are steady, and it said this time.
         """
-        if self._is_cold:
-            self._note_tag(begin - self._n_before)
+        if self._is_cold and outcome is Outcome.PASSED:
+            self._form = form
         key, self._key = self._key, 0
         if not key or not (outcome is Outcome.PASSED or outcome is Outcome.SKIPPED):
             return None
         if clock.encode() != self._clock:
             return None
-        if self._known is NOTHING:
-            self._look_up()
-        return self._known, key, 1 if outcome is Outcome.PASSED else -1
-
-    def _note_tag(self, place: int) -> None:
-        tag = self._tags.get(place)
-        if tag is None:
-            self._key = 0
-            return
-        head, _, rest = tag.partition(TIME)
-        self._clock, _, tail = rest.partition(b'"')
-        end = _end(tail)
-        self._key = 0 if end is None else hash((head, end))
+        self._look_up()
+        return None if self._known is NOTHING else (self._known, key, 1 if outcome is Outcome.PASSED else -1)
 
     def _known_here(self) -> dict[int, int]:
         """Return the numbers of the remembered cases by hash; of none where no case may begin."""
@@ -191,3 +258,8 @@ def _seconds(clocks: list[bytes]) -> array[float] | None:
     except ValueError:
         return None
     return seconds if min(seconds) >= 0.0 and sum(seconds) < times.LONGEST_S else None  # false for NaN too
+
+
+def _length(form: Form, row: tuple[bytes, ...]) -> int:
+    """Return the bytes of a case from what was matched of it."""
+    return len(CASE) + len(row[0]) + len(TIME) + len(row[form.time]) + 1 + len(row[form.end])

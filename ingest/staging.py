@@ -19,8 +19,9 @@ from analysis.rules import RuleSet
 from analysis.seats import Report
 from ingest import folding, packing, workers
 from ingest.cases import Case, Refused
-from ingest.junit import Reading
-from ingest.newcomers import STAGED, FirstTests, Packer
+from ingest.junit import PLACE, Reading
+from ingest.newcomers import STAGED, FirstTests, Known, Packer
+from ingest.plain import Plain
 from ingest.recall import MOST_ENTRIES, Lesson, Lessons, Memory, Recalled
 from ingest.remembered import Remembered
 from projects.cursors import binding_cursor
@@ -77,10 +78,6 @@ JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = abs(r.number)
 TWICE = "SELECT EXISTS (SELECT FROM incoming GROUP BY {names} HAVING count(*) > 1)"
 
 
-# Of a test that the project has: its id, the checksum of its words unless they cannot differ, its layer.
-Known = tuple[int, int | None, int]
-
-
 class Outdated(Exception):
     """What this worker remembered of the project no longer holds: the upload is to be read once more."""
 
@@ -127,8 +124,8 @@ class Stage:
         try:
             for part in reading.parts():
                 waiting += part
-                if len(waiting) >= CHUNK:
-                    self._add_chunk(start, waiting)
+                if len(waiting) + len(reading.plain) >= CHUNK:
+                    self._add_part(start, waiting, reading.plain.taken())
                     waiting = []
                 self._add_recalled(start, reading.recalled)
         except Refused:
@@ -137,15 +134,53 @@ class Stage:
         self._add_last(start, waiting, reading)
 
     def _add_last(self, start: int, waiting: Sequence[Case], reading: Reading) -> None:
-        self._add_chunk(start, waiting)
+        self._add_part(start, waiting, reading.plain.taken())
         self._add_recalled(start, reading.recalled)
         self.n_cases = start + reading.n_cases
         self.reports.append(Report(start, reading.n_cases, reading.worker))
 
-    def _add_chunk(self, start: int, chunk: Sequence[Case]) -> None:
+    def _add_part(self, start: int, cases: Sequence[Case], plain: Plain) -> None:
+        """Take cases and plain cases: at once where all are the first of the project's tests, else one like the other."""
+        first = self.first_tests
+        if not len(plain):
+            self._add_chunk(start, cases)
+        elif first is None or not self._are_all_new(first, cases, plain):
+            self._add_chunk(start, sorted([*cases, *plain.cases()], key=PLACE))
+        else:
+            with connection.cursor() as cursor:
+                made = first.make(cursor, cases, self._packer, plain=plain)
+            self._add_plain(start, plain, made.ids, made.layers)
+            self._note_layers(made.known)
+            self._add_chunk(start, cases, known=made.known)
+
+    def _add_plain(self, start: int, plain: Plain, ids: array[int], layers: Sequence[int]) -> None:
+        """Note the results of tests that were just made."""
+        self.memory.note_layers(ids, layers)
+        self._note_known(ids, n=len(ids))
+        done = 0
+        for known, framework, n in plain.places():
+            part = slice(done, done + n)
+            self._learned.add(known, plain.keys[part], ids[part])
+            self._remember(
+                {framework: Recalled.of(ids[part], plain.seconds[part], plain.at[part])}, start=start
+            )
+            done += n
+        self._forget_many(start + plain.at[-1])
+
+    def _are_all_new(self, first_tests: FirstTests, cases: Iterable[Case], plain: Plain) -> bool:
+        """True where none of the project's tests made so far is among these, nor one of them twice."""
+        fingerprints = [*plain.fingerprints, *(case.fingerprint for case in cases)]
+        if len(set(fingerprints)) < len(fingerprints):
+            return False
+        doubtful = first_tests.doubtful(fingerprints)
+        return not (doubtful and self._looked_up(doubtful))
+
+    def _add_chunk(
+        self, start: int, chunk: Sequence[Case], *, known: Mapping[bytes, Known] | None = None
+    ) -> None:
         if not chunk:
             return
-        known = self._known(chunk)
+        known = self._known(chunk) if known is None else known
         incoming: list[bytes] = []
         newcomers: list[tuple[int, Case, int | None]] = []
         lessons: list[Lesson] = []
@@ -265,8 +300,11 @@ class Stage:
         fingerprints = {case.fingerprint for case in chunk}
         first = self.first_tests
         known = self._made(first, chunk, fingerprints) if first else self._looked_up(fingerprints)
-        self.memory.note_layers([one[0] for one in known.values()], [one[2] for one in known.values()])
+        self._note_layers(known)
         return known
+
+    def _note_layers(self, known: Mapping[bytes, Known]) -> None:
+        self.memory.note_layers([one[0] for one in known.values()], [one[2] for one in known.values()])
 
     def _looked_up(self, fingerprints: Collection[bytes]) -> dict[bytes, Known]:
         values = {"project_id": self.project_id, "fingerprints": packing.byteas(fingerprints)}
@@ -285,7 +323,7 @@ class Stage:
             if case.fingerprint not in known:
                 new.setdefault(case.fingerprint, case)
         with connection.cursor() as cursor:
-            return known | first_tests.make(cursor, list(new.values()), self._packer)
+            return known | first_tests.make(cursor, list(new.values()), self._packer).known
 
     def _incoming(self, seq: int, case: Case, known: Known | None) -> bytes:
         """Pack the row of a case; the four shapes cost a call each, and this runs a million times a file."""

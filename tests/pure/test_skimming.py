@@ -1,4 +1,4 @@
-"""Reading a report with a memory: never anything else than reading it without one."""
+"""Reading a report with a memory, be it an empty one: never anything else than reading it without one."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def taught(*bodies: bytes) -> tuple[recall.Memory, dict[int, Case]]:
             number = numbers.setdefault(one.fingerprint, len(numbers) + 1)
             if one.memo is not None:
                 place, key, sign = one.memo
-                memory.learn([(place, key, sign * number)])
+                lessons = recall.Lessons()
+                lessons.add(place, [key], [sign * number])
+                memory.learn(lessons)
                 known[number] = one
     return memory, known
 
@@ -63,6 +65,11 @@ def seen(reading: junit.Reading, cases: list[Case], known: dict[int, Case]) -> S
 def plain(body: bytes) -> Seen:
     reading, cases = read(body, None)
     return seen(reading, cases, {})
+
+
+def told_of(cases: list[Case]) -> list[Case]:
+    """Return all that is told of the cases but where they may be remembered."""
+    return [one._replace(memo=None, seconds=_rounded(one.seconds)) for one in cases]
 
 
 def n_recalled(reading: junit.Reading) -> int:
@@ -194,10 +201,114 @@ def test_more_cases_than_the_limit_are_refused_though_all_are_remembered() -> No
         list(reading.cases())
 
 
+@pytest.mark.parametrize(
+    "end", ["/>", " />\n  ", "></testcase>", ">\n</testcase>\n", ' file="a > b.py" line="7"/>']
+)
+@pytest.mark.parametrize("chunk", [65_536, 64, 7])
+def test_rows_of_plain_cases_are_read_as_a_parser_would(end: str, chunk: int) -> None:
+    body = HEAD + b"".join(case(f"t{number}", f"0.{number + 1}", end) for number in range(20)) + TAIL
+
+    reading, cases = read(body, recall.Memory(None), chunk=chunk)
+
+    afresh, parsed = read(body, None)
+    assert told_of(cases) == told_of(parsed)
+    assert reading.n_cases == afresh.n_cases == 20
+
+
+def test_all_plain_cases_but_the_first_of_a_form_are_taken_in_rows() -> None:
+    body = HEAD + b"".join(case(f"t{number}") for number in range(20)) + TAIL
+    reading = junit.read(iter([body]), file_name="r.xml", memory=recall.Memory(None))
+
+    parsed = [one for part in reading.parts() for one in part]
+
+    assert [one.name for one in parsed] == ["t0"]
+    assert reading.plain.told() == [f"t{number}" for number in range(1, 20)]
+
+
+ODD_NAMES = (
+    *(
+        "a &amp; b",
+        "pays @smoke",
+        "ünï",
+        "t\t",
+        " ",
+        "a\nb",
+        "/home/runner/work/x/x/a.py",
+        "0xdeadbeef99",
+        "GET /users",
+    ),
+    *(
+        "pays (retry #1)",
+        "pays [try 2]",
+        "x[retry]",
+        "gw3 works",
+        "host-7.ci",
+        "n" * 3_000,
+        "pid 12",
+        "at 2026-01-01T10:00",
+    ),
+)
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+@pytest.mark.parametrize("host", ["", ' hostname="host-7.ci"'])
+def test_an_odd_name_in_a_row_of_plain_cases_is_left_to_the_parser(name: str, host: str) -> None:
+    head = f'<testsuites><testsuite name="s"{host}>'.encode()
+    body = head + case("a") + case("b") + case("c") + case(name) + case("d") + case(name) + case("e") + TAIL
+
+    _, cases = read(body, recall.Memory(None))
+
+    assert told_of(cases) == told_of(read(body, None)[1])
+
+
+@pytest.mark.parametrize("inside", [
+    '<properties><property name="browser" value="firefox"/></properties>',
+    '<properties><property name="marker" value="slow"/></properties>',
+    '<properties><property name="owner" value="team"/></properties>',
+])  # fmt: skip
+def test_plain_cases_take_what_their_suite_says(inside: str) -> None:
+    row = b"".join(case(f"t{number}") for number in range(5))
+    body = HEAD + row + inside.encode() + row.replace(b'"t', b'"u') + TAIL
+
+    _, cases = read(body, recall.Memory(None))
+
+    assert told_of(cases) == told_of(read(body, None)[1])
+
+
+def test_plain_cases_of_a_class_that_says_nothing_are_told_apart_by_their_files() -> None:
+    row = [f'<testcase classname="test" name="t" time="0.1" file="{name}.js"/>'.encode() for name in "abcabc"]
+    body = HEAD + b"".join(row) + TAIL
+
+    _, cases = read(body, recall.Memory(None))
+
+    assert told_of(cases) == told_of(read(body, None)[1])
+    assert len({one.fingerprint for one in cases}) == 3
+
+
+PIECES = [case("a"), case("b"), case("a", "x"), b"<!--", b"-->", b"<![CDATA[", b"]]>", b"\n",
+    case("c", end="><skipped/></testcase>"), b"<system-out>", b"</system-out>", b"</testsuite>",
+    b'<testsuite name="s">', b'<testsuite name="t">', b"<testcase", b">", b"]]", case("a")[:20]]  # fmt: skip
+
+
 @given(
-    st.lists(st.sampled_from([case("a"), case("b"), case("a", "x"), b"<!--", b"-->", b"<![CDATA[", b"]]>", b"\n",
-        case("c", end="><skipped/></testcase>"), b"<system-out>", b"</system-out>", b"</testsuite>",
-        b'<testsuite name="s">', b'<testsuite name="t">', b"<testcase", b">", b"]]", case("a")[:20]]), max_size=14),
+    st.lists(st.sampled_from([*PIECES, case("x &lt; y"), case("z", end=' file="a.py"/>'), b"<property/>"]), max_size=14),
+    st.sampled_from([9, 61, 65_536]),
+)  # fmt: skip
+def test_whatever_the_bytes_an_empty_memory_changes_nothing(parts: list[bytes], chunk: int) -> None:
+    body = HEAD + case("first") + b"".join(parts) + TAIL
+
+    def told(memory: recall.Memory | None) -> object:
+        try:
+            reading, cases = read(body, memory, chunk=chunk)
+        except Refused as refusal:
+            return refusal.problem
+        return told_of(cases), reading.problems, reading.n_cases, reading.is_incomplete
+
+    assert told(recall.Memory(None)) == told(None)
+
+
+@given(
+    st.lists(st.sampled_from(PIECES), max_size=14),
     st.sampled_from([9, 61, 65_536]),
 )  # fmt: skip
 def test_whatever_the_bytes_a_memory_changes_nothing(parts: list[bytes], chunk: int) -> None:
@@ -239,6 +350,7 @@ def _with_memory(path: Path) -> tuple[bool, int, int]:
     memory, known = taught(body)
     reading, parsed = read(body, memory)
     is_same = seen(reading, parsed, known) == seen(afresh, cases, {}) and reading.problems == afresh.problems
+    is_same &= told_of(read(body, recall.Memory(None))[1]) == told_of(cases)
     return is_same, afresh.n_cases, n_recalled(reading)
 
 

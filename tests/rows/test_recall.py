@@ -151,4 +151,4 @@ def test_a_worker_remembers_no_more_than_it_has_room_for(monkeypatch: pytest.Mon
 
 
 def test_an_upload_that_teaches_nothing_is_held_as_nothing() -> None:
-    assert list(recall.Lessons()) == []
+    assert list(recall.Lessons().parts()) == []
