@@ -13,26 +13,29 @@ What passes say of a test's pace is laid aside once more, for analysis.slowdowns
 from __future__ import annotations
 
 import uuid
-from datetime import date, timedelta
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
 
 from django.db import connection, transaction
 
-from analysis import buckets, slowdowns
+from analysis import buckets, day_rows, slowdowns, totals
 from analysis.durations import LEAST_S, RING
-from analysis.rollups import ADD_TO_DAY, AT_MOST, TIMING, Place
-from projects import locks
+from analysis.rollups import ADD_TO_DAY, AT_MOST, Place
+from analysis.totals import Part, Passes
+from projects import columns, locks
+from projects.columns import fetching_columns
 from projects.cursors import PackedArray, binding_cursor, without_loops
 from projects.models import Project, ResultBatch
 from projects.vocabulary import Layer
 
 FEW = 16  # uploads that wait to be folded before a worker that is busy with others does it
+MOST_HELD = 2_000_000  # results held at once, eight bytes each
 
 # A staged result is its outcome, and 8 more for a retry that mended it, 16 for several attempts, 32 for a load test.
 CODE = "(outcome + 8 * is_flaky::int + 16 * (n_attempts > 1)::int + 32 * (layer = %(load)s)::int)::smallint"
-FIRST_ATTEMPT_PASSED = 1
 LAY_ASIDE = f"""
 INSERT INTO projects_resultbatch (project_id, id, noted_at, run_number, day, on_default, test_ids, seconds, codes, numbers,
     number_seconds)
@@ -42,46 +45,12 @@ SELECT %(project_id)s, gen_random_uuid(), clock_timestamp(), %(run_number)s, %(d
 FROM incoming WHERE NOT is_merge
 """  # noqa: S608 - words of our own
 
-# The results of the batches in the order in which they were recorded, so that the newest pass of a test stands last.
-ROWS = """
-    FROM (
-        SELECT run_number, noted_at, test_ids, seconds AS test_seconds, codes, numbers, number_seconds,
-            row_number() OVER (ORDER BY noted_at) AS place
-        FROM projects_resultbatch WHERE project_id = %(project_id)s AND id = ANY(%(ids)s) ORDER BY noted_at
-    ) b CROSS JOIN LATERAL (
-        SELECT test_id, seconds, code FROM unnest(b.test_ids, b.test_seconds, b.codes) AS s (test_id, seconds, code)
-        UNION ALL
-        SELECT abs(number), seconds, CASE WHEN number < 0 THEN 4 ELSE 1 END::smallint
-        FROM unnest(b.numbers, b.number_seconds) AS r (number, seconds)
-    ) r
+# In the order in which they were recorded, so that the newest pass of a test stands last.
+BATCHES = """
+SELECT noted_at, run_number, numbers, number_seconds, test_ids, array_replace(seconds, NULL, 0), codes
+FROM projects_resultbatch WHERE project_id = %(project_id)s AND id = ANY(%(ids)s) ORDER BY noted_at
 """
-TABLE = """
-CREATE TEMP TABLE IF NOT EXISTS folded (
-    test_id integer, n_passed integer, n_failed integer, n_error integer, n_skipped integer, n_flaky integer,
-    seconds double precision, timings bytea, least_s real, most_s real, first_long integer
-) ON COMMIT DELETE ROWS
-"""
-FOLD = f"""
-INSERT INTO folded
-SELECT test_id, count(*) FILTER (WHERE code & 7 = 1), count(*) FILTER (WHERE code & 7 = 2),
-    count(*) FILTER (WHERE code & 7 = 3), count(*) FILTER (WHERE code & 7 = 4), count(*) FILTER (WHERE code & 8 > 0),
-    coalesce(sum(seconds::float8), 0),
-    coalesce(string_agg({TIMING.format(outcome="(code & 7)", seconds="seconds")}, ''::bytea), ''),
-    min(seconds) FILTER (WHERE code & 7 = 1 AND seconds > 0), max(seconds) FILTER (WHERE code & 7 = 1 AND seconds > 0),
-    min(place) FILTER (WHERE code = {FIRST_ATTEMPT_PASSED} AND seconds >= %(least_s)s)
-{ROWS} GROUP BY test_id
-"""
-# An upload has one result of a test at most, so that one batch needs no grouping.
-FOLD_ONE = f"""
-INSERT INTO folded
-SELECT test_id, (code & 7 = 1)::int, (code & 7 = 2)::int, (code & 7 = 3)::int, (code & 7 = 4)::int, (code & 8 > 0)::int,
-    coalesce(seconds, 0), {TIMING.format(outcome="(code & 7)", seconds="seconds")},
-    CASE WHEN code & 7 = 1 AND seconds > 0 THEN seconds END, CASE WHEN code & 7 = 1 AND seconds > 0 THEN seconds END,
-    CASE WHEN code = {FIRST_ATTEMPT_PASSED} AND seconds >= %(least_s)s THEN place END
-{ROWS}
-"""
-# Grouped by hashing, the timings of a test stay in the order of the batches; sorting by test, as for few rows, would mix them.
-BEGIN = "DELETE FROM folded; SET LOCAL work_mem = '64MB'; SET LOCAL enable_sort = off"
+BEGIN = f"{day_rows.TABLE}; DELETE FROM folded; SET LOCAL work_mem = '64MB'"  # noqa: S608
 OF_DAY = "d.project_id = %(project_id)s AND d.on_default = %(on_default)s AND d.day = %(day)s"
 # A test's row of the day is there from the day's second run on; one statement for both cases takes half as long again.
 ADD_TO_DAYS = f"""
@@ -94,6 +63,7 @@ INSERT INTO projects_testday (project_id, on_default, day, test_id, n_passed, n_
 SELECT %(project_id)s, %(on_default)s, %(day)s, test_id, n_passed, {AT_MOST}, seconds, timings
 FROM folded {{narrow}} ORDER BY test_id
 """  # noqa: S608
+HAS_DAYS = f"SELECT EXISTS (SELECT FROM projects_testday d WHERE {OF_DAY})"  # noqa: S608
 NEW_OF_DAY = f"WHERE test_id NOT IN (SELECT test_id FROM projects_testday d WHERE {OF_DAY})"  # noqa: S608
 SEEN = """
 UPDATE projects_test t SET
@@ -105,43 +75,38 @@ WHERE t.project_id = %(project_id)s AND t.id = f.test_id AND (t.last_seen_on < %
     OR (%(on_default)s AND (t.last_main_on IS NULL OR t.last_main_on < %(day)s OR t.first_main_on > %(day)s)))
 """
 
-
 # What paces follow: the passes of tests that have one, and from its first long pass on those of a test that has none yet.
-# A pace that begins now knows the passes of its test from before that.
-FOLLOW = f"""
-WITH followed AS MATERIALIZED (
-    SELECT f.test_id, CASE WHEN p.test_id IS NULL THEN f.first_long ELSE 0 END AS since
-    FROM folded f LEFT JOIN projects_testpace p ON p.project_id = %(project_id)s AND p.test_id = f.test_id
-    WHERE p.test_id IS NOT NULL OR f.first_long IS NOT NULL
-), results AS MATERIALIZED (
-    SELECT b.place, b.noted_at, b.run_number, r.test_id, r.seconds, r.code, w.since
-    {ROWS} JOIN followed w ON w.test_id = r.test_id
-), laid AS (
-    INSERT INTO projects_passbatch (project_id, id, noted_at, run_number, test_ids, seconds)
-    SELECT %(project_id)s, gen_random_uuid(), noted_at, run_number, array_agg(test_id), array_agg(seconds)
-    FROM results WHERE code = {FIRST_ATTEMPT_PASSED} AND seconds > 0 AND place >= since
-    GROUP BY place, noted_at, run_number
-), begun AS MATERIALIZED (
-    SELECT w.test_id FROM followed w
-    JOIN projects_test t ON t.project_id = %(project_id)s AND t.id = w.test_id AND t.layer <> %(load)s
-    WHERE w.since > 0
-), days AS (
-    SELECT test_id, string_agg(timings, ''::bytea ORDER BY day) AS timings FROM projects_testday
-    WHERE project_id = %(project_id)s AND on_default AND day BETWEEN %(first_day)s AND %(day)s
-        AND test_id IN (SELECT test_id FROM begun)
-    GROUP BY test_id
-), before AS (
-    SELECT test_id, string_agg({TIMING.format(outcome="(code & 7)", seconds="seconds")}, ''::bytea ORDER BY place) AS timings
-    FROM results WHERE place < since GROUP BY test_id
-), known AS (
-    SELECT test_id, coalesce(days.timings, '') || coalesce(before.timings, '') AS timings
-    FROM begun LEFT JOIN days USING (test_id) LEFT JOIN before USING (test_id)
-)
+PACED = """
+SELECT coalesce(array_agg(test_id), '{}') FROM projects_testpace
+WHERE project_id = %(project_id)s AND test_id = ANY(%(tests)b::int[])
+"""
+# Most projects have no load tests, and the sums by layer know that at once.
+LOAD_TESTS = """
+SELECT coalesce(array_agg(id), '{}') FROM projects_test
+WHERE project_id = %(project_id)s AND id = ANY(%(tests)b::int[]) AND layer = %(load)s
+    AND EXISTS (SELECT FROM projects_layerday WHERE project_id = %(project_id)s AND layer = %(load)s)
+"""
+# A pace that begins now knows the passes of its test from before that: of the days, and of the batches.
+BEGIN_PACES = f"""
 INSERT INTO projects_testpace (project_id, test_id, bins, n_held)
 SELECT %(project_id)s, test_id, substr(timings, greatest(1, length(timings) - {2 * RING - 1})), 0
-FROM known ORDER BY test_id
+FROM (
+    SELECT test_id, coalesce(d.timings, '') || coalesce(b.timings, '') AS timings
+    FROM unnest(%(tests)b::int[]) AS w (test_id)
+    LEFT JOIN unnest(%(late)s::int[], %(before)s::bytea[]) AS b (test_id, timings) USING (test_id)
+    LEFT JOIN (
+        SELECT test_id, string_agg(timings, ''::bytea ORDER BY day) AS timings FROM projects_testday
+        WHERE project_id = %(project_id)s AND on_default AND day BETWEEN %(first_day)s AND %(day)s
+            AND test_id = ANY(%(tests)b::int[])
+        GROUP BY test_id
+    ) d USING (test_id)
+) known ORDER BY test_id
 ON CONFLICT (project_id, test_id) DO NOTHING
 """  # noqa: S608
+LAY_PASSES = """
+INSERT INTO projects_passbatch (project_id, id, noted_at, run_number, test_ids, seconds)
+VALUES (%(project_id)s, gen_random_uuid(), %(noted_at)s, %(run_number)s, %(tests)b::int[], %(seconds)b::float8[])
+"""
 
 
 def lay_aside(place: Place, *, numbers: PackedArray, seconds: PackedArray) -> None:
@@ -172,37 +137,110 @@ def fold(project_id: int) -> None:
 def fold_held(project_id: int) -> None:
     """Fold in a transaction that holds the project's lock already."""
     waiting = ResultBatch.objects.filter(project_id=project_id).order_by("noted_at")
-    batches = list(waiting.values_list("id", "day", "on_default"))
+    batches = list(waiting.values_list("id", "day", "on_default", "numbers__len", "test_ids__len"))
     if not batches:
         return
     project = Project.objects.get(pk=project_id)
     for (day, on_default), together in groupby(batches, key=itemgetter(1, 2)):
-        _fold(project, [batch[0] for batch in together], day=day, on_default=on_default)
+        for ids in _some((batch[0], sum(batch[3:])) for batch in together):
+            _fold(project, ids, Place(project_id, 0, day, on_default))
     waiting.filter(id__in=[batch[0] for batch in batches]).delete()
 
 
-def _fold(project: Project, ids: list[uuid.UUID], *, day: date, on_default: bool) -> None:
+def _some(batches: Iterable[tuple[uuid.UUID, int]]) -> Iterator[list[uuid.UUID]]:
+    """Yield batches, each given with its length, as many together as are held at once."""
+    some, n_held = list[uuid.UUID](), 0
+    for batch_id, n in batches:
+        if some and n_held + n > MOST_HELD:
+            yield some
+            some, n_held = [], 0
+        some.append(batch_id)
+        n_held += n
+    yield some
+
+
+def _fold(project: Project, ids: list[uuid.UUID], place: Place) -> None:
     """Fold batches of one day, which follow each other."""
-    values: dict[str, Any] = {
-        "project_id": project.pk,
-        "ids": ids,
-        "day": day,
-        "on_default": on_default,
-        "least_s": LEAST_S,
-        "load": int(Layer.LOAD),
-        "first_day": day - timedelta(days=slowdowns.DAYS_OF_A_PACE),
-    }
+    with fetching_columns() as cursor:
+        rows = cursor.execute(BATCHES, {**place.values(), "ids": ids}, binary=True).fetchall()
+    uploads = totals.in_order(totals.Batch(*row[2:]) for row in rows)
+    laid = [Passes(array("i"), array("f")) for _ in rows]
+    are_first = _are_first(project, place)
+    n_tests = 0
     with connection.cursor() as cursor:
-        cursor.execute(TABLE)
         cursor.execute(BEGIN)
-        with without_loops(cursor):
-            cursor.execute(FOLD if len(ids) > 1 else FOLD_ONE, values)
-            n_tests = cursor.rowcount
-            cursor.execute("SET LOCAL enable_sort = on")
-            if on_default:
-                cursor.execute(FOLLOW, values)
-            cursor.execute(ADD_TO_DAYS, values)
-            if cursor.rowcount < n_tests:
-                cursor.execute(ADD_DAYS.format(narrow=NEW_OF_DAY if cursor.rowcount else ""), values)
-            cursor.execute(SEEN, values)
-    buckets.judge_folded(project, day)
+    for part in totals.parts(uploads, long_s=LEAST_S):
+        n_tests += part.n_tests
+        if place.on_default:
+            _follow(part, laid, place)
+        if are_first:
+            columns.copy(day_rows.DAYS, day_rows.days(part, place))
+        else:
+            columns.copy(day_rows.FOLDED, day_rows.folded(part))
+    _lay_passes(place, [(row[0], row[1]) for row in rows], laid)
+    if not are_first:
+        _add(place, n_tests)
+        buckets.judge_folded(project, place.day)
+
+
+def _are_first(project: Project, place: Place) -> bool:
+    """True for the first results of a project: no test has a day or a bucket yet, and all were seen first on this day."""
+    if project.n_runs > 1:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(HAS_DAYS, place.values())
+        return not cursor.fetchone()[0]
+
+
+def _add(place: Place, n_tests: int) -> None:
+    """Add what is folded to the days of that many tests, and to the days on which they were seen."""
+    values = place.values()
+    with connection.cursor() as cursor, without_loops(cursor):
+        cursor.execute(ADD_TO_DAYS, values)
+        if cursor.rowcount < n_tests:
+            cursor.execute(ADD_DAYS.format(narrow=NEW_OF_DAY if cursor.rowcount else ""), values)
+        cursor.execute(SEEN, values)
+
+
+def _follow(part: Part, laid: Sequence[Passes], place: Place) -> None:
+    """Begin the paces of tests that have their first long pass, and lay passes of tests with a pace with those of each upload."""
+    paced = set(_tests(PACED, place, totals.passing(part)))
+    begun = set(totals.long_tests(part, long_s=LEAST_S)) - paced
+    if begun:
+        begun.difference_update(_tests(LOAD_TESTS, place, array("i", sorted(begun))))
+    found, before = totals.passes(part, paced=paced, begun=begun, long_s=LEAST_S)
+    for one, more in zip(laid, found, strict=True):
+        one.tests.extend(more.tests)
+        one.seconds.extend(more.seconds)
+    if begun:
+        values = {
+            **place.values(),
+            "first_day": place.day - timedelta(days=slowdowns.DAYS_OF_A_PACE),
+            "tests": columns.sent(array("i", sorted(begun))),
+            "late": list(before),
+            "before": list(before.values()),
+        }
+        with binding_cursor() as cursor:
+            cursor.execute(BEGIN_PACES, values)
+
+
+def _tests(statement: str, place: Place, tests: array[int]) -> array[int]:
+    """Return those of the tests that a statement tells."""
+    values = {"project_id": place.project_id, "tests": columns.sent(tests), "load": int(Layer.LOAD)}
+    with fetching_columns() as cursor:
+        found = cursor.execute(statement, values, binary=True).fetchone()
+    return found[0] if found else array("i")
+
+
+def _lay_passes(place: Place, uploads: Iterable[tuple[datetime, int]], laid: Sequence[Passes]) -> None:
+    with binding_cursor() as cursor:
+        for (noted_at, run_number), passed in zip(uploads, laid, strict=True):
+            if passed.tests:
+                values = {
+                    "project_id": place.project_id,
+                    "noted_at": noted_at,
+                    "run_number": run_number,
+                    "tests": columns.sent(passed.tests),
+                    "seconds": columns.sent(array("d", passed.seconds)),
+                }
+                cursor.execute(LAY_PASSES, values)
