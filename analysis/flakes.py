@@ -191,7 +191,8 @@ def _close(state: State, group: Group, constants: Constants) -> tuple[FlakeRule,
     state.flips += rho * is_same
     state.both += is_same and is_own
     if (is_same and is_own) or (rho >= 0.5 and not state.open_flips):
-        state.prove(Proof(rule, state.failures[-1].run if state.failures else group.run, group.run))
+        failed_run = state.failures.run_before(1) if state.failures else group.run
+        state.prove(Proof(rule, failed_run, group.run))
     return rule, _count_episode(state, rho, constants)
 
 
@@ -209,13 +210,8 @@ def _count_episode(state: State, rho: float, constants: Constants) -> tuple[Sett
 
 def _settle(state: State, rho: float, *, least_change: float = 0.0) -> tuple[Settled, ...]:
     """Write the retrospective verdict on the failures of the open episode, where it is another than before."""
-    told = []
-    for place in range(max(0, len(state.failures) - state.length), len(state.failures)):
-        failed = state.failures[place]
-        if abs(failed.p_flaky - rho) >= least_change:
-            state.failures[place] = failed._replace(p_flaky=rho)
-            told.append(Settled(failed.run, rho))
-    return tuple(told)
+    runs = state.failures.settle(state.length, rho, least_change=least_change)
+    return tuple([Settled(run, rho) for run in runs])
 
 
 def _end_episode(state: State) -> None:
@@ -315,7 +311,7 @@ def _lengthen_episode(state: State, group: Group, *, ln_good: float, ln_broken: 
     state.ln_broken += ln_broken
     state.has_failed_retry |= any(group.retries)
     ending = Ending.IN_A_BREAK if group.break_prior else _ending(group.retries)
-    state.remember(Failed(state.index, group.run, ending, sum(group.retries), 0.0))
+    state.failures.add(Failed(state.index, group.run, ending, sum(group.retries), 0.0))
     state.index += 1
 
 

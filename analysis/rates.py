@@ -5,11 +5,12 @@ The part of the evidence that is about rates alone; what a single failure means 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 
 from analysis.beta import beta_cdf
 from analysis.regimes import Ending, last_regime
-from analysis.states import Constants, Failed, State
+from analysis.states import Constants, State
 
 N_STREAKS = 3  # a test is seldom broken and repaired three times within one regime
 LEAST_GROUPS = 30  # without a flip at one commit, fewer results cannot tell flakes from breaks
@@ -33,36 +34,37 @@ def fade(state: State, *, n: int, days: float, constants: Constants) -> None:
 
 def judge_regime(state: State, constants: Constants) -> None:
     """Where the rate has changed within the last results, the older side says nothing about the newer."""
-    own = [failed for failed in state.failures if failed.ending is not Ending.IN_A_BREAK]
-    if len(own) < 3:
+    failures = state.failures
+    n_own, streak = failures.n_own(), failures.n_own(state.length)
+    if (
+        n_own < 3 or n_own == streak
+    ):  # too few; or only the open streak: it may be a break, and says nothing of a rate
         return
-    regime = last_regime([(failed.order, failed.ending) for failed in own], end=state.index)
-    streak = sum(failed.ending is not Ending.IN_A_BREAK for failed in state.failures[-state.length :])
-    recent = [failed for failed in own if failed.order >= regime.start]
-    closed = recent[: len(recent) - streak]
-    n_closed = n_streaks([failed.order for failed in closed])
+    own = failures.own()
+    regime = last_regime(list(zip(own.orders, own.endings, strict=True)), end=state.index)
+    first, end = bisect_left(own.orders, regime.start), n_own - streak
+    n_closed = n_streaks(own.orders[first:end])
     if not regime.is_new and n_closed < N_STREAKS:
         return
     n_failed = regime.n_failed - streak
     n_passed = regime.n_groups - regime.n_failed
-    if n_passed < 1 or n_failed < 1:  # only the open streak: it may be a break, and says nothing of a rate
+    if n_passed < 1 or n_failed < 1:
         return
     a, b = constants.new_regime
     state.alpha = a + n_failed / constants.dependence
     state.beta = b + n_passed / constants.dependence
     state.onset = regime.start
     if n_closed >= N_STREAKS:
-        _learn_retries(state, closed, constants)
+        n_passed_again = own.endings[first:end].count(Ending.PASSED_ON_RETRY)
+        _learn_retries(state, sum(own.agains[first:end]), n_passed_again, constants)
         state.episodes = max(state.episodes, constants.n_episodes + 0.2)
 
 
-def _learn_retries(state: State, closed: Sequence[Failed], constants: Constants) -> None:
+def _learn_retries(state: State, n_again: int, n_passed: int, constants: Constants) -> None:
     """Count the retries of a regime's failures whether or not one passed: else only lucky ones would teach."""
-    again = sum(failed.n_again for failed in closed)
-    passed = sum(failed.ending is Ending.PASSED_ON_RETRY for failed in closed)
     a, b = constants.again
-    state.retry_failed = max(state.retry_failed, a + again / constants.dependence)
-    state.retry_passed = max(state.retry_passed, b + passed / constants.dependence)
+    state.retry_failed = max(state.retry_failed, a + n_again / constants.dependence)
+    state.retry_passed = max(state.retry_passed, b + n_passed / constants.dependence)
 
 
 def n_streaks(orders: Sequence[int]) -> int:

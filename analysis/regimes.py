@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import IntEnum
 from itertools import accumulate
-from math import exp, log
+from math import exp, lgamma, log
 from typing import NamedTuple
 
 from analysis.beta import ln_beta
@@ -19,6 +19,13 @@ LN_PRIOR = log(1e-4)  # a change at any one place is rare: a split has to gain 9
 FIRST_PRIOR = (0.3, 0.5)
 RETRY_PRIOR = (0.5, 0.5)
 LN_FIRST, LN_RETRY = ln_beta(*FIRST_PRIOR), ln_beta(*RETRY_PRIOR)
+# ln gamma of a prior and a count, since a window has few counts and is split at many places.
+FIRST_FAILED, FIRST_PASSED = ([lgamma(prior + n) for n in range(WINDOW + 1)] for prior in FIRST_PRIOR)
+RETRY_FAILED, RETRY_PASSED = ([lgamma(prior + n) for n in range(WINDOW + 1)] for prior in RETRY_PRIOR)
+FIRST_ALL, RETRY_ALL = (
+    [lgamma(sum(prior) + n) + ln for n in range(WINDOW + 1)]
+    for prior, ln in ((FIRST_PRIOR, LN_FIRST), (RETRY_PRIOR, LN_RETRY))
+)
 
 
 class Ending(IntEnum):
@@ -46,12 +53,12 @@ class Stretch(NamedTuple):
 
     low: int
     high: int
-    failures: Sequence[tuple[int, Ending]]
+    failures: Sequence[tuple[int, int]]
     retried: Sequence[int]
     again: Sequence[int]
 
 
-def last_regime(failures: Sequence[tuple[int, Ending]], *, end: int) -> Regime:
+def last_regime(failures: Sequence[tuple[int, int]], *, end: int) -> Regime:
     """Return the stretch that the newest results belong to: the whole window where no split is sure.
 
     `failures` are (index, ending) with rising indexes below `end`, the number of groups seen so far.
@@ -80,47 +87,68 @@ def _last_split(whole: Stretch) -> tuple[int, tuple[int, int] | None]:
 
 def _split(stretch: Stretch) -> tuple[int, tuple[int, int]] | None:
     """The best split of a stretch and its 99 % range, if the gain is worth its prior."""
-    places = _places(stretch)
+    places, counts = _places(stretch)
     if not places:
         return None
-    n = len(stretch.failures)
-    together = _ln_likelihood(stretch, 0, n, stretch.high - stretch.low)
-    gains = []
-    k = 0  # failures before the place
-    for place in places:
-        while k < n and stretch.failures[k][0] < place:
-            k += 1
-        older = _ln_likelihood(stretch, 0, k, place - stretch.low)
-        gains.append(older + _ln_likelihood(stretch, k, n, stretch.high - place))
+    n, low, high = len(stretch.failures), stretch.low, stretch.high
+    together = (
+        FIRST_FAILED[n] + FIRST_PASSED[high - low - n] - FIRST_ALL[high - low] + _ln_retried(stretch, 0, n)
+    )
+    gains = [
+        FIRST_FAILED[k]
+        + FIRST_PASSED[place - low - k]
+        - FIRST_ALL[place - low]
+        + FIRST_FAILED[n - k]
+        + FIRST_PASSED[high - place - n + k]
+        - FIRST_ALL[high - place]
+        for place, k in zip(places, counts, strict=True)
+    ]
+    if stretch.retried[n]:
+        gains = [
+            gain + _ln_retried(stretch, 0, k) + _ln_retried(stretch, k, n)
+            for gain, k in zip(gains, counts, strict=True)
+        ]
     top = max(gains)
     if top - together + LN_PRIOR <= 0:
         return None
     return places[gains.index(top)], _range_99(places, [exp(gain - top) for gain in gains])
 
 
-def _places(stretch: Stretch) -> list[int]:
-    """Positions where neighbours differ: a split within equal results is never better."""
-    at = dict(stretch.failures)
-    edges = {place for index in at for place in (index, index + 1) if stretch.low < place < stretch.high}
-    return sorted(place for place in edges if at.get(place - 1) != at.get(place))
+def _places(stretch: Stretch) -> tuple[list[int], list[int]]:
+    """Positions where neighbours differ, and the failures before each: a split within equal results is never better."""
+    places, counts = list[int](), list[int]()
+    after, ended = stretch.low, -1  # where a failure would follow the one before, and how that one ended
+    for k, (index, ending) in enumerate(stretch.failures):
+        if index != after:
+            places += (after, index) if k else (index,)
+            counts += (k, k) if k else (k,)
+        elif ending != ended and k:
+            places.append(index)
+            counts.append(k)
+        after, ended = index + 1, ending
+    if stretch.failures and after < stretch.high:
+        places.append(after)
+        counts.append(len(stretch.failures))
+    return places, counts
 
 
-def _stretch(low: int, high: int, failures: Sequence[tuple[int, Ending]]) -> Stretch:
-    retried = [ending != Ending.NOT_RETRIED for _, ending in failures]
-    again = [ending == Ending.FAILED_AGAIN for _, ending in failures]
+def _stretch(low: int, high: int, failures: Sequence[tuple[int, int]]) -> Stretch:
+    endings = bytes([ending for _, ending in failures])
+    if endings.count(Ending.NOT_RETRIED) == len(endings):
+        none = [0] * (len(endings) + 1)
+        return Stretch(low, high, failures, none, none)
+    retried = [ending != Ending.NOT_RETRIED for ending in endings]
+    again = [ending == Ending.FAILED_AGAIN for ending in endings]
     return Stretch(
         low, high, failures, list(accumulate(retried, initial=0)), list(accumulate(again, initial=0))
     )
 
 
-def _ln_likelihood(stretch: Stretch, start: int, end: int, n: int) -> float:
-    """Return the likelihood of a part of n groups, whose failures are those from start to end."""
-    failed = end - start
+def _ln_retried(stretch: Stretch, start: int, end: int) -> float:
+    """Return the likelihood of what the retries of these failures told; 0 where there were none."""
     retried = stretch.retried[end] - stretch.retried[start]
     again = stretch.again[end] - stretch.again[start]
-    (a, b), (c, d) = FIRST_PRIOR, RETRY_PRIOR
-    first = ln_beta(a + failed, b + n - failed) - LN_FIRST
-    return first + ln_beta(c + again, d + retried - again) - LN_RETRY
+    return RETRY_FAILED[again] + RETRY_PASSED[retried - again] - RETRY_ALL[retried]
 
 
 def _range_99(places: Sequence[int], weights: Sequence[float]) -> tuple[int, int]:

@@ -9,13 +9,17 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import chain
 from math import inf
+from operator import attrgetter
 from typing import NamedTuple, Self
 
-from analysis.regimes import WINDOW, Ending
+from analysis.failed_groups import FIRST_VERSION, Failed, FailedGroups
 from projects.vocabulary import FlakeRule, FlakeStatus
 
-STATE_VERSION = 1
+__all__ = ["DEFAULT", "N_PROOFS", "Constants", "Failed", "Proof", "State", "UnknownStateVersion", "mark"]
+
+STATE_VERSION = 2
 N_AWAKE_DAYS = 2.0  # a failure on a change is explained by its re-run within two days, or never
 N_PROOFS = 12  # runs shown as proof: more convince nobody further
 N_CHANGES = 12  # changes remembered, so that one broken pull request counts once
@@ -53,16 +57,6 @@ DEFAULT = Constants()
 
 class UnknownStateVersion(ValueError):
     """A stored State was packed by rules this version does not read; rebuild it from the results."""
-
-
-class Failed(NamedTuple):
-    """One failing group of the default branch: its place in the order, its run, and how it ended."""
-
-    order: int
-    run: int
-    ending: Ending
-    n_again: int  # retries that failed
-    p_flaky: float
 
 
 class Proof(NamedTuple):
@@ -125,7 +119,7 @@ class State:
     last_failed_run: int = 0
     last_failed_at: float = 0.0
     onset: int = 0  # index where the present rate began, 0: from the start
-    failures: list[Failed] = field(default_factory=list)
+    failures: FailedGroups = field(default_factory=FailedGroups)
     changes: list[int] = field(default_factory=list)
     proofs: list[Proof] = field(default_factory=list)
 
@@ -137,12 +131,7 @@ class State:
     @property
     def n_in_a_row(self) -> int:
         """How many of the newest failing groups of the open episode no retry forgave."""
-        n = 0
-        for failed in reversed(self.failures[-self.length :] if self.length else ()):
-            if failed.ending is Ending.PASSED_ON_RETRY:
-                break
-            n += 1
-        return n
+        return self.failures.n_unforgiven(self.length)
 
     @property
     def p_fixed(self) -> float:
@@ -155,13 +144,6 @@ class State:
         if self.length or self.is_flagged:
             return inf
         return self.change_at + N_AWAKE_DAYS if self.change_commit else 0.0
-
-    def remember(self, failed: Failed) -> None:
-        """Append a failing group and forget those that left the window."""
-        self.failures.append(failed)
-        oldest = failed.order - WINDOW
-        while self.failures[0].order <= oldest:
-            del self.failures[0]
 
     def prove(self, proof: Proof) -> None:
         """Keep the runs that show a flake, the newest last."""
@@ -179,65 +161,66 @@ class State:
 
     def pack(self) -> bytes:
         """Return the state as bytes: a fixed head, then its three lists."""
-        head = HEAD.pack(STATE_VERSION, *(getattr(self, name) for name in NAMES))
-        sizes = SIZES.pack(len(self.failures), len(self.changes), len(self.proofs))
-        failures = b"".join(
-            FAILED.pack(f.order, f.run, f.ending, min(255, f.n_again), round(f.p_flaky * 255))
-            for f in self.failures
+        n_changes, n_proofs = len(self.changes), len(self.proofs)
+        return b"".join(
+            (
+                HEAD.pack(STATE_VERSION, *fixed(self), n_changes, n_proofs),
+                CHANGES[n_changes].pack(*self.changes),
+                PROOFS[n_proofs].pack(*chain.from_iterable(self.proofs)),
+                self.failures.pack(),
+            )
         )
-        changes = struct.pack(f"<{len(self.changes)}Q", *self.changes)
-        proofs = b"".join(PROOF.pack(*proof) for proof in self.proofs)
-        return head + sizes + failures + changes + proofs
 
     @classmethod
     def unpack(cls, packed: bytes | memoryview) -> Self:
         """Return the state that was packed; raise UnknownStateVersion for bytes of other rules."""
         data = bytes(packed)
-        if not data or data[0] != STATE_VERSION:
-            raise UnknownStateVersion(
-                f"a state of version {data[0] if data else 'none'}, not {STATE_VERSION}"
-            )
-        _, *values = HEAD.unpack_from(data)
-        state = cls(alpha=0.0, beta=0.0, retry_failed=0.0, retry_passed=0.0)
-        for name, value in zip(NAMES, values, strict=True):
-            setattr(state, name, KINDS[name](value) if name in KINDS else value)
-        state._unpack_lists(data)
-        return state
+        version = data[0] if data else None
+        if version == 1:
+            return cls._of_first_version(data)
+        if version != STATE_VERSION:
+            raise UnknownStateVersion(f"a state of version {version}, not {STATE_VERSION}")
+        _, *values, n_changes, n_proofs = HEAD.unpack_from(data)
+        values[STATUS_AT] = STATUSES[values[STATUS_AT]]
+        changes = CHANGES[n_changes].unpack_from(data, HEAD.size)
+        at = HEAD.size + CHANGES[n_changes].size
+        end = at + PROOFS[n_proofs].size
+        values += FailedGroups.unpack(data[end:]), list(changes), _proofs(data[at:end])
+        return cls(*values)
 
-    def _unpack_lists(self, data: bytes) -> None:
-        n_failures, n_changes, n_proofs = SIZES.unpack_from(data, HEAD.size)
-        start = HEAD.size + SIZES.size
-        middle = start + n_failures * FAILED.size
-        end = middle + 8 * n_changes
-        self.failures = [
-            Failed(order, run, Ending(ending), n_again, p / 255)
-            for order, run, ending, n_again, p in FAILED.iter_unpack(data[start:middle])
-        ]
-        self.changes = list(struct.unpack_from(f"<{n_changes}Q", data, middle))
-        self.proofs = [
-            Proof(FlakeRule(rule), failed, passed)
-            for rule, failed, passed in PROOF.iter_unpack(data[end : end + n_proofs * PROOF.size])
-        ]
+    @classmethod
+    def _of_first_version(cls, data: bytes) -> Self:
+        """Return a state whose failures stand a row each, before its changes."""
+        _, *values, n_failures, n_changes, n_proofs = FIRST_HEAD.unpack_from(data)
+        values[STATUS_AT] = STATUSES[values[STATUS_AT]]
+        at = FIRST_HEAD.size + n_failures * FIRST_VERSION.size
+        failures = FailedGroups.of_first_version(data[FIRST_HEAD.size : at])
+        changes = CHANGES[n_changes].unpack_from(data, at)
+        at += CHANGES[n_changes].size
+        values += failures, list(changes), _proofs(data[at : at + PROOFS[n_proofs].size])
+        return cls(*values)
+
+
+def _proofs(packed: bytes) -> list[Proof]:
+    return [Proof(RULES[rule], failed, passed) for rule, failed, passed in PROOF.iter_unpack(packed)]
 
 
 LISTS = ("failures", "changes", "proofs")
 NAMES = tuple(name for name in State.__dataclass_fields__ if name not in LISTS)
-LETTERS = {"float": "d", "int": "q", "bool": "B", "FlakeStatus": "B"}
+LETTERS = {"float": "d", "int": "q", "bool": "?", "FlakeStatus": "B"}
 MARKS = ("commit", "change_commit")  # 64 unsigned bits
 FORMAT = "".join(
     "Q" if name in MARKS else LETTERS[str(State.__dataclass_fields__[name].type)] for name in NAMES
 )
-KINDS = {
-    "status": FlakeStatus,
-    "is_flagged": bool,
-    "was_flagged": bool,
-    "is_fixed": bool,
-    "has_failed_retry": bool,
-}
-HEAD = struct.Struct("<B" + FORMAT)
-SIZES = struct.Struct("<HHH")
-FAILED = struct.Struct("<IQBBB")
+STATUS_AT = NAMES.index("status")
+STATUSES = {int(status): status for status in FlakeStatus}
+RULES = {int(rule): rule for rule in FlakeRule}
+fixed = attrgetter(*NAMES)  # what every state has; the lists are of many lengths
+HEAD = struct.Struct(f"<B{FORMAT}BB")
+FIRST_HEAD = struct.Struct(f"<B{FORMAT}HHH")
+CHANGES = [struct.Struct(f"<{n}Q") for n in range(N_CHANGES + 1)]
 PROOF = struct.Struct("<BQQ")
+PROOFS = [struct.Struct("<" + n * "BQQ") for n in range(N_PROOFS + 1)]
 
 
 def mark(name: str) -> int:

@@ -5,14 +5,14 @@ Reads a State and never changes it. How the evidence got there is flakes.py's bu
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from analysis.beta import beta_cdf, beta_quantile, passes_needed, quiet_chance, streak_chance
 from analysis.causes import fisher
 from analysis.rates import caution
-from analysis.states import DEFAULT, N_PROOFS, Constants, Failed, Proof, State
+from analysis.states import DEFAULT, N_PROOFS, Constants, Proof, State
 from projects.vocabulary import FlakeRule, FlakeStatus
 
 STALE_DAYS = 14.0  # two weeks without a run: the test is gone, renamed or switched off
@@ -21,6 +21,7 @@ FEW_RUNS = 60  # under this a 5 % rate could still be a 0 % or a 15 % one
 UNSURE_PASSES = 0.05  # the chance of a quiet spell at which a reader may believe in a repair
 ENVIRONMENT_P = 1e-3
 N_RUNS_SHOWN = 12  # a page names no more
+MOST_REMEMBERED = 5_000  # intervals, a hundred bytes each: those of the failing tests of a few projects
 
 
 class FlakeVerdict(NamedTuple):
@@ -39,15 +40,7 @@ class FlakeVerdict(NamedTuple):
     since: float  # when the status began
     few_runs: bool
     proofs: tuple[Proof, ...]
-    failed_runs: tuple[int, ...]
-
-    @property
-    def proof_runs(self) -> tuple[int, ...]:
-        """The runs that show the verdict: those that disagree, or those that fail on and on."""
-        if self.earned is FlakeStatus.BROKEN:
-            return self.failed_runs
-        runs = {run for proof in self.proofs for run in (proof.failed_run, proof.passed_run)}
-        return tuple(sorted(runs)[-N_RUNS_SHOWN:])
+    proof_runs: tuple[int, ...]  # that show the verdict: those that disagree, or those that fail on and on
 
 
 class Count(NamedTuple):
@@ -84,6 +77,7 @@ def verdict(
     seen = max(state.at, last_seen_day or 0.0)
     is_stale = now_day - seen > STALE_DAYS
     a, b = state.alpha, state.beta
+    low, high = _interval(a, b)
     if state.was_flagged:
         a, b = state.quiet_a, state.quiet_b + caution(state, constants)
     return FlakeVerdict(
@@ -93,25 +87,48 @@ def verdict(
         if is_stale
         else rule(state, told, constants=constants),
         rate=state.rate,
-        rate_low=beta_quantile(0.05, a=state.alpha, b=state.beta),
-        rate_high=beta_quantile(0.95, a=state.alpha, b=state.beta),
-        n_passes_needed=passes_needed(a=a, b=b, chance=UNSURE_PASSES),
+        rate_low=low,
+        rate_high=high,
+        n_passes_needed=_needed(a, b) if state.was_flagged else 0,
         n_quiet=state.n_quiet,
         p_unfixed_but_quiet=quiet_chance(state.n_quiet, a=a, b=b) if state.was_flagged else 1.0,
         p_fixed=state.p_fixed if state.was_flagged else 0.0,
         since=state.status_at,
         few_runs=state.n_pass + state.n_failed < FEW_RUNS,
         proofs=tuple(state.proofs),
-        failed_runs=tuple(failed.run for failed in _shown_failures(state, told)),
+        proof_runs=_proof_runs(state, told),
     )
 
 
-def _shown_failures(state: State, told: FlakeStatus) -> Sequence[Failed]:
-    """The newest failures; of a broken test those of its streak, the first of which is where it broke."""
+def _interval(a: float, b: float) -> tuple[float, float]:
+    """Return the 90 % interval of a rate, to three digits: of a test that is broken it is the same run after run."""
+    return _interval_of(float(f"{a:.4g}"), float(f"{b:.4g}"))
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _interval_of(a: float, b: float) -> tuple[float, float]:
+    return beta_quantile(0.05, a=a, b=b), beta_quantile(0.95, a=a, b=b)
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _needed(a: float, b: float) -> int:
+    """Return the passes that show a repair; they are the same from one failure of a flake to the next."""
+    return passes_needed(a=a, b=b, chance=UNSURE_PASSES)
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _p_above(rate: float, a: float, b: float) -> float:
+    """Return the chance that a flake fails more often than this, seen from its last failure."""
+    return 1.0 - beta_cdf(rate, a=a, b=b)
+
+
+def _proof_runs(state: State, told: FlakeStatus) -> tuple[int, ...]:
     if told is not FlakeStatus.BROKEN:
-        return state.failures[-N_RUNS_SHOWN:]
-    streak = state.failures[-state.length :]
-    return streak if len(streak) <= N_RUNS_SHOWN else [streak[0], *streak[1 - N_RUNS_SHOWN :]]
+        runs = {run for proof in state.proofs for run in (proof.failed_run, proof.passed_run)}
+        return tuple(sorted(runs)[-N_RUNS_SHOWN:])
+    first = state.failures.run_before(state.length)  # where it broke
+    newest = state.failures.runs(min(state.length, N_RUNS_SHOWN))
+    return newest if state.length <= N_RUNS_SHOWN else (first, *newest[1:])
 
 
 def rule(state: State, told: FlakeStatus, *, constants: Constants = DEFAULT) -> str:
@@ -124,7 +141,7 @@ def rule(state: State, told: FlakeStatus, *, constants: Constants = DEFAULT) -> 
                 f"P(broken) = {state.broken:.2f}{_streak_words(state)}"
             )
         case FlakeStatus.FLAKY:
-            p = 1.0 - beta_cdf(constants.flaky_rate, a=state.quiet_a, b=state.quiet_b)
+            p = _p_above(constants.flaky_rate, state.quiet_a, state.quiet_b)
             return f"{_shown(state)}; it fails in more than {100 * constants.flaky_rate:g} % of its runs with P = {p:.2f}"
         case FlakeStatus.FIXED:
             return f"{state.n_quiet} passes since the last failure: P(fixed) = {state.p_fixed:.2f}"
@@ -160,12 +177,12 @@ def _is_suspicious(state: State) -> bool:
 
 
 def _shown(state: State) -> str:
-    counts = Counter(proof.rule for proof in state.proofs)
+    rules = [proof.rule for proof in state.proofs]
     least = "at least " if len(state.proofs) >= N_PROOFS else ""
     words = [
-        f"{WORDS[kind]} {least}{_times(counts[kind])}"
+        f"{WORDS[kind]} {least}{_times(rules.count(kind))}"
         for kind in (FlakeRule.RETRY, FlakeRule.SAME_COMMIT, FlakeRule.EPISODE)
-        if counts[kind]
+        if kind in rules
     ]
     weights = f"weighed as {state.flips:.1f} flips at one commit and {state.episodes:.1f} isolated failures"
     return f"{'; '.join(words) or 'failed once'} ({weights})"
