@@ -17,8 +17,9 @@ from analysis import mass_failures
 from analysis.flakes import Event, State, Update
 from analysis.states import Proof
 from analysis.verdicts import FlakeVerdict, verdict
+from projects.arrays import packed, packed_columns
 from projects.cursors import binding_cursor
-from projects.models import Flake, FlakeEvent, FlakeProof, Project, Run
+from projects.models import FlakeEvent, FlakeProof, Project, Run
 from projects.vocabulary import FlakeRule
 
 MOST_KEPT = 1_000  # states, with verdicts and rows, held ready to be written
@@ -26,16 +27,19 @@ EPOCH = date(1970, 1, 1)
 # The tests and runs are named twice: from some thirty pairs on the planner would rather read all failures of the project.
 KEEP_PROBABILITIES = """
 UPDATE projects_failure f SET p_flaky = p.p_flaky
-FROM unnest(%(ids)s::int[], %(runs)s::int[], %(ps)s::float8[]) AS p (test_id, run_number, p_flaky)
+FROM unnest(%(test_ids)b::int[], %(runs)b::int[], %(ps)b::float8[]) AS p (test_id, run_number, p_flaky)
 WHERE f.project_id = %(project_id)s AND f.test_id = p.test_id AND f.run_number = p.run_number
-    AND f.test_id = ANY(%(ids)s) AND f.run_number = ANY(%(runs)s)
+    AND f.test_id = ANY(%(test_ids)b::int[]) AND f.run_number = ANY(%(runs)b::int[])
 """
+PROBABILITIES = {"test_ids": "int", "runs": "int", "ps": "float8"}
 KEEP_STATUSES = """
 UPDATE projects_test t SET flake_status = f.status FROM projects_flake f
 WHERE f.project_id = %(project_id)s AND f.test_id = ANY(%(ids)s)
     AND t.project_id = f.project_id AND t.id = f.test_id AND t.flake_status <> f.status
 """
 FLAKE_FIELDS = {
+    "test_id": "int",
+    "pass_seen": "text",
     "status": "smallint",
     "sentence": "text",
     "since_on": "date",
@@ -52,23 +56,35 @@ FLAKE_FIELDS = {
     "state": "bytea",
     "awake_until": "float8",
 }
+OF_STATE = list(FLAKE_FIELDS)[2:]
 # Passes of a flake that stand beside its failures: the newest of them, and of each quiet spell the first.
 PASSES_KEPT = 60
 # The columns in the order of _fields. An array a column: a placeholder a value takes longer to write out than to keep. The runs
-# of a proof come as text, since unnest would flatten arrays of arrays.
+# of a proof come as text, since unnest would flatten arrays of arrays. Returns the tests that are called otherwise from now on.
 KEEP_FLAKES = f"""
-INSERT INTO projects_flake AS k (project_id, test_id, note, fixed_commit, passes_seen, {", ".join(FLAKE_FIELDS)})
-SELECT %(project_id)s, test_id, '', '', array_remove(ARRAY[pass_seen], ''),
-    {", ".join(FLAKE_FIELDS).replace("proof_runs", "proof_runs::int[]")}
-FROM unnest(%(test_ids)s::int[], %(passes_seen)s::text[],
-    {", ".join(f"%({name})s::{kind}[]" for name, kind in FLAKE_FIELDS.items())})
-    AS f (test_id, pass_seen, {", ".join(FLAKE_FIELDS)})
-ON CONFLICT (project_id, test_id) DO UPDATE SET
-    {", ".join(f"{name} = excluded.{name}" for name in FLAKE_FIELDS if name != "status")},
-    status = CASE WHEN excluded.status = 2 AND k.only_here <> '' THEN 6 ELSE excluded.status END,
-    passes_seen = (k.passes_seen || excluded.passes_seen)[
-        greatest(1, cardinality(k.passes_seen) + cardinality(excluded.passes_seen) - {PASSES_KEPT - 1}):]
+WITH before AS MATERIALIZED (
+    SELECT test_id, status FROM projects_flake
+    WHERE project_id = %(project_id)s AND test_id = ANY(%(test_id)b::int[])
+), kept AS (
+    INSERT INTO projects_flake AS k (project_id, test_id, note, fixed_commit, passes_seen, {", ".join(OF_STATE)})
+    SELECT %(project_id)s, test_id, '', '', array_remove(ARRAY[pass_seen], ''),
+        {", ".join(OF_STATE).replace("proof_runs", "proof_runs::int[]")}
+    FROM unnest({", ".join(f"%({name})b::{kind}[]" for name, kind in FLAKE_FIELDS.items())})
+        AS f ({", ".join(FLAKE_FIELDS)})
+    ON CONFLICT (project_id, test_id) DO UPDATE SET
+        {", ".join(f"{name} = excluded.{name}" for name in OF_STATE if name != "status")},
+        status = CASE WHEN excluded.status = 2 AND k.only_here <> '' THEN 6 ELSE excluded.status END,
+        passes_seen = CASE WHEN excluded.passes_seen = '{{}}' THEN k.passes_seen ELSE
+            (k.passes_seen || excluded.passes_seen)[
+                greatest(1, cardinality(k.passes_seen) + cardinality(excluded.passes_seen) - {PASSES_KEPT - 1}):] END
+    RETURNING test_id, status
+)
+SELECT test_id FROM kept LEFT JOIN before USING (test_id) WHERE before.status IS DISTINCT FROM kept.status
 """  # noqa: S608 - names of our own
+STATES = """
+SELECT test_id, state FROM projects_flake
+WHERE project_id = %(project_id)s AND test_id = ANY(%(test_ids)b::int[]) AND state <> ''
+"""
 
 
 def day_of(at: float) -> date | None:
@@ -77,8 +93,11 @@ def day_of(at: float) -> date | None:
 
 
 def states_of(project_id: int, test_ids: Iterable[int]) -> dict[int, State]:
-    kept = Flake.objects.filter(project_id=project_id, test_id__in=list(test_ids)).exclude(state=b"")
-    return {test_id: State.unpack(state) for test_id, state in kept.values_list("test_id", "state")}
+    """Return the states of those of the tests that failed once."""
+    values = {"project_id": project_id, "test_ids": packed("int", list(test_ids))}
+    with binding_cursor() as cursor:
+        found = cursor.execute(STATES, values, binary=True).fetchall()
+    return {test_id: State.unpack(state) for test_id, state in found}
 
 
 def keep(
@@ -120,15 +139,17 @@ def keep_states(
     """
     for ids in _slices(states):
         judged = {test_id: verdict(states[test_id], now_day=max(at, states[test_id].at)) for test_id in ids}
-        rows = {one: _fields(states[one], judged[one]) for one in ids}
-        _keep_flakes(project_id, rows, beside or {})
+        seen = beside or {}
+        rows = [(one, seen.get(one, ""), *_fields(states[one], judged[one])) for one in ids]
+        changed = _keep_flakes(project_id, rows)
         events = {test_id: told[test_id].event for test_id in ids if test_id in told}
         FlakeEvent.objects.bulk_create(
             _event(project_id, test_id, event, judged[test_id])
             for test_id, event in events.items()
             if event is not None
         )
-        show_statuses(project_id, ids)
+        if changed:
+            show_statuses(project_id, changed)
 
 
 def show_statuses(project_id: int, test_ids: Sequence[int]) -> None:
@@ -144,14 +165,11 @@ def _slices(test_ids: Iterable[int]) -> Iterator[list[int]]:
         yield ids
 
 
-def _keep_flakes(project_id: int, rows: Mapping[int, Sequence[Any]], beside: Mapping[int, str]) -> None:
-    """Store the fields of tests, in the order of FLAKE_FIELDS."""
-    columns = [list(column) for column in zip(*rows.values(), strict=True)]
-    values: dict[str, Any] = dict(zip(FLAKE_FIELDS, columns, strict=True))
-    values |= {"project_id": project_id, "test_ids": list(rows)}
-    values["passes_seen"] = [beside.get(test_id, "") for test_id in rows]
+def _keep_flakes(project_id: int, rows: Sequence[Sequence[Any]]) -> list[int]:
+    """Store the rows, in the order of FLAKE_FIELDS; return the tests that are called otherwise from now on."""
+    values = {"project_id": project_id, **packed_columns(FLAKE_FIELDS, rows)}
     with binding_cursor() as cursor:
-        cursor.execute(KEEP_FLAKES, values)
+        return [test_id for (test_id,) in cursor.execute(KEEP_FLAKES, values).fetchall()]
 
 
 def keep_numbers(project_id: int, run_number: int, told: Mapping[int, Update]) -> None:
@@ -167,13 +185,13 @@ def keep_numbers(project_id: int, run_number: int, told: Mapping[int, Update]) -
     ]
     if not probabilities:
         return
-    ids, runs, ps = (list(column) for column in zip(*probabilities, strict=True))
-    with connection.cursor() as cursor:
-        cursor.execute(KEEP_PROBABILITIES, {"project_id": project_id, "ids": ids, "runs": runs, "ps": ps})
+    values = {"project_id": project_id, **packed_columns(PROBABILITIES, probabilities)}
+    with binding_cursor() as cursor:
+        cursor.execute(KEEP_PROBABILITIES, values)
 
 
 def _fields(state: State, judged: FlakeVerdict) -> Sequence[Any]:
-    """Return what is kept of a verdict, in the order of FLAKE_FIELDS."""
+    """Return what is kept of a verdict, in the order of OF_STATE."""
     return (
         judged.status,
         judged.rule[:500],

@@ -15,6 +15,7 @@ from analysis import failures
 from analysis.rollups import Place
 from analysis.seats import Report, seat
 from analysis.trials import tests_before
+from projects.arrays import packed_columns
 from projects.cursors import binding_cursor
 from projects.models import Signature
 from projects.vocabulary import Outcome
@@ -43,28 +44,33 @@ WHERE i.is_merge AND f.project_id = %(project_id)s AND f.run_number = %(run_numb
         AND NOT EXISTS (SELECT FROM trouble t WHERE t.seq = i.seq AND t.is_final))
 """
 
-FAILURE_COLUMNS = (
-    *("test_ids", "attempts", "outcomes", "finals", "seconds", "signatures"),
-    *("after_tests", "places", "n_cases", "workers"),
-)
-KEEP_FAILURES = """
-INSERT INTO projects_failure (project_id, test_id, run_number, attempt, day, on_default, outcome, is_final, seconds,
-    signature, in_incident, after_test, place, n_cases, worker)
-SELECT %(project_id)s, test_id, %(run_number)s, attempt, %(day)s, %(on_default)s, outcome, is_final, seconds, signature, false,
-    after_test, place, n_cases, worker
-FROM unnest(%(test_ids)s::int[], %(attempts)s::smallint[], %(outcomes)s::smallint[], %(finals)s::boolean[],
-    %(seconds)s::float8[], %(signatures)s::bytea[], %(after_tests)s::int[], %(places)s::int[], %(n_cases)s::int[],
-    %(workers)s::text[]) AS f (test_id, attempt, outcome, is_final, seconds, signature, after_test, place, n_cases, worker)
-"""
-SAMPLE_COLUMNS = ("test_ids", "signatures", "kinds", "messages", "texts")
-KEEP_SAMPLES = """
-INSERT INTO projects_failuresample (project_id, test_id, signature, slot, run_number, kind, message, text)
-SELECT %(project_id)s, test_id, signature, %(slot)s, %(run_number)s, kind, message, words
-FROM unnest(%(test_ids)s::int[], %(signatures)s::bytea[], %(kinds)s::text[], %(messages)s::text[], %(texts)s::text[])
-    AS s (test_id, signature, kind, message, words)
+FAILURE_COLUMNS = {
+    "test_id": "int",
+    "attempt": "smallint",
+    "outcome": "smallint",
+    "is_final": "boolean",
+    "seconds": "float8",
+    "signature": "bytea",
+    "after_test": "int",
+    "place": "int",
+    "n_cases": "int",
+    "worker": "text",
+}
+KEEP_FAILURES = f"""
+INSERT INTO projects_failure (project_id, run_number, day, on_default, in_incident, {", ".join(FAILURE_COLUMNS)})
+SELECT %(project_id)s, %(run_number)s, %(day)s, %(on_default)s, false, {", ".join(FAILURE_COLUMNS)}
+FROM unnest({", ".join(f"%({name})b::{kind}[]" for name, kind in FAILURE_COLUMNS.items())})
+    AS f ({", ".join(FAILURE_COLUMNS)})
+"""  # noqa: S608 - names of our own
+SAMPLE_COLUMNS = {"test_id": "int", "signature": "bytea", "kind": "text", "message": "text", "words": "text"}
+KEEP_SAMPLES = f"""
+INSERT INTO projects_failuresample (project_id, slot, run_number, test_id, signature, kind, message, text)
+SELECT %(project_id)s, %(slot)s, %(run_number)s, {", ".join(SAMPLE_COLUMNS)}
+FROM unnest({", ".join(f"%({name})b::{kind}[]" for name, kind in SAMPLE_COLUMNS.items())})
+    AS s ({", ".join(SAMPLE_COLUMNS)})
 ON CONFLICT (project_id, test_id, signature, slot) DO UPDATE SET run_number = excluded.run_number, kind = excluded.kind,
     message = excluded.message, text = excluded.text
-"""
+"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +144,9 @@ def _keep_signatures(place: Place, seen: dict[bytes, tuple[failures.Signature, T
     )
 
 
-def _write(statement: str, place: Place, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+def _write(statement: str, place: Place, columns: dict[str, str], rows: Sequence[tuple[Any, ...]]) -> None:
     """Write rows by one statement over an array a column; a placeholder a value takes longer to write out than to keep."""
-    values: dict[str, Any] = dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
+    values = packed_columns(columns, rows)
     values |= {
         "project_id": place.project_id,
         "run_number": place.run_number,
