@@ -89,7 +89,7 @@ def judge(
     `passed_elsewhere` are the runs of open incidents whose environment has since run another branch, which passed
     most of the tests that failed in them.
     """
-    seen = _unexpected(run, states)
+    seen = unexpected(run, states)
     failing = {test for test, tried in run.tried.items() if tried.first_failed}
     followed = [
         follow(before, seen, failing=failing, others_pass=before.seen.run in passed_elsewhere)
@@ -152,7 +152,8 @@ def group_of(run: RunSeen, tried: Tried) -> Group:
     )
 
 
-def _unexpected(run: RunSeen, states: Mapping[int, State]) -> FailingRun:
+def unexpected(run: RunSeen, states: Mapping[int, State]) -> FailingRun:
+    """Return the failures of a run that nobody expected, of tests neither flaky nor broken before."""
     failures = {
         test: Failure(tried.suite, tried.signature)
         for test, tried in run.tried.items()

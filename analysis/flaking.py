@@ -15,10 +15,10 @@ from typing import Any
 from django.db import connection
 
 from analysis import incidents, mass_failures
-from analysis.engine import Judged, RunSeen, Tried, forgive_all, judge, replay
+from analysis.engine import Judged, RunSeen, Tried, forgive_all, judge, replay, unexpected
 from analysis.flake_rows import EPOCH, keep, keep_numbers, keep_states, show_statuses, states_of
 from analysis.flakes import Group, State, Update
-from analysis.incidents import Incident, Kind
+from analysis.incidents import NOTHING_AROUND, Incident, Kind
 from analysis.seats import Report, packed, seat
 from analysis.states import mark
 from analysis.trials import PASS_DAYS, PASSES, Known, tests_before, tried_by
@@ -59,7 +59,10 @@ def after_upload(project: Project, run: Run, part: Part, *, known: Known) -> Non
         mass_failures.keep_run(project.pk, run, seen)
         return
     failing = [test_id for test_id, one in tried.items() if one.first_failed]
-    around = mass_failures.surroundings(project.pk, seen, wanted=bool(failing))
+    said = {one.signature for one in tried.values() if one.first_failed}
+    around = (
+        mass_failures.surroundings(project.pk, unexpected(seen, states), said) if failing else NOTHING_AROUND
+    )
     elsewhere = mass_failures.passed_elsewhere(project.pk, seen, still_open, failing=failing)
     judged = judge(seen, states=states, around=around, open_incidents=still_open, passed_elsewhere=elsewhere)
     told = dict(judged.updates)

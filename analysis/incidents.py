@@ -103,13 +103,24 @@ def mass_limit(*, n_tests: int, sizes: Sequence[int]) -> int:
     return int(max(LEAST, LEAST_SHARE * n_tests, TIMES_USUAL * usual) + 0.999)
 
 
+def is_mass(run: FailingRun, *, sizes: Sequence[int]) -> bool:
+    """True when so many tests of so many suites failed that the run is to be explained before they are."""
+    if len(run.failures) < mass_limit(n_tests=run.n_tests, sizes=sizes):
+        return False
+    return _n_suites(run) >= LEAST_SUITES
+
+
+def _n_suites(run: FailingRun) -> int:
+    return len({failure.suite for failure in run.failures.values()})
+
+
 def incident(run: FailingRun, *, around: Surroundings = NOTHING_AROUND) -> Incident | None:
     """Return the mass failure that a run is, or None for the ordinary."""
-    n, limit = len(run.failures), mass_limit(n_tests=run.n_tests, sizes=around.sizes)
-    n_suites = len({failure.suite for failure in run.failures.values()})
-    if n < limit or n_suites < LEAST_SUITES:
+    if not is_mass(run, sizes=around.sizes):
         return None
-    mass = f"{n} of {run.n_tests} tests failed unexpectedly (limit {limit}) in {n_suites} suites"
+    limit = mass_limit(n_tests=run.n_tests, sizes=around.sizes)
+    failed = f"{len(run.failures)} of {run.n_tests} tests failed unexpectedly"
+    mass = f"{failed} (limit {limit}) in {_n_suites(run)} suites"
     elsewhere = _on_an_unrelated_branch(run, around.recent)
     if elsewhere is not None:
         why = f"{mass}; run {elsewhere.run} on {elsewhere.branch} failed alike"

@@ -5,7 +5,7 @@ analysis.incidents says what a mass failure is; this module remembers what it ne
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,12 +17,14 @@ from analysis.engine import Judged, RunSeen
 from analysis.incidents import (
     COMMON,
     KEPT_DAYS,
+    N_SPREAD_BRANCHES,
     NEAR_DAYS,
     FailingRun,
     Failure,
     Incident,
     Kind,
     Surroundings,
+    is_mass,
     share,
 )
 from analysis.states import mark
@@ -67,26 +69,27 @@ def neighbours(run: Run, environment: str) -> Neighbours:
     return Neighbours(gap / timedelta(days=1), has_newer=found["newest"] is not None)
 
 
-def surroundings(project_id: int, seen: RunSeen, *, wanted: bool) -> Surroundings:
-    """Return what happened around a run; nothing is looked up for a run without failures."""
-    if not wanted:
-        return Surroundings()
-    rows = EnvironmentRun.objects.filter(project_id=project_id).exclude(run_number=seen.run)
-    usual = rows.filter(environment=seen.environment, at__lt=moment(seen.at), incident=None).order_by(
-        "-at", "-run_number"
-    )
+def surroundings(project_id: int, run: FailingRun, said: Collection[bytes]) -> Surroundings:
+    """Return what happened around a run with failures that `said` these signatures.
+
+    Unless so many failed that the run may be an incident, of the last hours no more is looked up than whether other branches
+    failed alike.
+    """
+    rows = EnvironmentRun.objects.filter(project_id=project_id).exclude(run_number=run.run)
+    at = moment(run.at)
+    usual = rows.filter(environment=run.environment, at__lt=at, incident=None).order_by("-at", "-run_number")
+    sizes = tuple(usual.values_list("unexpected__len", flat=True)[:USUAL_RUNS])
     near = timedelta(days=NEAR_DAYS)
-    recent = rows.filter(at__range=(moment(seen.at) - near, moment(seen.at) + near)).exclude(unexpected=[])
+    recent = rows.filter(at__range=(at - near, at + near)).exclude(unexpected=[])
+    if not is_mass(run, sizes=sizes):
+        is_spread = recent.values("branch").distinct().count() >= N_SPREAD_BRANCHES
+        return Surroundings(sizes=sizes, recent=_failing_runs(recent, said) if is_spread else ())
     kept = timedelta(days=KEPT_DAYS)
-    around = rows.filter(at__range=(moment(seen.at) - kept, moment(seen.at) + kept)).exclude(unexpected=[])
+    around = rows.filter(at__range=(at - kept, at + kept)).exclude(unexpected=[])
     twins = [
-        row for row in around.exclude(environment=seen.environment) if mark(row.commit) == seen.commit != 0
+        row for row in around.exclude(environment=run.environment) if mark(row.commit) == run.commit != 0
     ]
-    return Surroundings(
-        sizes=tuple(len(row) for row in usual.values_list("unexpected", flat=True)[:USUAL_RUNS]),
-        same_commit=_failing_runs(twins),
-        recent=_failing_runs(recent),
-    )
+    return Surroundings(sizes=sizes, same_commit=_failing_runs(twins), recent=_failing_runs(recent))
 
 
 def open_incidents(project_id: int, seen: RunSeen) -> list[Incident]:
@@ -139,9 +142,10 @@ def _rows_of(project_id: int, past: Incident) -> QuerySet[EnvironmentRun]:
     )
 
 
-def _failing_runs(rows: Iterable[EnvironmentRun]) -> list[FailingRun]:
+def _failing_runs(rows: Iterable[EnvironmentRun], said: Collection[bytes] | None = None) -> list[FailingRun]:
+    """Return the runs with their failures; of those that said something else than `said` not what it was."""
     found = list(rows)
-    signatures = _signatures(found)
+    signatures = _signatures(found, said)
     return [
         FailingRun(
             run=row.run_number,
@@ -160,12 +164,16 @@ def _failing_runs(rows: Iterable[EnvironmentRun]) -> list[FailingRun]:
     ]
 
 
-def _signatures(rows: Sequence[EnvironmentRun]) -> dict[tuple[int, int], bytes]:
+def _signatures(
+    rows: Sequence[EnvironmentRun], said: Collection[bytes] | None
+) -> dict[tuple[int, int], bytes]:
     if not rows:
         return {}
     kept = FailureRow.objects.filter(
         project_id=rows[0].project_id, run_number__in=[row.run_number for row in rows]
     )
+    if said is not None:
+        kept = kept.filter(signature__in=said)
     return {
         (run_number, test_id): bytes(signature)
         for run_number, test_id, signature in kept.values_list("run_number", "test_id", "signature")

@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from analysis.flaking import age
+from analysis.states import State
 from projects.models import EnvironmentRun, Failure, Flake, FlakeEvent, FlakeProof, Run
 from projects.vocabulary import FlakeRule, FlakeStatus
 from tests.factories import Shop, a_history, a_shop, a_test_named, failed, passed, record, report
@@ -136,3 +137,27 @@ def test_a_failure_keeps_the_chance_that_it_was_a_flake() -> None:
 
     assert all(p > 0.5 for p in Failure.objects.values_list("p_flaky", flat=True) if p is not None)
     assert Failure.objects.exclude(p_flaky=None).count() == 3
+
+
+def test_a_failure_that_says_what_tests_of_another_branch_say_counts_a_quarter() -> None:
+    shops = [a_shop(name=name) for name in ("spread", "alone")]
+    now = timezone.now()
+    for shop, words in zip(shops, ("the moon is down", "not the moon"), strict=True):
+        calm = report(*[passed(name) for name in "abcd"])
+        for n in range(3):
+            record(
+                shop, calm, run=f"r{n}", commit=f"c{n}", started_at=(now - timedelta(hours=9 - n)).isoformat()
+            )
+        storm = report(*[failed(name, message="the moon is down") for name in "abc"], passed("d"))
+        for n, branch in enumerate(["one", "two"]):
+            started = (now - timedelta(minutes=30 - n)).isoformat()
+            record(shop, storm, run=f"b{n}", branch=branch, commit=f"b{n}", started_at=started)
+
+        late = report(*[passed(name) for name in "abc"], failed("d", message=words))
+        record(shop, late, run="r9", commit="c9", started_at=now.isoformat())
+
+    spread, alone = (
+        State.unpack(Flake.objects.get(project=shop.project, test_id=a_test_named(shop, "d").id).state)
+        for shop in shops
+    )
+    assert (spread.mass, alone.mass) == (0.25, 1.0)
