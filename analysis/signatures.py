@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -42,6 +42,11 @@ CODES = re.compile(
     re.I,
 )
 HIDE = {ord(str(n)): 0xE000 + n for n in range(10)}
+# Everything else looks at digits without asking which they are, but for the 0 of 0x and the 1 of ::1.
+TELLING_DIGITS = re.compile(f"{CODES.pattern}|[1-9]x|::1", re.I)
+ZEROS = str.maketrans("123456789", "000000000")
+DIGIT = re.compile(r"\d")
+MOST_REMEMBERED = 4_000  # lines, of LINE_LENGTH at most: those of the failures of a day of a few projects
 SHOW = {0xE000 + n: str(n) for n in range(10)}
 
 MASKS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
@@ -131,25 +136,45 @@ FOREIGN = re.compile(
 
 def signature(*, kind: str, message: str, text: str) -> Signature:
     """Return the Signature of a failure of exception type `kind`."""
-    lines = list(_lines(message))
-    lines += _lines(_bounded(text))
+    lines = _lines(message) + _lines(_bounded(text))
     said = _said(lines)
     parts = [masked(kind.strip())] if kind.strip() else []
     parts += said
-    if not _is_about_the_machine(said):
-        parts += _frames(lines, with_tests=any(ASSERTS.search(part) for part in parts))
+    if not any(map(_is_about_the_machine, said)):
+        parts += _frames(lines, with_tests=any(map(_asserts, parts)))
+    return _of_parts(tuple(parts))
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _of_parts(parts: Sequence[str]) -> Signature:
     title = "\n".join(dict.fromkeys(parts))[:TITLE_LENGTH] or "no message"
     tagged = f"{SIGNATURE_VERSION}\n{title}".encode()
     return Signature(hashlib.sha256(tagged).digest()[:16], SIGNATURE_VERSION, title)
 
 
-@lru_cache(maxsize=2_000)  # frames and many messages are the same from failure to failure
 def masked(line: str) -> str:
     """Return the line with what differs from run to run replaced by names in angle brackets."""
-    line = CODES.sub(lambda code: code[0].translate(HIDE), line[:LINE_LENGTH])
+    line = line[:LINE_LENGTH]
+    zeros = _with_zeros(line)
+    found = _masked(zeros)
+    return found if zeros is line or not DIGIT.search(found) else _masked(line)
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)  # frames and many messages are the same from failure to failure
+def _masked(line: str) -> str:
+    line = CODES.sub(lambda code: code[0].translate(HIDE), line)
     for pattern, mask in MASKS:
         line = pattern.sub(mask, line)
     return line.translate(SHOW).strip()
+
+
+def _with_zeros(line: str) -> str:
+    """Return the line with each digit a zero, unless a rule asks which it is.
+
+    Messages differ in their numbers mostly: what is found in one so is known for all, as far as no digit is part of it.
+    """
+    zeros = line.translate(ZEROS)
+    return line if zeros == line or TELLING_DIGITS.search(line) else zeros
 
 
 def are_alike(one: str, other: str) -> bool:
@@ -164,23 +189,33 @@ def _bounded(text: str) -> str:
     return f"{text[:TEXT_HEAD]}\n{text[-TEXT_TAIL:]}"
 
 
-def _lines(text: str) -> Iterator[str]:
-    for line in ANSI.sub("", text.replace("\r\n", "\n").replace("\t", " ")).split("\n"):
-        line = line.strip(" \u00a0")
-        if line:
-            yield line
+def _lines(text: str) -> list[str]:
+    if not text.replace("\n", "").isprintable():
+        text = ANSI.sub("", text.replace("\r\n", "\n").replace("\t", " "))
+    return [line for raw in text.split("\n") if (line := raw.strip(" \u00a0"))]
 
 
 def _said(lines: list[str]) -> list[str]:
     """The lines that say what went wrong, masked: those that name an error, else those that speak of one."""
-    pytest = [line[1:].strip() for line in lines if PYTEST.match(line)]
-    told = pytest or [line for line in lines if not NOISE.match(line) and not FRAME.match(line)]
+    pytest = [line[1:].strip() for line in lines if line.startswith("E  ") and PYTEST.match(line)]
+    told = pytest or [line for line in lines if not _is_noise(line)]
     named = [line for line in told if NAMES_ERROR.search(line)]
     if named:
         return _first_distinct(named, limit=NAMED_LINES)
     worded = [line for line in told if SAYS_WHAT.search(line)]
     last_resort = [line for line in lines if EXIT.match(line)]
     return _first_distinct(worded or told or last_resort, limit=WORDED_LINES)
+
+
+def _is_noise(line: str) -> bool:
+    return _was_noise(line) if len(line) <= LINE_LENGTH else _is_noisy(line)
+
+
+def _is_noisy(line: str) -> bool:
+    return NOISE.match(line) is not None or FRAME.match(line) is not None
+
+
+_was_noise = lru_cache(maxsize=MOST_REMEMBERED)(_is_noisy)
 
 
 def _first_distinct(lines: Iterable[str], *, limit: int) -> list[str]:
@@ -192,8 +227,14 @@ def _first_distinct(lines: Iterable[str], *, limit: int) -> list[str]:
     return [line for line in found if line]
 
 
-def _is_about_the_machine(said: Iterable[str]) -> bool:
-    return any(MACHINE.search(line) for line in said)
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _is_about_the_machine(line: str) -> bool:
+    return MACHINE.search(line) is not None
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _asserts(part: str) -> bool:
+    return ASSERTS.search(part) is not None
 
 
 def _frames(lines: Iterable[str], *, with_tests: bool) -> list[str]:
@@ -204,13 +245,24 @@ def _frames(lines: Iterable[str], *, with_tests: bool) -> list[str]:
     """
     found: dict[str, None] = {}
     for line in lines:
-        match = FRAME.match(line)
-        place = _place(match, with_tests=with_tests) if match else None
+        place = (
+            _frame(line, with_tests=with_tests)
+            if len(line) <= LINE_LENGTH
+            else _read_frame(line, with_tests=with_tests)
+        )
         if place:
             found.setdefault(place)
             if len(found) == FRAMES:
                 break
     return list(found)
+
+
+def _read_frame(line: str, *, with_tests: bool) -> str | None:
+    match = FRAME.match(line)
+    return _place(match, with_tests=with_tests) if match else None
+
+
+_frame = lru_cache(maxsize=MOST_REMEMBERED)(_read_frame)
 
 
 def _place(match: re.Match[str], *, with_tests: bool) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from analysis.failures import SIGNATURE_VERSION, are_alike, signature
-from analysis.signatures import TITLE_LENGTH
+from analysis.signatures import TITLE_LENGTH, _masked
 from tests.bench.bench_signatures import figures, read
 from tests.shared import NEEDS_SHARED, SHARED
 
@@ -46,6 +46,19 @@ def test_what_carries_the_meaning_keeps_failures_apart(one: str, other: str) -> 
     assert (
         signature(kind="E", message=one, text="").digest != signature(kind="E", message=other, text="").digest
     )
+
+
+@pytest.mark.parametrize(
+    "line", ["at 7x12 and 10x33", "0x7fa and 10x5", "::1", "::2", "::11", "foo5 is not bar7", "x 12:31:59"]
+)
+def test_a_line_says_the_same_whatever_was_remembered_before_it(line: str) -> None:
+    alike = [line.translate(str.maketrans("0123456789", digit * 10)) for digit in "015"]
+
+    told = [title(one) for one in (line, *alike)]
+
+    _masked.cache_clear()
+    assert [title(one) for one in reversed((line, *alike))] == told[::-1]
+    assert told[0] == _masked(line)
 
 
 def test_a_refused_connection_is_one_signature_whichever_test_met_it() -> None:
