@@ -101,7 +101,7 @@ def verdict(
 
 
 def _interval(a: float, b: float) -> tuple[float, float]:
-    """Return the 90 % interval of a rate, to three digits: of a test that is broken it is the same run after run."""
+    """Return the 90 % interval of a rate; of evidence to four digits, which for a broken test is the same run after run."""
     return _interval_of(float(f"{a:.4g}"), float(f"{b:.4g}"))
 
 
