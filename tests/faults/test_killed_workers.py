@@ -58,7 +58,7 @@ CREATE CONSTRAINT TRIGGER hold AFTER UPDATE ON projects_upload DEFERRABLE INITIA
 def a_mixed_report(first: str = "a") -> bytes:
     """Return a report that touches every table: new tests, a failure, a retry, and a break at the end."""
     cases = [
-        passed(first),
+        passed(first, seconds=0.5),
         failed("b", message=f"{first} broke"),
         retried("c"),
         skipped("d"),
