@@ -10,7 +10,8 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
-from collections.abc import Collection, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import compress
 from operator import itemgetter
@@ -43,7 +44,6 @@ SELECT EXISTS (
 ROW = struct.Struct(">h ii ii ii ii if ih ih").pack
 TEST_AT, SECONDS_AT, OUTCOME_AT = 7, 19, 23
 # What a byte that is 0 or 1 becomes.
-NOT = bytes.maketrans(b"\0\1", b"\1\0")
 OUTCOMES = bytes.maketrans(b"\0\1", bytes([Outcome.PASSED, Outcome.SKIPPED]))
 
 
@@ -53,6 +53,7 @@ class Remembered:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self._found: dict[str, Recalled] = {}
+        self._is_in_order = True  # by places, of each framework: what is looked up first comes a little late
 
     def __len__(self) -> int:
         return sum(len(found.ids) for found in self._found.values())
@@ -63,7 +64,9 @@ class Remembered:
             found = self._found.setdefault(framework, Recalled())
             found.ids.extend(more.ids)
             found.seconds.extend(more.seconds)
-            found.at.extend(array("i", [start + at for at in more.at]) if start else more.at)
+            places = array("i", [start + at for at in more.at]) if start else more.at
+            self._is_in_order &= not found.at or not places or found.at[-1] < places[0]
+            found.at.extend(places)
             more.clear()
 
     def numbers(self) -> array[int]:
@@ -90,19 +93,28 @@ class Remembered:
     ) -> Iterator[tuple[str, Recalled]]:
         """Yield the results of these tests, those right before the tests `after`, and those of some places; forget them here."""
         wanted = {*test_ids, *(-test_id for test_id in test_ids)}
-        places = {*places, *(place - 1 for place in self._places(after))} if after else places
+        hits = {
+            framework: list(compress(range(len(found.ids)), map(wanted.__contains__, found.ids)))
+            for framework, found in self._found.items()
+        }
+        near, awaited = set(places), set(after)
         for framework, found in self._found.items():
-            is_taken = bytes(map(wanted.__contains__, found.ids))
-            if places:
-                is_taken = _either(is_taken, bytes(map(places.__contains__, found.at)))
-            if any(is_taken):
-                self._found[framework] = _some(found, is_taken.translate(NOT))
-                yield framework, _some(found, is_taken)
+            near.update(found.at[n] - 1 for n in hits[framework] if found.ids[n] in awaited)
+        for framework, found in self._found.items():
+            taken = sorted({*hits[framework], *self._at(found, near)})
+            if taken:
+                self._found[framework] = _without(found, taken)
+                yield framework, _some(found, taken)
 
-    def _places(self, test_ids: Collection[int]) -> Iterator[int]:
-        numbers = set(test_ids)
-        for found in self._found.values():
-            yield from compress(found.at, map(numbers.__contains__, found.ids))
+    def _at(self, found: Recalled, places: Collection[int]) -> Iterator[int]:
+        """Yield which of the results stand at these places."""
+        if not self._is_in_order:
+            yield from compress(range(len(found.at)), map(places.__contains__, found.at))
+            return
+        for place in places:
+            n = bisect_left(found.at, place)
+            if n < len(found.at) and found.at[n] == place:
+                yield n
 
     def sums(self) -> list[LayerSum]:
         """Add up by layer, in the order of the layers."""
@@ -146,12 +158,20 @@ def _either(mask: bytes, other: bytes) -> bytes:
     return both.to_bytes(len(mask), "little")
 
 
-def _some(found: Recalled, mask: bytes) -> Recalled:
+def _some(found: Recalled, taken: Sequence[int]) -> Recalled:
     some = Recalled()
-    some.ids.extend(compress(found.ids, mask))
-    some.seconds.extend(compress(found.seconds, mask))
-    some.at.extend(compress(found.at, mask))
+    some.extend([(found.ids[n], found.seconds[n], found.at[n]) for n in taken])
     return some
+
+
+def _without(found: Recalled, taken: Sequence[int]) -> Recalled:
+    """Return the results but for those taken, which are few: what lies between them goes over whole."""
+    rest = Recalled()
+    for before, n in zip((-1, *taken), (*taken, len(found.ids)), strict=True):
+        rest.ids.extend(found.ids[before + 1 : n])
+        rest.seconds.extend(found.seconds[before + 1 : n])
+        rest.at.extend(found.at[before + 1 : n])
+    return rest
 
 
 def _sum(layer: int, kinds: bytes, skipped: bytes, seconds: array[float]) -> LayerSum:
