@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import uuid
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
@@ -172,7 +172,7 @@ def _fold(project: Project, ids: list[uuid.UUID], place: Place) -> None:
     for part in totals.parts(uploads, long_s=LEAST_S):
         n_tests += part.n_tests
         if place.on_default:
-            _follow(part, laid, place)
+            _follow(part, laid, place, are_first=are_first)
         if are_first:
             columns.copy(day_rows.DAYS, day_rows.days(part, place))
         else:
@@ -202,9 +202,9 @@ def _add(place: Place, n_tests: int) -> None:
         cursor.execute(SEEN, values)
 
 
-def _follow(part: Part, laid: Sequence[Passes], place: Place) -> None:
+def _follow(part: Part, laid: Sequence[Passes], place: Place, *, are_first: bool) -> None:
     """Begin the paces of tests that have their first long pass, and lay passes of tests with a pace with those of each upload."""
-    paced = set(_tests(PACED, place, totals.passing(part)))
+    paced = set[int]() if are_first else set(_tests(PACED, place, totals.passing(part)))
     begun = set(totals.long_tests(part, long_s=LEAST_S)) - paced
     if begun:
         begun.difference_update(_tests(LOAD_TESTS, place, array("i", sorted(begun))))
@@ -212,16 +212,22 @@ def _follow(part: Part, laid: Sequence[Passes], place: Place) -> None:
     for one, more in zip(laid, found, strict=True):
         one.tests.extend(more.tests)
         one.seconds.extend(more.seconds)
-    if begun:
-        values = {
-            **place.values(),
-            "first_day": place.day - timedelta(days=slowdowns.DAYS_OF_A_PACE),
-            "tests": columns.sent(array("i", sorted(begun))),
-            "late": list(before),
-            "before": list(before.values()),
-        }
-        with binding_cursor() as cursor:
-            cursor.execute(BEGIN_PACES, values)
+    if begun and are_first:
+        columns.copy(day_rows.PACES, day_rows.paces(place.project_id, begun, before))
+    elif begun:
+        _begin(place, begun, before)
+
+
+def _begin(place: Place, begun: Iterable[int], before: Mapping[int, bytes]) -> None:
+    values = {
+        **place.values(),
+        "first_day": place.day - timedelta(days=slowdowns.DAYS_OF_A_PACE),
+        "tests": columns.sent(array("i", sorted(begun))),
+        "late": list(before),
+        "before": list(before.values()),
+    }
+    with binding_cursor() as cursor:
+        cursor.execute(BEGIN_PACES, values)
 
 
 def _tests(statement: str, place: Place, tests: array[int]) -> array[int]:

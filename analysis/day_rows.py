@@ -1,18 +1,19 @@
-"""Rows of totals as COPY takes them: for the days of tests, and for the temporary table from which these are added to.
+"""Rows as COPY takes them: for the days of tests, for the temporary table from which these are added to, and for first paces.
 
-Knows the columns of both; what a total is, analysis.totals knows.
+Knows the columns of all three; what a total is, analysis.totals knows.
 """
 
 from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from analysis.durations import RING
 from analysis.rollups import MOST_A_DAY, Place
 from analysis.totals import PASSED, SKIPPED, Part, Steady, Total
 from projects import columns
-from projects.columns import DOUBLE, INT2, INT4, REAL, Field
+from projects.columns import DOUBLE, INT2, INT4, INT8, REAL, Field
 
 TABLE = """
 CREATE TEMP TABLE IF NOT EXISTS folded (
@@ -22,6 +23,7 @@ CREATE TEMP TABLE IF NOT EXISTS folded (
 """
 COUNTS = "test_id, n_passed, n_failed, n_error, n_skipped, n_flaky, timings"
 FOLDED = f"folded ({COUNTS}, seconds, least_s, most_s)"
+PACES = "projects_testpace (project_id, test_id, bins, n_held)"
 DAYS = f"projects_testday ({COUNTS}, seconds, project_id, day, on_default)"
 
 
@@ -55,6 +57,15 @@ def days(part: Part, place: Place) -> Iterator[bytes]:
         yield row
         start = before
     yield packed[size * start :]
+
+
+def paces(project_id: int, begun: Iterable[int], before: Mapping[int, bytes]) -> Iterator[bytes]:
+    """Yield rows of PACES for tests that have no day yet, with the bins of what came before their first long pass."""
+    begin, none = INT8(project_id), INT2(0)
+    tests = array("i", sorted(set(begun).difference(before)))
+    yield columns.rows(len(tests), [begin, [columns.column(tests)], b"", none])[0]
+    for test, bins in before.items():
+        yield columns.row([begin, INT4(test), bins[-2 * RING :], none])
 
 
 def _days_of(steady: Steady, outcome: int, end: Sequence[bytes]) -> tuple[bytes, int]:

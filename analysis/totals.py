@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, compress, count, repeat
-from operator import and_, itemgetter, mul, or_
+from operator import itemgetter, mul
 from typing import Any, NamedTuple
 
 from analysis import timing
@@ -173,16 +173,18 @@ def _between(one: Laid, start: int, end: int) -> Laid:
 
 def _part(uploads: Sequence[Laid], pieces: Pieces, *, long_s: float) -> Part:
     numbers, columns, left = _common(uploads)
-    least = columns[0] if len(columns) == 1 else list(map(min, *columns))
-    is_timed = bytes(map(and_, map((0).__lt__, numbers), map((0.0).__lt__, least)))
-    is_skipped = bytes(map((0).__gt__, numbers))
+    is_one = len(columns) == 1
+    least = columns[0] if is_one else list(map(min, *columns))
+    is_passed = bytes(map((0).__lt__, numbers))
+    is_skipped = is_passed.translate(NOT)
+    is_timed = _both(is_passed, bytes(map((0.0).__lt__, least)))
     timed, skipped = _those(numbers, columns, is_timed), _those(numbers, columns, is_skipped)
     timed = timed._replace(
         bins=[b"".join(map(pieces.__getitem__, column)) for column in timed.columns],
-        least=array("f", compress(least, is_timed)),
-        most=array("f", timed.columns[0] if len(columns) == 1 else map(max, *timed.columns)),
+        least=array("f", timed.columns[0] if is_one else compress(least, is_timed)),
+        most=array("f", timed.columns[0] if is_one else map(max, *timed.columns)),
     )
-    rest = _those(numbers, columns, bytes(map(or_, is_timed, is_skipped)).translate(NOT))
+    rest = _those(numbers, columns, _both(is_passed, is_timed.translate(NOT)))
     is_untimed = bytes(not any(times) for times in zip(*rest.columns, strict=True))
     untimed = _those(rest.tests, rest.columns, is_untimed)
     wavering = _those(rest.tests, rest.columns, is_untimed.translate(NOT))
@@ -245,6 +247,11 @@ def _add(
         if seconds > total.most:
             total.most = seconds
         total.timings += pieces[seconds]
+
+
+def _both(mask: bytes, other: bytes) -> bytes:
+    """Return what both masks have."""
+    return (int.from_bytes(mask, "big") & int.from_bytes(other, "big")).to_bytes(len(mask), "big")
 
 
 def _some(values: array[Any], mask: bytes) -> array[Any]:

@@ -29,7 +29,7 @@ ARRAY_OIDS = 1005, 1007, 1021, 1022
 TYPES = {oid: typecode for typecode, oid in OIDS.items()}
 HEAD = struct.Struct(">iiiii")  # dimensions, whether there are nulls, type, length, first place
 # Single values as fields, or what stands before them.
-INT2, INT4, REAL, DOUBLE = (struct.Struct(form).pack for form in (">h", ">i", ">f", ">d"))
+INT2, INT4, INT8, REAL, DOUBLE = (struct.Struct(form).pack for form in (">h", ">i", ">q", ">f", ">d"))
 
 
 class Column(NamedTuple):
