@@ -142,7 +142,9 @@ class Reading:
         self._cleaner = Cleaner(chunks, file_name=file_name, limits=limits)
         self._parser = self._expat()
         self._n_fed = 0
-        self._line_shift = 0
+        self._line_shift = 0  # lines before those of the parser, and left out
+        self._column_shift = 0  # columns left out in one line of the parser
+        self._shifted_line = 0
         self._is_started = False
         self._root: dict[str, str] = {}
         self._suites: list[Suite] = [Suite.outermost(variant=environment)]
@@ -150,6 +152,7 @@ class Reading:
         self._skimmer = Skimmer(
             memory,
             parse=self._parse,
+            skip=self._skip,
             is_between=self._is_between,
             home=self._home,
             longest=limits.name_chars,
@@ -235,6 +238,22 @@ class Reading:
         self._n_fed += len(data)
         self._parser.Parse(data)
 
+    def _skip(self, data: bytes, begin: int, end: int) -> None:
+        """Leave bytes out where an element may begin; what is told of lines and columns is as if they had been parsed."""
+        line, n_lines = self._parser.CurrentLineNumber, data.count(b"\n", begin, end)
+        start = data.rfind(b"\n", begin, end) + 1 if n_lines else begin
+        n_columns = len(data[start:end].decode("utf-8", "replace"))
+        if n_lines:
+            self._line_shift += n_lines
+            self._column_shift = n_columns - self._parser.CurrentColumnNumber
+        else:
+            self._column_shift = n_columns + (self._column_shift if line == self._shifted_line else 0)
+        self._shifted_line = line
+
+    def _place_of(self, line: int, column: int) -> tuple[int, int]:
+        """Return line and column of the file for those of the parser."""
+        return line + self._line_shift, column + (self._column_shift if line == self._shifted_line else 0)
+
     def _is_between(self) -> bool:
         """True inside of a suite and outside of everything in it: where the next element may begin."""
         return (
@@ -251,8 +270,8 @@ class Reading:
         self._is_in_cdata = False
 
     def _refusal(self, code: str, sentence: str) -> Refused:
-        line = self._parser.CurrentLineNumber + self._line_shift
-        return refusal(code, sentence, file=self._file, line=line, column=self._parser.CurrentColumnNumber)
+        line, column = self._place_of(self._parser.CurrentLineNumber, self._parser.CurrentColumnNumber)
+        return refusal(code, sentence, file=self._file, line=line, column=column)
 
     def _refuse_doctype(self, name: str, *_: object) -> None:
         if name.lower() in FOREIGN:
@@ -263,7 +282,7 @@ class Reading:
 
     def _break(self, error: expat.ExpatError, *, is_ended: bool) -> None:
         """Keep what came before the break, or refuse the file if nothing did."""
-        line, column = error.lineno + self._line_shift, error.offset
+        line, column = self._place_of(error.lineno, error.offset)
         what = expat.ErrorString(error.code)
         code = "truncated" if is_ended else "malformed"
         if not self.n_cases:

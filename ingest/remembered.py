@@ -43,7 +43,7 @@ SELECT EXISTS (
 # bytes.
 ROW = struct.Struct(">h ii ii ii ii if ih ih").pack
 TEST_AT, SECONDS_AT, OUTCOME_AT = 7, 19, 23
-# What a byte that is 0 or 1 becomes.
+# What a byte that says whether a test was skipped becomes.
 OUTCOMES = bytes.maketrans(b"\0\1", bytes([Outcome.PASSED, Outcome.SKIPPED]))
 
 
@@ -120,8 +120,8 @@ class Remembered:
         """Add up by layer, in the order of the layers."""
         numbers, seconds = self.numbers(), self.seconds()
         kinds = bytes(map(self._memory.layers.__getitem__, map(abs, numbers)))
-        skipped = bytes(map((0).__gt__, numbers))
-        return [_sum(layer, kinds, skipped, seconds) for layer in sorted(set(kinds))]
+        skipped = bytes(compress(kinds, map((0).__gt__, numbers)))
+        return [_sum(layer, kinds, skipped.count(layer), seconds) for layer in sorted(set(kinds))]
 
     def is_in(self, run: Run) -> bool:
         """True where the run has a result of one of these tests already."""
@@ -152,12 +152,6 @@ def _joined(column: array[Any], columns: list[array[Any]]) -> array[Any]:
     return column
 
 
-def _either(mask: bytes, other: bytes) -> bytes:
-    """Return what either mask has, all bytes at once."""
-    both = int.from_bytes(mask, "little") | int.from_bytes(other, "little")
-    return both.to_bytes(len(mask), "little")
-
-
 def _some(found: Recalled, taken: Sequence[int]) -> Recalled:
     some = Recalled()
     some.extend([(found.ids[n], found.seconds[n], found.at[n]) for n in taken])
@@ -174,9 +168,8 @@ def _without(found: Recalled, taken: Sequence[int]) -> Recalled:
     return rest
 
 
-def _sum(layer: int, kinds: bytes, skipped: bytes, seconds: array[float]) -> LayerSum:
-    is_mine = bytes(map(layer.__eq__, kinds))
-    n_skipped = sum(compress(skipped, is_mine))
+def _sum(layer: int, kinds: bytes, n_skipped: int, seconds: array[float]) -> LayerSum:
+    is_mine = kinds.translate(bytes(kind == layer for kind in range(256)))
     return LayerSum(layer, kinds.count(layer) - n_skipped, n_skipped, sum(compress(seconds, is_mine)))
 
 

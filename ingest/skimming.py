@@ -1,9 +1,9 @@
 """Take the cases that a worker remembers straight from the bytes of a report, before any parser sees them. Pure.
 
 Nineteen of twenty tags of a report are, but for the time, what they were in the last one. Such a tag is cut out by three
-searches of bytes and looked up as it stands; the parser gets blanks of the same length in its place, so that it still says the
-exact line and column where a file breaks. What is remembered was once read by the parser as one case and nothing else, so
-leaving it out changes nothing that the parser would have to see.
+searches of bytes and looked up as it stands; the parser never gets it, and the reader counts its lines and columns, so that a
+break is still told at its place. What is remembered was once read by the parser as one case and nothing else, so leaving it
+out changes nothing that the parser would have to see.
 
 A tag is only believed where an element may begin: inside of a suite, between two cases, and not in a comment, in CDATA or in a
 tag that is not closed. The reader says when that is so. Where nothing is remembered of the project, rows of plain cases
@@ -25,7 +25,6 @@ from projects.vocabulary import Outcome
 
 # The end of a case without children: further attributes, and what closes it.
 ALONE = re.compile(rb"""((?:\s+[\w:.-]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*+\s*(?:/>|>\s*</testcase>))\s*""")
-BLANK = bytes(code if code == ord("\n") else ord(" ") for code in range(256))
 LONGEST_KEY = 2_000  # of a case with children: a reason to skip is a line
 KEPT_HOMES = 5_000  # of one suite
 NOTHING: dict[int, int] = {}
@@ -39,6 +38,7 @@ class Skimmer:
         memory: Memory | None,
         *,
         parse: Callable[[bytes], None],
+        skip: Callable[[bytes, int, int], None],
         is_between: Callable[[], bool],
         home: Callable[[str, str, dict[int, int]], Home],
         longest: int,
@@ -48,6 +48,7 @@ class Skimmer:
         self.plain = Plain()
         self._memory = memory
         self._parse = parse
+        self._skip = skip
         self._is_between = is_between
         self._home = home
         self._longest = longest  # characters of a name
@@ -116,7 +117,7 @@ class Skimmer:
         n_done = 0
         for odd in plain.odd_places(names, host=host, longest=self._longest):
             begin = at + sum(_length(form, row) for row in rows[n_done:odd])
-            self._take_plain(form, data[at:begin], rows[n_done:odd])
+            self._take_plain(form, data, at, begin, rows[n_done:odd])
             at = begin + _length(form, rows[odd])
             self._meet_unknown(data[begin:at])
             n_done = odd + 1
@@ -124,22 +125,24 @@ class Skimmer:
         # Spaces behind the last of them belong to what follows, unless that is a case too.
         if rest and not data.startswith(CASE, end):
             rest[-1] = (*rest[-1][: form.end], rest[-1][form.end].rstrip(), *rest[-1][form.end + 1 :])
-        self._take_plain(form, data[at:end], rest)
+        self._take_plain(form, data, at, end, rest)
         return end
 
-    def _take_plain(self, form: Form, data: bytes, rows: list[tuple[bytes, ...]]) -> None:
+    def _take_plain(
+        self, form: Form, data: bytes, begin: int, end: int, rows: list[tuple[bytes, ...]]
+    ) -> None:
         """Take rows of plain cases, which are these bytes; have them parsed after all where a time is none."""
         if not rows:
             return
         seconds = _seconds([row[form.time] for row in rows])
         if seconds is None:
-            self._parse(data)
+            self._parse(data[begin:end])
             return
         names, keys = [row[form.name] for row in rows], [hash((row[0], row[form.end])) for row in rows]
         lines = None if form.line is None else [int(row[form.line]) for row in rows]
         self.plain.add(self._homes_of(form, rows), names, lines, seconds, keys, before=self.n_cases)
         self.n_cases += len(rows)
-        self._parse(data.translate(BLANK))
+        self._skip(data, begin, end)
 
     def _homes_of(self, form: Form, rows: list[tuple[bytes, ...]]) -> list[Home]:
         """Return what each of the cases shares with others."""
@@ -198,16 +201,15 @@ class Skimmer:
     def _take(self, data: bytes, begin: int, tags: list[bytes], ids: list[int], clocks: list[bytes]) -> int:
         """Take a row of remembered cases and return where it ends; have it parsed after all where a time is none."""
         end = begin + len(CASE) * len(tags) + sum(map(len, tags))
-        row = data[begin:end]
         if (seconds := _seconds(clocks)) is None:
-            self._parse(row)
+            self._parse(data[begin:end])
             return end
         found = self._found
         found.ids.extend(ids)
         found.seconds.extend(seconds)
         found.at.extend(range(self.n_cases + 1, self.n_cases + len(ids) + 1))
         self.n_cases += len(ids)
-        self._parse(row.translate(BLANK))
+        self._skip(data, begin, end)
         return end
 
     def _meet(self, tag: bytes, head: bytes, clock: bytes, tail: bytes, known: dict[int, int]) -> None:
