@@ -1,7 +1,8 @@
 """Read rows of plain cases by one regular expression a row, and keep them a column each. Pure.
 
-A case is plain that has a class, a name and a time in printable ASCII, maybe a file and a line, and no children: it passed, and
-there is nothing in its tag that only a parser can read. Most of most reports are such cases, one after another. Where nothing is
+A case is plain that has a class, a name and a time in printable ASCII, maybe a file and a line, and no child but maybe one that
+says that it was skipped: there is nothing in it that only a parser can read. Most of most reports are such cases, one after
+another. Where nothing is
 remembered of a project, they are taken from the bytes a row at once; what a name may still hide is asked of all names of a
 row together. The form of the tag, which attributes stand in it and in which order, is that of the case that a parser read last.
 """
@@ -33,7 +34,9 @@ FORMS = {
     "assertions": WORDS,
 }
 MAYBE_RETRY = re.compile(r"[(\[][rRaAtT]")
-END = rb"\s*+(?:/>|>\s*+</testcase>)\s*+"
+REASON = rb' type="%b"(?: message="%b")?+| message="%b"(?: type="%b")?+'.replace(b"%b", WORDS[1:-1])
+SKIPPED = rb"<skipped(?:" + REASON + rb")?+\s*+(?:/>|>[ !-%'-;=?-~\s]*+</skipped>)\s*+"
+END = rb"\s*+(?:/>|>\s*+(?:" + SKIPPED + rb")?+</testcase>)\s*+"
 
 
 class Form(NamedTuple):
@@ -92,12 +95,15 @@ class Home(NamedTuple):
 
 
 class Plain:
-    """Plain cases, a column each: what they share, name, line, identity, seconds, hash of the words, place in the document."""
+    """Plain cases, a column each: what they share, name, line, whether they were skipped, identity, seconds, hash of the words,
+    place in the document.
+    """
 
     def __init__(self) -> None:
         self.homes: list[Home] = []
         self.names: list[bytes] = []
         self.lines: list[int | None] = []
+        self.is_skipped = bytearray()
         self.bases: list[bytes] = []
         self.fingerprints: list[bytes] = []
         self.seconds = array("f")
@@ -112,6 +118,7 @@ class Plain:
         homes: Sequence[Home],
         names: Sequence[bytes],
         lines: Sequence[int] | None,
+        is_skipped: bytes,
         seconds: array[float],
         keys: Sequence[int],
         *,
@@ -122,6 +129,7 @@ class Plain:
         self.homes += homes
         self.names += names
         self.lines += [None] * len(names) if lines is None else lines
+        self.is_skipped += is_skipped
         self.bases += bases
         variant = homes[0].variant
         self.fingerprints += [identity.with_variant(base, variant) for base in bases] if variant else bases
@@ -141,6 +149,14 @@ class Plain:
             same = list(homes)
             yield same[0], len(same)
 
+    def signed(self, ids: array[int]) -> array[int]:
+        """Return the numbers of the tests, with a minus where one was skipped."""
+        if 1 not in self.is_skipped:
+            return ids
+        return array(
+            "i", [-one if skipped else one for one, skipped in zip(ids, self.is_skipped, strict=True)]
+        )
+
     def told(self) -> list[str]:
         """Return the names as text."""
         return b"\n".join(self.names).decode().split("\n")
@@ -154,11 +170,11 @@ class Plain:
     def cases(self) -> Iterator[Case]:
         """Yield them one by one, as a parser would have read them."""
         columns = zip(
-            *(self.homes, self.names, self.lines, self.bases, self.fingerprints),
+            *(self.homes, self.names, self.lines, self.is_skipped, self.bases, self.fingerprints),
             *(self.seconds, self.keys, self.at),
             strict=True,
         )
-        for home, name, line, base, fingerprint, seconds, key, at in columns:
+        for home, name, line, skipped, base, fingerprint, seconds, key, at in columns:
             yield Case(
                 fingerprint=fingerprint,
                 base=base,
@@ -168,7 +184,7 @@ class Plain:
                 file=home.file,
                 line=line,
                 variant=home.variant,
-                outcome=Outcome.PASSED,
+                outcome=Outcome.SKIPPED if skipped else Outcome.PASSED,
                 seconds=seconds,
                 attempts=(),
                 failure=None,
@@ -176,9 +192,9 @@ class Plain:
                 markers=(),
                 properties=(),
                 owner="",
-                may_be_rerun=home.framework == "pytest",
+                may_be_rerun=home.framework == "pytest" and not skipped,
                 at=at,
-                memo=(home.known, key, 1),
+                memo=(home.known, key, -1 if skipped else 1),
             )
 
 

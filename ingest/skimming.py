@@ -140,7 +140,9 @@ class Skimmer:
             return
         names, keys = [row[form.name] for row in rows], [hash((row[0], row[form.end])) for row in rows]
         lines = None if form.line is None else [int(row[form.line]) for row in rows]
-        self.plain.add(self._homes_of(form, rows), names, lines, seconds, keys, before=self.n_cases)
+        is_skipped = bytes([b"<skipped" in row[form.end] for row in rows])
+        homes = self._homes_of(form, rows)
+        self.plain.add(homes, names, lines, is_skipped, seconds, keys, before=self.n_cases)
         self.n_cases += len(rows)
         self._skip(data, begin, end)
 
@@ -176,7 +178,7 @@ class Skimmer:
 
         Its tag has this form if plain ones look like it; its attributes are steady, and it said this time.
         """
-        if self._is_cold and outcome is Outcome.PASSED:
+        if self._is_cold:
             self._form = form
         key, self._key = self._key, 0
         if not key or not (outcome is Outcome.PASSED or outcome is Outcome.SKIPPED):
