@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 CHUNK_BYTES = 65_536
-KEPT_CLASSES = 5_000  # class names whose identity is remembered within a suite
+KEPT_CLASSES = 2_000  # class names whose identity is remembered within a suite
 KEPT_SHAPES = 1_000  # sets of attributes
 KEPT_NODES = 200  # elements kept of one case; a failure in a thousand parts is one failure
 KEPT_DEPTH = 6

@@ -26,7 +26,7 @@ from projects.vocabulary import Outcome
 # The end of a case without children: further attributes, and what closes it.
 ALONE = re.compile(rb"""((?:\s+[\w:.-]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*+\s*(?:/>|>\s*</testcase>))\s*""")
 LONGEST_KEY = 2_000  # of a case with children: a reason to skip is a line
-KEPT_HOMES = 5_000  # of one suite
+KEPT_HOMES = 1_000  # of one suite; tests of a class mostly stand together
 NOTHING: dict[int, int] = {}
 
 
