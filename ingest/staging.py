@@ -157,13 +157,12 @@ class Stage:
         """Note the results of tests that were just made."""
         self.memory.note_layers(ids, layers)
         self._note_known(ids, n=len(ids))
-        done = 0
+        numbers, done = plain.signed(ids), 0
         for known, framework, n in plain.places():
             part = slice(done, done + n)
-            self._learned.add(known, plain.keys[part], ids[part])
-            self._remember(
-                {framework: Recalled.of(ids[part], plain.seconds[part], plain.at[part])}, start=start
-            )
+            self._learned.add(known, plain.keys[part], numbers[part])
+            found = Recalled.of(numbers[part], plain.seconds[part], plain.at[part])
+            self._remember({framework: found}, start=start)
             done += n
         self._forget_many(start + plain.at[-1])
 
