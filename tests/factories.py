@@ -89,9 +89,11 @@ def errored(name: str = "adds", *, classname: str = "shop.Cart", message: str = 
     return _case(name, classname, 0.01, f"<error type='RuntimeError' message={quoteattr(message)}/>", more)
 
 
-def skipped(name: str = "adds", *, classname: str = "shop.Cart", **more: str) -> str:
+def skipped(
+    name: str = "adds", *, seconds: float | None = None, classname: str = "shop.Cart", **more: str
+) -> str:
     """Return a testcase that was skipped."""
-    return _case(name, classname, None, "<skipped/>", more)
+    return _case(name, classname, seconds, "<skipped/>", more)
 
 
 def retried(name: str = "adds", *, classname: str = "shop.Cart", message: str = "1 != 2", **more: str) -> str:
