@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from analysis import batches, rebuilding, slowdowns
+from analysis import batches, rebuilding, slowdowns, trials
+from analysis.states import State
 from analysis.tasks import follow_paces
 from ingest.tasks import process_upload
 from projects.models import DurationShift, Flake, ResultBatch, Test, TestDay, TestPace, Upload
 from projects.vocabulary import UploadState
-from tests.factories import Shop, a_shop, failed, passed, record, report, retried, send, skipped
+from tests.factories import Shop, a_shop, a_test_named, failed, passed, record, report, retried, send, skipped
 from tests.rows.test_record import sums
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +50,33 @@ def test_while_another_upload_waits_results_are_laid_aside_and_the_last_one_fold
     before = sums(shop.project.pk)
     rebuilding.rebuild(shop.project.pk)
     assert sums(shop.project.pk) == before
+
+
+@pytest.mark.parametrize("n_failing", [1, trials.FEW + 1], ids=["few", "many"])
+def test_a_test_that_fails_at_last_has_passed_as_often_as_uploads_wait_that_say_so(n_failing: int) -> None:
+    shop = a_shop()
+    names = [f"a{number}" for number in range(trials.FEW + 1)]
+    waits(shop)
+    for number, branch in enumerate(["main", "main", "topic", "main"]):
+        record(shop, report(*map(passed, names)), run=f"r{number}", branch=branch, started_at=_at(number))
+    record(shop, report(skipped(names[0]), *map(passed, names[1:])), run="r4", started_at=_at(4))
+
+    now = [failed(name) for name in names[:n_failing]]
+    record(shop, report(*now, *map(passed, names[n_failing:])), run="r5", started_at=_at(5))
+
+    passes = {
+        flake.test_id: (state.n_pass, state.n_main_pass)
+        for flake in Flake.objects.filter(project=shop.project)
+        if (state := State.unpack(flake.state))
+    }
+    assert n_waiting(shop) == 6
+    assert passes == {
+        a_test_named(shop, name).id: (4, 3) if name == names[0] else (5, 4) for name in names[:n_failing]
+    }
+
+
+def _at(hour: int) -> str:
+    return (END - timedelta(days=8) + timedelta(hours=hour)).isoformat()
 
 
 @pytest.mark.parametrize(
