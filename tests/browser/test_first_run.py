@@ -7,30 +7,18 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from projects.models import LayerRule, Project
+from tests.browser.desk import signed_in
 from tests.factories import Shop, a_shop, failed, passed, record, report, retried
 from tests.processes import LiveApp
 
 pytestmark = pytest.mark.browser
 
 READ_MS = 30_000  # the page asks every five seconds, and the worker has a queue
-PLACES = (
-    *("runs", "runs/1", "uploads", "uploads/how-to-send", "settings/rules", "settings/targets"),
-    *("settings/limits", "settings/tokens", "settings/members", "settings/reports", "settings/danger"),
-)
-AROUND = ("/account", "/new", "/?all=1")
-
-
-@pytest.fixture
-def complaints() -> list[str]:
-    """Return what the browser complained about."""
-    return []
 
 
 @pytest.fixture
@@ -43,27 +31,11 @@ def context(browser: Browser, live_app: LiveApp) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def shop(live_app: LiveApp) -> Shop:
-    """Return a project with a run that has every kind of failure, and a refused upload."""
+    """Return a project with a run."""
     shop = a_shop("Web")
-    record(shop, report(passed("adds"), passed("pays")), run="0", commit="a", branch="main")
     cases = (passed("adds"), failed("pays", message="1 != 2", text="Traceback"), retried("waits"))
     record(shop, report(*cases), run="1", commit="b", branch="main")
-    record(shop, b"this is not XML")
     return shop
-
-
-def signed_in(context: BrowserContext, shop: Shop, complaints: list[str], *, url: str) -> Page:
-    """Open a page as the owner, with the session that a login makes: the form has its own test."""
-    cookies = shop.browser().cookies
-    session = next(value.value for name, value in cookies.items() if name.startswith("trophycase_session"))
-    # The server names its cookie after its port, which is not this process's.
-    context.add_cookies([{"name": f"trophycase_session_{urlsplit(url).port}", "value": session, "url": url}])
-    page = context.new_page()
-    page.on(
-        "console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None
-    )
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    return page
 
 
 def test_from_an_empty_server_to_the_first_results(
@@ -102,9 +74,9 @@ def test_from_an_empty_server_to_the_first_results(
 
 
 def test_a_rule_shows_what_it_would_move_before_it_is_saved(
-    context: BrowserContext, shop: Shop, complaints: list[str], live_app: LiveApp
+    context: BrowserContext, shop: Shop, live_app: LiveApp
 ) -> None:
-    page = signed_in(context, shop, complaints, url=live_app.url)
+    page = signed_in(context, shop, url=live_app.url)
     page.goto("/p/web/settings/rules")
     page.get_by_role("textbox", name="Pattern of rule 1").fill("shop/**")
     page.get_by_label("Layer of rule 1").select_option("e2e")
@@ -121,38 +93,10 @@ def test_a_rule_shows_what_it_would_move_before_it_is_saved(
     expect(page.get_by_role("status").first).to_contain_text("3")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_no_page_complains_and_axe_finds_nothing(
-    context: BrowserContext, shop: Shop, complaints: list[str], live_app: LiveApp, theme: str
-) -> None:
-    page = signed_in(context, shop, complaints, url=live_app.url)
-    context.add_cookies([{"name": "theme", "value": theme, "url": live_app.url}])
-
-    for path in (*(f"/p/web/{place}" for place in PLACES), *AROUND):
-        page.goto(path)
-        page.wait_for_load_state("networkidle")
-        found = Axe().run(page, options={"resultTypes": ["violations"], "iframes": False})
-        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
-
-    assert complaints == []
-
-
-def test_no_page_is_wider_than_a_phone(
-    context: BrowserContext, shop: Shop, complaints: list[str], live_app: LiveApp
-) -> None:
-    page = signed_in(context, shop, complaints, url=live_app.url)
-    page.set_viewport_size({"width": 390, "height": 844})
-
-    for path in (*(f"/p/web/{place}" for place in PLACES), *AROUND):
-        page.goto(path)
-        wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert wider <= 0, path
-
-
 def test_the_first_visit_works_without_javascript(browser: Browser, live_app: LiveApp) -> None:
     shop = a_shop("Web")
     context = browser.new_context(base_url=live_app.url, java_script_enabled=False)
-    page = signed_in(context, shop, [], url=live_app.url)
+    page = signed_in(context, shop, url=live_app.url)
     page.goto("/p/web/uploads")
     page.get_by_role("link", name="Maven").click()
     expect(page.get_by_label("Maven")).to_contain_text("surefire")
