@@ -13,7 +13,7 @@ run: $(VENV)/run.stamp  ## start everything; Ctrl-C stops it
 	$(BIN)/python -m config.run
 
 test: $(VENV)/dev.stamp  ## all tests, on real servers and in a real browser where there is one
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --junit-xml reports.xml
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --junit-xml reports.xml
 
 lint: $(VENV)/dev.stamp  ## style, layers, migrations, deployment
 	$(BIN)/ruff check .

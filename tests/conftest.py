@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 from django.conf import settings
-from django.db import connections
+from django.db import connections, transaction
+from pytest_django import DjangoDbBlocker
 
 from config import embedded, env
 from config.celery import app as celery_app
@@ -85,6 +86,17 @@ def django_db_modify_db_settings(
 ) -> None:
     """Point Django at the session's PostgreSQL before it makes the test database."""
     connections["default"].settings_dict.update(env.database(services.database_url))
+
+
+@pytest.fixture(scope="module")
+def rows_of_the_module(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Keep the rows that fixtures of the module make for all its tests, until its last one has run.
+
+    Each test runs in a transaction inside this one, so that its own changes are taken back as ever.
+    """
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 @pytest.fixture(scope="session")

@@ -48,6 +48,11 @@ class Shop:
         client.force_login(user or self.owner)
         return client
 
+    def again(self) -> Shop:
+        """Return the project as its rows are, for a test of a module that keeps them (`rows_of_the_module`)."""
+        project = Project.objects.get(pk=self.project.pk)
+        return Shop(project, User.objects.get(pk=self.owner.pk), self.token)
+
     def page(self, place: str = "") -> str:
         """Return a page of the project as its owner sees it, with plain spaces."""
         response = self.browser().get(f"/p/{self.project.slug}/{place}")

@@ -13,6 +13,7 @@ from pytest_django import DjangoDbBlocker
 
 from config import embedded, env
 from tests import addresses
+from tests.faults.nursery import Nursery, a_nursery
 from tests.faults.wreck import Servers, SmallDisk, small_disk
 
 
@@ -27,6 +28,24 @@ def environ(services: embedded.Services, transactional_db: None, tmp_path: Path)
         "TROPHYCASE_HOME": str(tmp_path),
         "TROPHYCASE_COLLECTED_STATIC": "0",
     }
+
+
+@pytest.fixture(scope="session")
+def _nursery(services: embedded.Services, django_db_setup: None) -> Iterator[Nursery]:
+    database = str(connections["default"].settings_dict["NAME"])
+    environ = {
+        "DATABASE_URL": addresses.database_named(services.database_url, name=database),
+        "REDIS_URL": services.redis_url,
+        "SECRET_KEY": settings.SECRET_KEY,
+    }
+    with a_nursery(environ) as nursery:
+        yield nursery
+
+
+@pytest.fixture
+def nursery(_nursery: Nursery, transactional_db: None) -> Nursery:
+    """Return the parent of workers on this test's database."""
+    return _nursery
 
 
 @pytest.fixture

@@ -8,22 +8,23 @@ from django.utils import timezone
 from projects import ending
 from projects.models import Project
 from projects.tasks import end_project
-from tests.faults.wreck import held, kill, start_ending, wait_for_silence, wait_for_waiters
+from tests.faults.nursery import Nursery
+from tests.faults.wreck import held, wait_for_silence, wait_for_waiters
 from tests.rows.test_ending import a_full_shop, rows_of
 
 
 @pytest.mark.parametrize("table", ["projects_upload", "projects_failure", "projects_token"])
 def test_a_worker_killed_while_it_deletes_leaves_the_rest_to_the_next(
-    table: str, environ: dict[str, str]
+    table: str, environ: dict[str, str], nursery: Nursery
 ) -> None:
     shop, other = a_full_shop("Shop"), a_full_shop("Other")
     before = dict(rows_of(other.project.pk))
     ending.mark(shop.project, now=timezone.now())
 
     with held(f"LOCK TABLE {table} IN SHARE MODE", environ=environ):
-        worker = start_ending(shop.project.pk, environ=environ)
+        worker = nursery.end_project(shop.project.pk)
         wait_for_waiters(1, environ=environ)
-        kill(worker)
+        worker.kill()
     wait_for_silence(environ=environ)
     left = dict(rows_of(shop.project.pk))
     waiting = ending.waiting()

@@ -15,12 +15,11 @@ from projects.locks import Lock
 from projects.models import ResultBatch, TestDay, Upload
 from projects.vocabulary import UploadState
 from tests.factories import Shop, a_shop, failed, passed, record, report, retried, send, skipped
+from tests.faults.nursery import Nursery
 from tests.faults.wreck import (
     age_claims,
     assert_exactly_once,
     held,
-    kill,
-    start_work,
     try_again,
     wait_for_silence,
     wait_for_waiters,
@@ -75,7 +74,7 @@ def sent(shop: Shop, body: bytes, **fields: str) -> str:
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_worker_killed_at_any_step_leaves_an_upload_that_is_recorded_once(
-    step: str, environ: dict[str, str]
+    step: str, environ: dict[str, str], nursery: Nursery
 ) -> None:
     shop = a_shop()
     record(shop, a_mixed_report(), run="r1")
@@ -86,9 +85,9 @@ def test_a_worker_killed_at_any_step_leaves_an_upload_that_is_recorded_once(
 
     try:
         with held(STEPS[step], environ=environ):
-            worker = start_work(shop.project.pk, upload_id, environ=environ)
+            worker = nursery.process_upload(shop.project.pk, upload_id)
             wait_for_waiters(1, environ=environ)
-            kill(worker)
+            worker.kill()
         wait_for_silence(environ=environ)
         upload = try_again(shop.project.pk, upload_id)
     finally:
@@ -99,10 +98,12 @@ def test_a_worker_killed_at_any_step_leaves_an_upload_that_is_recorded_once(
     assert_exactly_once(shop.project.pk, n_uploads=2, n_results=10)
 
 
-def test_a_worker_killed_after_the_commit_leaves_nothing_to_do(environ: dict[str, str]) -> None:
+def test_a_worker_killed_after_the_commit_leaves_nothing_to_do(
+    environ: dict[str, str], nursery: Nursery
+) -> None:
     shop = a_shop()
     upload_id = sent(shop, a_mixed_report(), run="r1")
-    assert start_work(shop.project.pk, upload_id, environ=environ).wait(60) == 0
+    assert nursery.process_upload(shop.project.pk, upload_id).wait(60) == 0
 
     upload = try_again(shop.project.pk, upload_id)
 
@@ -110,15 +111,15 @@ def test_a_worker_killed_after_the_commit_leaves_nothing_to_do(environ: dict[str
     assert_exactly_once(shop.project.pk, n_uploads=1, n_results=5)
 
 
-def test_two_workers_on_one_upload_record_it_once(environ: dict[str, str]) -> None:
+def test_two_workers_on_one_upload_record_it_once(environ: dict[str, str], nursery: Nursery) -> None:
     shop = a_shop()
     upload_id = sent(shop, a_mixed_report(), run="r1")
 
     with held(f"SELECT pg_advisory_xact_lock({Lock.RECORD.value}, {shop.project.pk})", environ=environ):
-        workers = [start_work(shop.project.pk, upload_id, environ=environ)]
+        workers = [nursery.process_upload(shop.project.pk, upload_id)]
         wait_for_waiters(1, environ=environ)
         age_claims(shop.project.pk)  # the sweep takes the first for dead while it only waits
-        workers.append(start_work(shop.project.pk, upload_id, environ=environ))
+        workers.append(nursery.process_upload(shop.project.pk, upload_id))
         wait_for_waiters(2, environ=environ)
     ends = [worker.wait(60) for worker in workers]
 
@@ -128,7 +129,7 @@ def test_two_workers_on_one_upload_record_it_once(environ: dict[str, str]) -> No
 
 
 def test_what_one_left_to_the_last_is_folded_though_the_last_is_rejected_meanwhile(
-    environ: dict[str, str],
+    environ: dict[str, str], nursery: Nursery
 ) -> None:
     shop = a_shop()
     first, last = sent(shop, a_mixed_report(), run="r1"), sent(shop, b"no report", run="r2")
@@ -137,9 +138,9 @@ def test_what_one_left_to_the_last_is_folded_though_the_last_is_rejected_meanwhi
 
     try:
         with held(STEPS["commit"], environ=environ):
-            workers = [start_work(shop.project.pk, first, environ=environ)]
+            workers = [nursery.process_upload(shop.project.pk, first)]
             wait_for_waiters(1, environ=environ)  # it has seen that another waits, and lays aside
-            workers.append(start_work(shop.project.pk, last, environ=environ))
+            workers.append(nursery.process_upload(shop.project.pk, last))
             wait_for_waiters(2, environ=environ)
         ends = [worker.wait(60) for worker in workers]
     finally:
@@ -152,15 +153,17 @@ def test_what_one_left_to_the_last_is_folded_though_the_last_is_rejected_meanwhi
     assert TestDay.objects.filter(project_id=shop.project.pk).count() == 5
 
 
-def test_workers_killed_at_odd_moments_lose_and_double_nothing(environ: dict[str, str]) -> None:
+def test_workers_killed_at_odd_moments_lose_and_double_nothing(
+    environ: dict[str, str], nursery: Nursery
+) -> None:
     shop = a_shop()
     ids = [sent(shop, a_mixed_report(f"a{n}"), run=f"r{n // 2}", shard=str(n % 2)) for n in range(8)]
 
     for n, upload_id in enumerate(ids):
-        worker = start_work(shop.project.pk, upload_id, environ=environ)
+        worker = nursery.process_upload(shop.project.pk, upload_id)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            worker.wait(0.4 + 0.2 * n)  # from before the first statement to after the last one
-        kill(worker)
+            worker.wait(0.01 + 0.03 * n)  # from before the first statement to after the last one
+        worker.kill()
     wait_for_silence(environ=environ)
     for upload_id in ids:
         try_again(shop.project.pk, upload_id)
@@ -169,13 +172,13 @@ def test_workers_killed_at_odd_moments_lose_and_double_nothing(environ: dict[str
     assert_exactly_once(shop.project.pk, n_uploads=8, n_results=4 * 6)
 
 
-def test_the_sweep_rings_for_a_claim_whose_worker_died(environ: dict[str, str]) -> None:
+def test_the_sweep_rings_for_a_claim_whose_worker_died(environ: dict[str, str], nursery: Nursery) -> None:
     shop = a_shop()
     upload_id = sent(shop, a_mixed_report(), run="r1")
     with held(STEPS["results"], environ=environ):
-        worker = start_work(shop.project.pk, upload_id, environ=environ)
+        worker = nursery.process_upload(shop.project.pk, upload_id)
         wait_for_waiters(1, environ=environ)
-        kill(worker)
+        worker.kill()
     wait_for_silence(environ=environ)
 
     process_upload(project_id=shop.project.pk, upload_id=upload_id)

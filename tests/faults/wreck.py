@@ -29,14 +29,6 @@ from tests.processes import ROOT
 from tests.rows.test_record import sums
 from tests.waiting import wait_until
 
-WORK = (
-    "import sys, django; django.setup(); from ingest.tasks import process_upload;"
-    " process_upload(project_id=int(sys.argv[1]), upload_id=sys.argv[2])"
-)
-END = (
-    "import sys, django; django.setup(); from projects.tasks import end_project;"
-    " end_project(project_id=int(sys.argv[1]))"
-)
 SWEEP = "import django; django.setup(); from ingest.tasks import sweep_uploads; sweep_uploads()"
 # A backend that waits for what the test holds; the test's own are told by their names.
 WAITING = """
@@ -46,22 +38,6 @@ OTHERS = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND backend_type = 'client backend' AND application_name = 'faults'
 """
-
-
-def start_work(project_id: int, upload_id: object, *, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start a process that does what a worker does with one upload."""
-    return _start([WORK, str(project_id), str(upload_id)], environ)
-
-
-def start_ending(project_id: int, *, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start a process that does what a worker does with a project that is to be deleted."""
-    return _start([END, str(project_id)], environ)
-
-
-def _start(program: list[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", *program]
-    values = {**os.environ, **environ, "DJANGO_SETTINGS_MODULE": "config.settings", "PGAPPNAME": "faults"}
-    return subprocess.Popen(command, cwd=ROOT, env=values, start_new_session=True)
 
 
 def sweep(*, environ: Mapping[str, str]) -> None:

@@ -25,8 +25,8 @@ def a_case(name: str, word: str, *, seconds: float) -> str:
     return passed(name, classname=f"tests.{word}.Case", file=f"tests/{word}/test_{name}.py", seconds=seconds)
 
 
-@pytest.fixture
-def shop() -> Shop:
+@pytest.fixture(scope="module")
+def kept_shop(rows_of_the_module: None) -> Shop:
     """Return a project with a branch in two windows: slower tests, new ones, bad ones, two environments, a budget that is over."""
     shop = a_shop()
     today = timezone.now().replace(hour=12)
@@ -52,6 +52,12 @@ def shop() -> Shop:
     Project.objects.filter(pk=shop.project.pk).update(budgets={"integration": 5, "unit": 0.1})
     shop.project.refresh_from_db()
     return shop
+
+
+@pytest.fixture
+def shop(kept_shop: Shop, db: None) -> Shop:
+    """Return the module's project, for a test to do with as it likes."""
+    return kept_shop.again()
 
 
 def window_of(shop: Shop, **params: str) -> Window:

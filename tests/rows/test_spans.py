@@ -52,8 +52,8 @@ def a_report(chance: random.Random) -> bytes:
     return report(*cases, passed("always"))
 
 
-@pytest.fixture
-def shop() -> Shop:
+@pytest.fixture(scope="module")
+def kept_shop(rows_of_the_module: None) -> Shop:
     """Return a project with a few runs of its default branch in the last weeks."""
     shop = a_shop()
     for days_ago in (45, 31, 12, 12, 3, 1):
@@ -70,7 +70,13 @@ def shop() -> Shop:
 
 
 @pytest.fixture
-def busy_shop() -> Shop:
+def shop(kept_shop: Shop, db: None) -> Shop:
+    """Return the module's project, for a test to do with as it likes."""
+    return kept_shop.again()
+
+
+@pytest.fixture(scope="module")
+def kept_busy_shop(rows_of_the_module: None) -> Shop:
     """Return a project with uploads on random days of two branches, some of them into the same run."""
     chance = random.Random(20)
     shop = a_shop()
@@ -82,6 +88,12 @@ def busy_shop() -> Shop:
         fields = {"branch": branch, "run": f"{branch}-{days_ago}", "job": f"job {n}", "commit": f"{n:040d}"}
         record(shop, a_report(chance), started_at=on_day(days_ago), **fields)
     return shop
+
+
+@pytest.fixture
+def busy_shop(kept_busy_shop: Shop, db: None) -> Shop:
+    """Return the module's busy project, for a test to do with as it likes."""
+    return kept_busy_shop.again()
 
 
 def a_window(since: date, until: date, **more: Any) -> Window:

@@ -74,8 +74,8 @@ PAGES = (
 BOUNDS = ("Index Cond", "Recheck Cond", "Filter")
 
 
-@pytest.fixture
-def shop() -> Shop:
+@pytest.fixture(scope="module")
+def kept_shop(rows_of_the_module: None) -> Shop:
     """Return a project that has something for every part of every page: flakes, failures, budgets that are over."""
     shop = a_shop("Web")
     cases = [
@@ -90,6 +90,12 @@ def shop() -> Shop:
     record(shop, report(*cases, failed("breaks")), branch="change", commit="a3", run="c")
     record(shop, b"this is not XML", run="d")
     return shop
+
+
+@pytest.fixture
+def shop(kept_shop: Shop, db: None) -> Shop:
+    """Return the module's project, for a test to do with as it likes."""
+    return kept_shop.again()
 
 
 def path_of(shop: Shop, place: str) -> str:

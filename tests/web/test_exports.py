@@ -31,8 +31,8 @@ LISTS = (
 )
 
 
-@pytest.fixture
-def shop() -> Shop:
+@pytest.fixture(scope="module")
+def kept_shop(rows_of_the_module: None) -> Shop:
     """Return a project whose every list has rows."""
     shop = a_shop("Web")
     cases = [passed(f"case {n}", file="tests/unit/test_case.py", seconds=1.5) for n in range(120)]
@@ -41,6 +41,12 @@ def shop() -> Shop:
     record(shop, report(*cases, failed("breaks")), branch="main", commit="a2", run="b")
     record(shop, report(passed("pays"), failed("breaks", message="new")), branch="main", commit="a3", run="c")
     return shop
+
+
+@pytest.fixture
+def shop(kept_shop: Shop, db: None) -> Shop:
+    """Return the module's project, for a test to do with as it likes."""
+    return kept_shop.again()
 
 
 def path_of(shop: Shop, place: str) -> str:

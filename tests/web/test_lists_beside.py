@@ -54,8 +54,8 @@ BESIDE = (
 )
 
 
-@pytest.fixture
-def shop() -> Shop:
+@pytest.fixture(scope="module")
+def kept_shop(rows_of_the_module: None) -> Shop:
     """Return a project with rows for every list: a budget that is crossed, a slower test, a misfit, and muted ones."""
     shop = a_shop("Web")
     cases = [passed("pays", seconds=400.0, file=FILE), passed("ships", seconds=9.0, file=FILE)]
@@ -113,6 +113,12 @@ def shop() -> Shop:
     return shop
 
 
+@pytest.fixture
+def shop(kept_shop: Shop, db: None) -> Shop:
+    """Return the module's project, for a test to do with as it likes."""
+    return kept_shop.again()
+
+
 def path_of(shop: Shop, place: str) -> str:
     """Return the address of a page, with the failing test and the refused upload in it."""
     upload = Upload.objects.get(project=shop.project, run_key="c")
@@ -162,11 +168,11 @@ def test_the_data_under_a_chart_is_in_plain_numbers_in_its_file(shop: Shop) -> N
 
 
 def test_the_weeks_of_flakes_are_a_file() -> None:
-    shop = a_shop("Web")
+    shop = a_shop("Flaky")
     a_history(shop, "..R.R..R.R.")
 
-    shown = unescape(shop.browser().get("/p/web/flaky").content.decode())
-    weeks = rows_of(shop, "/p/web/flaky", "?list=flakes&format=json")
+    shown = unescape(shop.browser().get("/p/flaky/flaky").content.decode())
+    weeks = rows_of(shop, "/p/flaky/flaky", "?list=flakes&format=json")
 
     assert 'href="?list=flakes&format=csv"' in shown
     assert len(weeks) == 12

@@ -27,13 +27,19 @@ FIELDS = {
 }
 
 
-@pytest.fixture
-def shop() -> Shop:
+@pytest.fixture(scope="module")
+def kept_shop(rows_of_the_module: None) -> Shop:
     """Return a project with a flaky test, and one that is not."""
     shop = a_shop("Web")
     a_history(shop, "..R.R..R.R.")
     a_history(shop, ".....", name="stays")
     return shop
+
+
+@pytest.fixture
+def shop(kept_shop: Shop, db: None) -> Shop:
+    """Return the module's project, for a test to do with as it likes."""
+    return kept_shop.again()
 
 
 def save(shop: Shop, **fields: str) -> str:
