@@ -32,6 +32,7 @@ PACKAGES = (
     "starlette",
     "werkzeug",
 )
+WITH_FLAKES = ("click", "fastify")
 SEEN = (FlakeStatus.SUSPECTED, FlakeStatus.FLAKY)
 FLAKY_LINE = re.compile(r"- (?P<version>\S+) `(?P<test>.+)` p=\d+ f=\d+ (?P<mode>same mode|across modes)")
 
@@ -72,7 +73,9 @@ def really_flaky() -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_real_history_is_recorded_with_its_counts(package: str) -> None:
+def test_a_real_history_is_recorded_with_its_counts_and_constant_failures_are_not_called_flaky(
+    package: str,
+) -> None:
     shop = a_shop(package)
 
     for run in runs_of(package):
@@ -87,6 +90,8 @@ def test_a_real_history_is_recorded_with_its_counts(package: str) -> None:
         assert upload.n_tests <= run["testcases"]
 
     assert Project.objects.get().n_runs == len(runs_of(package))
+    if package not in WITH_FLAKES:
+        assert not Test.objects.filter(flake_status=FlakeStatus.FLAKY).exists()
 
 
 def test_clicks_pager_tests_are_flaky_where_they_were_and_gone_afterwards() -> None:
@@ -120,13 +125,3 @@ def test_clicks_pager_tests_are_flaky_where_they_were_and_gone_afterwards() -> N
         )
     )
     assert Run.objects.get(number=last_failure).number <= max(versions["8.3.0"])
-
-
-@pytest.mark.parametrize("package", [name for name in PACKAGES if name not in ("click", "fastify")])
-def test_constant_failures_are_not_called_flaky(package: str) -> None:
-    shop = a_shop(package)
-
-    for run in runs_of(package):
-        record_run(shop, package, run)
-
-    assert not Test.objects.filter(flake_status=FlakeStatus.FLAKY).exists()
