@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
+from typing import NamedTuple
 
 from django.db import connection, transaction
 
@@ -33,6 +34,7 @@ from projects.vocabulary import Layer
 
 FEW = 16  # uploads that wait to be folded before a worker that is busy with others does it
 MOST_HELD = 2_000_000  # results held at once, eight bytes each
+LARGE, A_PIECE = 500_000, 200_000  # an upload with more than the one is folded alone, and read by the other
 
 # A staged result is its outcome, and 8 more for a retry that mended it, 16 for several attempts, 32 for a load test.
 CODE = "(outcome + 8 * is_flaky::int + 16 * (n_attempts > 1)::int + 32 * (layer = %(load)s)::int)::smallint"
@@ -45,10 +47,10 @@ SELECT %(project_id)s, gen_random_uuid(), clock_timestamp(), %(run_number)s, %(d
 FROM incoming WHERE NOT is_merge
 """  # noqa: S608 - words of our own
 
-# In the order in which they were recorded, so that the newest pass of a test stands last.
-BATCHES = """
-SELECT noted_at, run_number, numbers, number_seconds, test_ids, array_replace(seconds, NULL, 0), codes
-FROM projects_resultbatch WHERE project_id = %(project_id)s AND id = ANY(%(ids)s) ORDER BY noted_at
+BATCH = """
+SELECT numbers[%(first)s:%(last)s], number_seconds[%(first)s:%(last)s], test_ids[%(first)s:%(last)s],
+    array_replace(seconds[%(first)s:%(last)s], NULL, 0), codes[%(first)s:%(last)s]
+FROM projects_resultbatch WHERE project_id = %(project_id)s AND id = %(id)s
 """
 BEGIN = f"{day_rows.TABLE}; DELETE FROM folded; SET LOCAL work_mem = '64MB'"  # noqa: S608
 OF_DAY = "d.project_id = %(project_id)s AND d.on_default = %(on_default)s AND d.day = %(day)s"
@@ -109,6 +111,21 @@ VALUES (%(project_id)s, gen_random_uuid(), %(noted_at)s, %(run_number)s, %(tests
 """
 
 
+class Waiting(NamedTuple):
+    """A batch that waits, without its columns."""
+
+    id: uuid.UUID
+    noted_at: datetime
+    run_number: int
+    n_numbers: int
+    n_staged: int
+
+    @property
+    def n(self) -> int:
+        """How many results it has."""
+        return self.n_numbers + self.n_staged
+
+
 def lay_aside(place: Place, *, numbers: PackedArray, seconds: PackedArray) -> None:
     """Lay aside the staged results that are new, and those of remembered tests: a skipped one's number with a minus."""
     values = {**place.values(), "load": int(Layer.LOAD), "numbers": numbers, "number_seconds": seconds}
@@ -137,39 +154,37 @@ def fold(project_id: int) -> None:
 def fold_held(project_id: int) -> None:
     """Fold in a transaction that holds the project's lock already."""
     waiting = ResultBatch.objects.filter(project_id=project_id).order_by("noted_at")
-    batches = list(waiting.values_list("id", "day", "on_default", "numbers__len", "test_ids__len"))
+    columns_of = "id", "noted_at", "run_number", "numbers__len", "test_ids__len", "day", "on_default"
+    batches = list(waiting.values_list(*columns_of))
     if not batches:
         return
     project = Project.objects.get(pk=project_id)
-    for (day, on_default), together in groupby(batches, key=itemgetter(1, 2)):
-        for ids in _some((batch[0], sum(batch[3:])) for batch in together):
-            _fold(project, ids, Place(project_id, 0, day, on_default))
+    for (day, on_default), together in groupby(batches, key=itemgetter(5, 6)):
+        for some in _some(Waiting(*batch[:5]) for batch in together):
+            _fold(project, some, Place(project_id, 0, day, on_default))
     waiting.filter(id__in=[batch[0] for batch in batches]).delete()
 
 
-def _some(batches: Iterable[tuple[uuid.UUID, int]]) -> Iterator[list[uuid.UUID]]:
-    """Yield batches, each given with its length, as many together as are held at once."""
-    some, n_held = list[uuid.UUID](), 0
-    for batch_id, n in batches:
-        if some and n_held + n > MOST_HELD:
+def _some(batches: Iterable[Waiting]) -> Iterator[list[Waiting]]:
+    """Yield as many batches together as are held at once."""
+    some, n_held = list[Waiting](), 0
+    for batch in batches:
+        if some and n_held + batch.n > (MOST_HELD if batch.n <= LARGE else 0):
             yield some
             some, n_held = [], 0
-        some.append(batch_id)
-        n_held += n
+        some.append(batch)
+        n_held += batch.n if batch.n <= LARGE else MOST_HELD
     yield some
 
 
-def _fold(project: Project, ids: list[uuid.UUID], place: Place) -> None:
-    """Fold batches of one day, which follow each other."""
-    with fetching_columns() as cursor:
-        rows = cursor.execute(BATCHES, {**place.values(), "ids": ids}, binary=True).fetchall()
-    uploads = totals.in_order(totals.Batch(*row[2:]) for row in rows)
-    laid = [Passes(array("i"), array("f")) for _ in rows]
+def _fold(project: Project, batches: Sequence[Waiting], place: Place) -> None:
+    """Fold batches of one day, which follow each other in the order in which they were recorded."""
+    laid = [Passes(array("i"), array("f")) for _ in batches]
     are_first = _are_first(project, place)
     n_tests = 0
     with connection.cursor() as cursor:
         cursor.execute(BEGIN)
-    for part in totals.parts(uploads, long_s=LEAST_S):
+    for part in _parts(place.project_id, batches):
         n_tests += part.n_tests
         if place.on_default:
             _follow(part, laid, place, are_first=are_first)
@@ -177,10 +192,26 @@ def _fold(project: Project, ids: list[uuid.UUID], place: Place) -> None:
             columns.copy(day_rows.DAYS, day_rows.days(part, place))
         else:
             columns.copy(day_rows.FOLDED, day_rows.folded(part))
-    _lay_passes(place, [(row[0], row[1]) for row in rows], laid)
+    _lay_passes(place, batches, laid)
     if not are_first:
         _add(place, n_tests)
         buckets.judge_folded(project, place.day)
+
+
+def _parts(project_id: int, batches: Sequence[Waiting]) -> Iterator[Part]:
+    """Yield the totals of all tests; a large upload comes alone and has each test once, so that it can be read by pieces."""
+    length = max(max(batch.n_numbers, batch.n_staged) for batch in batches)
+    size = length if len(batches) > 1 or length <= LARGE else A_PIECE
+    for start in range(0, length, max(1, size)):
+        some = [_read(project_id, batch, first=start + 1, last=start + size) for batch in batches]
+        yield from totals.parts(totals.in_order(some), long_s=LEAST_S)
+
+
+def _read(project_id: int, batch: Waiting, *, first: int, last: int) -> totals.Batch:
+    values = {"project_id": project_id, "id": batch.id, "first": first, "last": last}
+    with fetching_columns() as cursor:
+        (row,) = cursor.execute(BATCH, values, binary=True).fetchall()
+    return totals.Batch(*row)
 
 
 def _are_first(project: Project, place: Place) -> bool:
@@ -238,14 +269,14 @@ def _tests(statement: str, place: Place, tests: array[int]) -> array[int]:
     return found[0] if found else array("i")
 
 
-def _lay_passes(place: Place, uploads: Iterable[tuple[datetime, int]], laid: Sequence[Passes]) -> None:
+def _lay_passes(place: Place, batches: Sequence[Waiting], laid: Sequence[Passes]) -> None:
     with binding_cursor() as cursor:
-        for (noted_at, run_number), passed in zip(uploads, laid, strict=True):
+        for batch, passed in zip(batches, laid, strict=True):
             if passed.tests:
                 values = {
                     "project_id": place.project_id,
-                    "noted_at": noted_at,
-                    "run_number": run_number,
+                    "noted_at": batch.noted_at,
+                    "run_number": batch.run_number,
                     "tests": columns.sent(passed.tests),
                     "seconds": columns.sent(array("d", passed.seconds)),
                 }

@@ -219,3 +219,22 @@ def test_everything_is_the_same_whether_results_were_folded_one_by_one_or_togeth
     before = sums(together.project.pk)
     rebuilding.rebuild(together.project.pk)
     assert sums(together.project.pk) == before
+
+
+def test_a_large_upload_is_read_by_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "LARGE", 5)
+    monkeypatch.setattr(batches, "A_PIECE", 2)
+    monkeypatch.setattr(batches, "MOST_HELD", 8)
+    shop = a_shop()
+    waits(shop)
+    many = [passed(f"t{n}", seconds=0.03 * n) for n in range(7)]
+    for number, cases in enumerate(
+        ([*many, failed("b")], many[:3], many[2:5], many[1:4], [*many, skipped("s")])
+    ):
+        record(shop, report(*cases), run=f"r{number}")
+
+    batches.fold(shop.project.pk)
+
+    before = sums(shop.project.pk)
+    rebuilding.rebuild(shop.project.pk)
+    assert sums(shop.project.pk) == before
