@@ -5,7 +5,6 @@ Rows in and out; whoever calls has judged already.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from itertools import islice
@@ -19,7 +18,7 @@ from analysis.states import Proof
 from analysis.verdicts import FlakeVerdict, verdict
 from projects.arrays import packed, packed_columns
 from projects.cursors import binding_cursor
-from projects.models import FlakeEvent, FlakeProof, Project, Run
+from projects.models import Project, Run
 from projects.vocabulary import FlakeRule
 
 MOST_KEPT = 1_000  # states, with verdicts and rows, held ready to be written
@@ -81,6 +80,26 @@ WITH before AS MATERIALIZED (
 )
 SELECT test_id FROM kept LEFT JOIN before USING (test_id) WHERE before.status IS DISTINCT FROM kept.status
 """  # noqa: S608 - names of our own
+PROOFS = {"test_id": "int", "rule": "smallint", "other_run": "int"}
+KEEP_PROOFS = """
+INSERT INTO projects_flakeproof (project_id, run_number, commit, day, on_default, in_incident, test_id, rule, other_run)
+SELECT %(project_id)s, %(run_number)s, %(commit)s, %(day)s, %(on_default)s, false, test_id, rule, other_run
+FROM unnest(%(test_id)b::int[], %(rule)b::smallint[], %(other_run)b::int[]) AS p (test_id, rule, other_run)
+ON CONFLICT DO NOTHING
+"""
+EVENTS = {
+    "test_id": "int",
+    "at_s": "float8",
+    "run_number": "int",
+    "before": "smallint",
+    "after": "smallint",
+    "sentence": "text",
+}
+KEEP_EVENTS = f"""
+INSERT INTO projects_flakeevent (project_id, id, at, is_told, test_id, run_number, before, after, sentence)
+SELECT %(project_id)s, gen_random_uuid(), to_timestamp(at_s), false, test_id, run_number, before, after, sentence
+FROM unnest({", ".join(f"%({name})b::{kind}[]" for name, kind in EVENTS.items())}) AS e ({", ".join(EVENTS)})
+"""  # noqa: S608
 STATES = """
 SELECT test_id, state FROM projects_flake
 WHERE project_id = %(project_id)s AND test_id = ANY(%(test_ids)b::int[]) AND state <> ''
@@ -112,17 +131,21 @@ def keep(
 ) -> None:
     """Store the states, and the proofs that this run completes; `passed` are runs of the same commit that tests passed in."""
     keep_states(project.pk, states, told, at=at, beside=beside)
-    for ids in _slices(states):
-        FlakeProof.objects.bulk_create(
-            [
-                proof
-                for test_id in ids
-                for proof in _proofs(
-                    project, run, test_id, states[test_id], passed_in=passed.get(test_id, run.number)
-                )
-            ],
-            ignore_conflicts=True,
-        )
+    proofs = [
+        proof
+        for test_id, state in states.items()
+        for proof in _proofs(run, test_id, state, passed_in=passed.get(test_id, run.number))
+    ]
+    values: dict[str, Any] = {
+        "project_id": project.pk,
+        "run_number": run.number,
+        "commit": run.commit,
+        "day": run.day,
+        "on_default": run.is_default_branch,
+    }
+    if proofs:
+        with binding_cursor() as cursor:
+            cursor.execute(KEEP_PROOFS, {**values, **packed_columns(PROOFS, proofs)})
 
 
 def keep_states(
@@ -142,12 +165,12 @@ def keep_states(
         seen = beside or {}
         rows = [(one, seen.get(one, ""), *_fields(states[one], judged[one])) for one in ids]
         changed = _keep_flakes(project_id, rows)
-        events = {test_id: told[test_id].event for test_id in ids if test_id in told}
-        FlakeEvent.objects.bulk_create(
-            _event(project_id, test_id, event, judged[test_id])
-            for test_id, event in events.items()
-            if event is not None
-        )
+        events = [
+            _event(one, event, judged[one])
+            for one in ids
+            if one in told and (event := told[one].event) is not None
+        ]
+        _keep_events(project_id, events)
         if changed:
             show_statuses(project_id, changed)
 
@@ -211,19 +234,10 @@ def _fields(state: State, judged: FlakeVerdict) -> Sequence[Any]:
     )
 
 
-def _proofs(project: Project, run: Run, test_id: int, state: State, *, passed_in: int) -> list[FlakeProof]:
-    """Return the proofs that this run completes; `passed_in` is the run of the same commit where the test passed."""
+def _proofs(run: Run, test_id: int, state: State, *, passed_in: int) -> list[tuple[int, int, int]]:
+    """Return the proofs that this run completes, in the order of PROOFS; in `passed_in` the test passed at the same commit."""
     return [
-        FlakeProof(
-            project_id=project.pk,
-            test_id=test_id,
-            run_number=run.number,
-            rule=proof.rule,
-            other_run=_other_run(run, proof, passed_in=passed_in),
-            commit=run.commit,
-            day=run.day,
-            on_default=run.is_default_branch,
-        )
+        (test_id, proof.rule, _other_run(run, proof, passed_in=passed_in))
         for proof in state.proofs
         if run.number in (proof.failed_run, proof.passed_run)
     ]
@@ -235,14 +249,13 @@ def _other_run(run: Run, proof: Proof, *, passed_in: int) -> int:
     return run.number if proof.rule is FlakeRule.RETRY else passed_in
 
 
-def _event(project_id: int, test_id: int, event: Event, judged: FlakeVerdict) -> FlakeEvent:
-    return FlakeEvent(
-        project_id=project_id,
-        id=uuid.uuid4(),
-        test_id=test_id,
-        at=mass_failures.moment(event.at),
-        run_number=event.run,
-        before=event.before,
-        after=event.after,
-        sentence=judged.rule[:500],
-    )
+def _keep_events(project_id: int, events: Sequence[Sequence[Any]]) -> None:
+    if events:
+        with binding_cursor() as cursor:
+            cursor.execute(KEEP_EVENTS, {"project_id": project_id, **packed_columns(EVENTS, events)})
+
+
+def _event(test_id: int, event: Event, judged: FlakeVerdict) -> Sequence[Any]:
+    """Return a change of status, in the order of EVENTS."""
+    at_s = event.at * mass_failures.DAY_S
+    return test_id, at_s, event.run, event.before, event.after, judged.rule[:500]
