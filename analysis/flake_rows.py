@@ -195,16 +195,20 @@ def _keep_flakes(project_id: int, rows: Sequence[Sequence[Any]]) -> list[int]:
         return [test_id for (test_id,) in cursor.execute(KEEP_FLAKES, values).fetchall()]
 
 
-def keep_numbers(project_id: int, run_number: int, told: Mapping[int, Update]) -> None:
+def keep_numbers(
+    project_id: int, run_number: int, told: Mapping[int, Update], *, of_run: bool = True
+) -> None:
+    """Write P(flaky) on the failures of the run, unless these are not written yet, and on older ones that are seen anew."""
     probabilities = [
         (test_id, run_number, update.p_flaky)
         for test_id, update in told.items()
-        if update.p_flaky is not None
+        if of_run and update.p_flaky is not None
     ]
     probabilities += [
         (test_id, settled.run, settled.p_flaky)
         for test_id, update in told.items()
         for settled in update.settled
+        if of_run or settled.run != run_number
     ]
     if not probabilities:
         return

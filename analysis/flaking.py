@@ -7,7 +7,7 @@ failures is an incident, is analysis.engine's to say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ from analysis.flakes import Group, State, Update
 from analysis.incidents import NOTHING_AROUND, Incident, Kind
 from analysis.seats import Report, packed, seat
 from analysis.states import mark
-from analysis.trials import PASS_DAYS, PASSES, Known, tests_before, tried_by
+from analysis.trials import PASS_DAYS, PASSES, Known, Said, tests_before, tried_by
 from analysis.verdicts import shown, verdict
 from projects.models import Flake, Project, Run
 
@@ -48,20 +48,36 @@ class Part:
     workers: Mapping[int, str] = field(default_factory=dict)  # of cases that name one of their own
 
 
-def after_upload(project: Project, run: Run, part: Part, *, known: Known) -> None:
-    """Judge the staged results, and keep verdicts, proofs, events and incidents; those of tests `known` are staged."""
-    tried, passed, seqs = tried_by(project, run, known)
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is to be written with the failures of an upload: P(flaky) by test, and the tests whose failures an incident explains."""
+
+    p_flaky: Mapping[int, float | None] = field(default_factory=dict)
+    withheld: Collection[int] = ()
+
+
+NOTHING_TOLD = Told()
+
+
+def after_upload(
+    project: Project, run: Run, part: Part, *, known: Known, said: Mapping[int, Said] | None
+) -> Told:
+    """Judge the staged results, and keep verdicts, proofs, events and incidents; those of tests `known` are staged.
+
+    Where the caller knows what the failures `said`, they are not written yet, and what is told of them is returned.
+    """
+    tried, passed, seqs = tried_by(project, run, known, said)
     states = states_of(project.pk, tried) if tried else {}
     tried |= _counted(tried, states, awake=known.awake)
     seen = _run_seen(run, part, tried)
     still_open = mass_failures.open_incidents(project.pk, seen)
     if not tried and not still_open:  # nothing failed, and nothing waits for a pass: nearly every upload
         mass_failures.keep_run(project.pk, run, seen)
-        return
+        return NOTHING_TOLD
     failing = [test_id for test_id, one in tried.items() if one.first_failed]
-    said = {one.signature for one in tried.values() if one.first_failed}
+    words = {one.signature for one in tried.values() if one.first_failed}
     around = (
-        mass_failures.surroundings(project.pk, unexpected(seen, states), said) if failing else NOTHING_AROUND
+        mass_failures.surroundings(project.pk, unexpected(seen, states), words) if failing else NOTHING_AROUND
     )
     elsewhere = mass_failures.passed_elsewhere(project.pk, seen, still_open, failing=failing)
     judged = judge(seen, states=states, around=around, open_incidents=still_open, passed_elsewhere=elsewhere)
@@ -71,14 +87,18 @@ def after_upload(project: Project, run: Run, part: Part, *, known: Known) -> Non
         again = _follow(project, past, states)
         keep_numbers(project.pk, past.seen.run, again)
         told = {**again, **told}  # what this run says of a test is the newer word
-    keep_numbers(project.pk, run.number, judged.updates)
+    keep_numbers(project.pk, run.number, judged.updates, of_run=said is None)
     if states:
         beside = _passes_beside(run, part, states, seqs)
         keep(project, run, states, told, passed, at=seen.at, beside=beside)
-    _keep_incident(project, run, seen, judged, failing)
+    withheld = failing if _keep_incident(project, run, seen, judged) else []
+    if said is None:
+        _mark_failures(project.pk, run.number, withheld, in_incident=True)
     for past in changed:
         mass_failures.keep(project.pk, past)
         _show_incident(project.pk, past)
+    p_flaky = {test_id: update.p_flaky for test_id, update in judged.updates.items()}
+    return Told(p_flaky, frozenset(withheld))
 
 
 def _counted(
@@ -175,9 +195,7 @@ def count_again(
     keep_states(project.pk, states, told, at=at)
     keep_numbers(project.pk, run.number, told)
     if only is not None:
-        with connection.cursor() as cursor:
-            values: dict[str, Any] = {"project_id": project.pk, "run_number": run.number, "ids": list(groups)}
-            cursor.execute(MARK_FAILURES, {**values, "in_incident": False})
+        _mark_failures(project.pk, run.number, list(groups), in_incident=False)
         return len(groups)
     for past in known:
         mass_failures.keep(project.pk, past)
@@ -226,21 +244,22 @@ def _withheld(project_id: int, past: Incident) -> dict[int, Group]:
     }
 
 
-def _keep_incident(project: Project, run: Run, seen: RunSeen, judged: Judged, failing: Sequence[int]) -> None:
+def _keep_incident(project: Project, run: Run, seen: RunSeen, judged: Judged) -> bool:
+    """Remember the run, and say on it which incident it is; return whether that explains its failures."""
     mass_failures.keep_run(project.pk, run, seen, judged)
-    if judged.incident is not None and not judged.incident.weight:
-        run.is_incident = True
-        run.incident_sentence = judged.incident.why[:500]
+    if judged.incident is None or judged.incident.weight:
+        return False
+    run.is_incident = True
+    run.incident_sentence = judged.incident.why[:500]
+    return True
+
+
+def _mark_failures(project_id: int, run_number: int, ids: Sequence[int], *, in_incident: bool) -> None:
+    values: dict[str, Any] = {"project_id": project_id, "run_number": run_number, "ids": list(ids)}
+    values["in_incident"] = in_incident
+    if ids:
         with connection.cursor() as cursor:
-            cursor.execute(
-                MARK_FAILURES,
-                {
-                    "project_id": project.pk,
-                    "run_number": run.number,
-                    "ids": list(failing),
-                    "in_incident": True,
-                },
-            )
+            cursor.execute(MARK_FAILURES, values)
 
 
 def _show_incident(project_id: int, past: Incident) -> None:

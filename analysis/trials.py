@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -28,21 +28,23 @@ AWAKE = "SELECT test_id FROM projects_flake WHERE project_id = %(project_id)s AN
 # lateral subqueries, since after the first upload of a project the planner knows nothing of its size.
 TRIED = """
 WITH bad AS (SELECT seq, count(*)::int AS n, bool_or(is_final) AS is_final FROM trouble GROUP BY seq)
-SELECT i.test_id, coalesce(b.n, 0), coalesce(b.is_final, false), t.suite, f.signature, coalesce(f.is_infrastructure, false),
-    i.seq
+SELECT i.test_id, coalesce(b.n, 0), coalesce(b.is_final, false), coalesce(t.suite, 0), i.seq
 FROM incoming i LEFT JOIN bad b USING (seq)
-CROSS JOIN LATERAL (
+LEFT JOIN LATERAL (
     SELECT hashtext(coalesce(nullif(file, ''), nullif(classname, ''), suite)) AS suite FROM projects_test t
     WHERE t.project_id = %(project_id)s AND t.id = i.test_id OFFSET 0
-) t
-LEFT JOIN LATERAL (
+) t ON b.seq IS NOT NULL
+WHERE i.layer <> 1 AND (b.seq IS NOT NULL OR (i.outcome = 1 AND i.test_id = ANY(%(awake)s)))
+ORDER BY i.test_id
+"""
+# What the last failure of each test in the run said.
+SAID = """
+SELECT i.test_id, f.signature, f.is_infrastructure FROM unnest(%(failing)s::int[]) AS i (test_id) CROSS JOIN LATERAL (
     SELECT f.signature, g.is_infrastructure FROM projects_failure f
     JOIN projects_signature g ON g.project_id = f.project_id AND g.digest = f.signature
     WHERE f.project_id = %(project_id)s AND f.test_id = i.test_id AND f.run_number = %(run_number)s
     ORDER BY f.attempt DESC LIMIT 1
-) f ON b.seq IS NOT NULL
-WHERE i.layer <> 1 AND (b.seq IS NOT NULL OR (i.outcome = 1 AND i.test_id = ANY(%(awake)s)))
-ORDER BY i.test_id
+) f
 """
 BEFORE = "SELECT seq + 1, test_id FROM incoming WHERE seq = ANY(%s) AND outcome <> 4"
 # Passes of the days, and of the results that wait to be folded into them.
@@ -98,6 +100,16 @@ class Known:
     are_all: bool
 
 
+class Said(NamedTuple):
+    """What a test's last failure in a run said, and whether that speaks of the machine."""
+
+    signature: bytes
+    is_infrastructure: bool
+
+
+SAID_NOTHING = Said(b"", is_infrastructure=False)
+
+
 def known(project_id: int, run: Run) -> Known:
     """Return the tests that failed once, and of which a pass in this run means something."""
     values = {"project_id": project_id, "at": mass_failures.days(run.started_at), "most": MOST_KNOWN}
@@ -112,10 +124,11 @@ def known(project_id: int, run: Run) -> Known:
 
 
 def tried_by(
-    project: Project, run: Run, known: Known
+    project: Project, run: Run, known: Known, said: Mapping[int, Said] | None
 ) -> tuple[dict[int, Tried], dict[int, int], dict[int, int]]:
     """Return the tests whose attempts mean something, the run of the same commit that failing ones passed in, and the numbers
-    of the cases of those that passed. Of the tests that are awake the state says how often they passed before.
+    of the cases of those that passed. Of the tests that are awake the state says how often they passed before. What failures
+    `said` is looked up where the caller does not know.
     """
     values: dict[str, Any] = {
         "project_id": project.pk,
@@ -138,8 +151,15 @@ def tried_by(
         passes = _passes(cursor, values, known) if values["ids"] else {}
         values["ids"] = failing
         passed = _passed_on_commit(cursor, values) if run.commit and failing else {}
-    tried = {row[0]: _one(row, passes, passed) for row in rows}
-    return tried, passed, {row[0]: row[6] for row in rows if not row[1]}
+        if said is None:
+            said = _said(cursor, values) if failing else {}
+    tried = {row[0]: _one(row, passes, passed, said.get(row[0], SAID_NOTHING)) for row in rows}
+    return tried, passed, {row[0]: row[4] for row in rows if not row[1]}
+
+
+def _said(cursor: Any, values: dict[str, Any]) -> dict[int, Said]:
+    cursor.execute(SAID, {**values, "failing": values["ids"]})
+    return {test_id: Said(bytes(signature), is_infra) for test_id, signature, is_infra in cursor.fetchall()}
 
 
 def _passes(cursor: Any, values: dict[str, Any], known: Known) -> dict[int, tuple[int, int]]:
@@ -162,9 +182,11 @@ def tests_before(seqs: Sequence[int]) -> dict[int, int]:
         return dict(cursor.fetchall())
 
 
-def _one(row: Sequence[Any], passes: Mapping[int, tuple[int, int]], passed: Mapping[int, int]) -> Tried:
+def _one(
+    row: Sequence[Any], passes: Mapping[int, tuple[int, int]], passed: Mapping[int, int], said: Said
+) -> Tried:
     """Read one test's attempts, with the passes before them where it failed."""
-    test_id, n_bad, is_final, suite, signature, is_infrastructure, _ = row
+    test_id, n_bad, is_final, suite, _ = row
     n_pass, n_main = passes.get(test_id, (0, 0))
     retries = (True,) * (n_bad - 1) if is_final else (True,) * (n_bad - 1) + (False,)
     return Tried(
@@ -174,8 +196,8 @@ def _one(row: Sequence[Any], passes: Mapping[int, tuple[int, int]], passed: Mapp
         n_main_pass=n_main,
         passed_on_commit=test_id in passed,
         suite=suite,
-        signature=bytes(signature or b""),
-        is_infrastructure=is_infrastructure,
+        signature=said.signature,
+        is_infrastructure=said.is_infrastructure,
     )
 
 

@@ -5,22 +5,24 @@ Reads the staged troubles in batches, so that an outage of a large suite does no
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
 
 from analysis import failures
+from analysis.flaking import NOTHING_TOLD, Told
 from analysis.rollups import Place
 from analysis.seats import Report, seat
-from analysis.trials import tests_before
+from analysis.trials import Said, tests_before
 from projects.arrays import packed_columns
 from projects.cursors import binding_cursor
 from projects.models import Signature
 from projects.vocabulary import Outcome
 
 BATCH = 500  # failures held at once, 16 KB of words each at most
+MOST_HELD = 5_000  # failures, some 300 bytes each, that wait until it is known how likely each is a flake's
 SAMPLES = 3  # samples of one signature in one test: the first words rarely differ from the hundredth
 
 # The tries of a test in a run are numbered on from those that are there.
@@ -55,10 +57,12 @@ FAILURE_COLUMNS = {
     "place": "int",
     "n_cases": "int",
     "worker": "text",
+    "p_flaky": "float8",
+    "in_incident": "boolean",
 }
 KEEP_FAILURES = f"""
-INSERT INTO projects_failure (project_id, run_number, day, on_default, in_incident, {", ".join(FAILURE_COLUMNS)})
-SELECT %(project_id)s, %(run_number)s, %(day)s, %(on_default)s, false, {", ".join(FAILURE_COLUMNS)}
+INSERT INTO projects_failure (project_id, run_number, day, on_default, {", ".join(FAILURE_COLUMNS)})
+SELECT %(project_id)s, %(run_number)s, %(day)s, %(on_default)s, {", ".join(FAILURE_COLUMNS)}
 FROM unnest({", ".join(f"%({name})b::{kind}[]" for name, kind in FAILURE_COLUMNS.items())})
     AS f ({", ".join(FAILURE_COLUMNS)})
 """  # noqa: S608 - names of our own
@@ -89,11 +93,41 @@ class Trouble:
     seq: int
 
 
-def record(place: Place, *, kind: str, has_merges: bool, reports: Sequence[Report]) -> None:
+class Held:
+    """The failures of a run's first upload, written once it is known what they are: writing a row twice takes twice as long.
+
+    More than MOST_HELD are written at once, and so are those that join others of their run.
+    """
+
+    def __init__(self, place: Place, *, may_wait: bool) -> None:
+        self._place = place
+        self._rows: list[tuple[Any, ...]] = []
+        self.said: dict[int, Said] | None = {} if may_wait else None  # by the tests' last failures
+
+    def add(self, rows: Sequence[tuple[Any, ...]], said: Mapping[int, Said]) -> None:
+        """Take failures, in the order of FAILURE_COLUMNS but for the last two."""
+        self._rows += rows
+        if self.said is not None:
+            self.said.update(said)
+        if self.said is None or len(self._rows) > MOST_HELD:
+            self.said = None
+            self.write(NOTHING_TOLD)
+
+    def write(self, told: Told) -> None:
+        """Write what waits."""
+        p_flaky, withheld = told.p_flaky.get, told.withheld
+        rows = [(*row, p_flaky(row[0]), row[0] in withheld) for row in self._rows]
+        self._rows = []
+        if rows:
+            _write(KEEP_FAILURES, self._place, FAILURE_COLUMNS, rows)
+
+
+def record(place: Place, *, kind: str, has_merges: bool, is_first: bool, reports: Sequence[Report]) -> Held:
     """Keep the staged troubles as failures of the run; `kind` says how they relate to earlier attempts in it.
 
-    `reports` are those of the upload, in their order.
+    `reports` are those of the upload, in their order. What is returned is to be written when it is known what they are.
     """
+    held = Held(place, may_wait=is_first and not has_merges)
     with connection.cursor() as cursor:
         cursor.execute("SELECT EXISTS (SELECT FROM trouble)")
         has_troubles = cursor.fetchone()[0]
@@ -103,7 +137,8 @@ def record(place: Place, *, kind: str, has_merges: bool, reports: Sequence[Repor
             )
     if has_troubles:
         for batch in _batches(place):
-            _keep(place, batch, is_overruled=kind == "earlier", reports=reports)
+            _keep(place, batch, held, is_overruled=kind == "earlier", reports=reports)
+    return held
 
 
 def _batches(place: Place) -> Iterator[list[Trouble]]:
@@ -113,10 +148,12 @@ def _batches(place: Place) -> Iterator[list[Trouble]]:
             yield [Trouble(*row) for row in rows]
 
 
-def _keep(place: Place, batch: list[Trouble], *, is_overruled: bool, reports: Sequence[Report]) -> None:
+def _keep(
+    place: Place, batch: list[Trouble], held: Held, *, is_overruled: bool, reports: Sequence[Report]
+) -> None:
     signatures = [failures.signature(kind=t.kind, message=t.message, text=t.text) for t in batch]
     named = list(zip(signatures, batch, strict=True))
-    _keep_signatures(place, {s.digest: (s, t) for s, t in named})
+    is_infrastructure = _keep_signatures(place, {s.digest: (s, t) for s, t in named})
     before = tests_before([t.seq for t in batch])
     failed = [
         (
@@ -126,22 +163,22 @@ def _keep(place: Place, batch: list[Trouble], *, is_overruled: bool, reports: Se
         for s, t in named
     ]
     samples = {(t.test_id, s.digest): (t.test_id, s.digest, t.kind, t.message, t.text) for s, t in named}
-    _write(KEEP_FAILURES, place, FAILURE_COLUMNS, failed)
+    held.add(failed, {t.test_id: Said(s.digest, is_infrastructure[s.digest]) for s, t in named})
     _write(KEEP_SAMPLES, place, SAMPLE_COLUMNS, list(samples.values()))
 
 
-def _keep_signatures(place: Place, seen: dict[bytes, tuple[failures.Signature, Trouble]]) -> None:
-    """Keep the signatures that are new; what failed yesterday mostly fails today, and its boundary is known."""
+def _keep_signatures(
+    place: Place, seen: dict[bytes, tuple[failures.Signature, Trouble]]
+) -> dict[bytes, bool]:
+    """Keep the signatures that are new; what failed yesterday mostly fails today, and its boundary is known.
+
+    Returns which of them speak of the machine.
+    """
     known = Signature.objects.filter(project_id=place.project_id, digest__in=list(seen))
-    old = {bytes(digest) for digest in known.values_list("digest", flat=True)}
-    Signature.objects.bulk_create(
-        [
-            _signature(place, signature, trouble)
-            for digest, (signature, trouble) in seen.items()
-            if digest not in old
-        ],
-        ignore_conflicts=True,
-    )
+    old = {bytes(digest): is_infra for digest, is_infra in known.values_list("digest", "is_infrastructure")}
+    new = {digest: _signature(place, *said) for digest, said in seen.items() if digest not in old}
+    Signature.objects.bulk_create(new.values(), ignore_conflicts=True)
+    return old | {digest: one.is_infrastructure for digest, one in new.items()}
 
 
 def _write(statement: str, place: Place, columns: dict[str, str], rows: Sequence[tuple[Any, ...]]) -> None:

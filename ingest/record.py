@@ -96,8 +96,9 @@ def record(
             stage.stage_remembered()
         else:
             stage.stage_tried(tried)
-        _record_results(project, run, upload, place, stage, arrived, is_stale=is_stale, now=now)
-        flaking.after_upload(project, run, _part(upload, arrived, stage), known=tried)
+        failed = _record_results(project, run, upload, place, stage, arrived, is_stale=is_stale, now=now)
+        part = _part(upload, arrived, stage)
+        failed.write(flaking.after_upload(project, run, part, known=tried, said=failed.said))
         if is_last(upload) or batches.are_many(project.pk):
             batches.fold_held(project.pk)
         _close(upload, run, arrived, problems, is_truncated=is_truncated, now=now)
@@ -246,10 +247,12 @@ def _record_results(
     *,
     is_stale: bool,
     now: datetime,
-) -> None:
+) -> failing.Held:
     kind = _kind(run, upload)
     merged = results.keep(project, run, place, stage, kind=kind, is_stale=is_stale, now=now)
-    failing.record(place, kind=kind, has_merges=bool(merged), reports=_reports(stage, upload))
+    failed = failing.record(
+        place, kind=kind, has_merges=bool(merged), is_first=not run.n_uploads, reports=_reports(stage, upload)
+    )
     remembered = stage.remembered.sums()
     numbers, seconds = stage.remembered.numbers(), stage.remembered.seconds()
     batches.lay_aside(place, numbers=packing.int4s(numbers), seconds=packing.float4s(seconds))
@@ -257,12 +260,13 @@ def _record_results(
     upload.layer_seconds = _layer_seconds(remembered)
     if not merged:
         _count(run, arrived)
-        return
+        return failed
     batches.fold_held(project.pk)
     passes_changed = rollups.change(place)
     _count(run, _with(rollups.run_change(), stage.remembered))
     if passes_changed:
         run.n_flaky = rollups.n_flaky(place)
+    return failed
 
 
 def _arrived(remembered: Remembered) -> RunChange:

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from analysis.flaking import age
 from analysis.states import State
+from ingest import failing
 from projects.models import EnvironmentRun, Failure, Flake, FlakeEvent, FlakeProof, Run
 from projects.vocabulary import FlakeRule, FlakeStatus
 from tests.factories import Shop, a_history, a_shop, a_test_named, failed, passed, record, report
@@ -161,3 +162,27 @@ def test_a_failure_that_says_what_tests_of_another_branch_say_counts_a_quarter()
         for shop in shops
     )
     assert (spread.mass, alone.mass) == (0.25, 1.0)
+
+
+def test_failures_say_the_same_whether_they_waited_for_the_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [(f"t{n}", f"suite{n % 6}.Case") for n in range(N_OUTAGE)]
+    calm = report(*[passed(name, classname=home) for name, home in names])
+    two = report(
+        *[(failed if n < 2 else passed)(name, classname=home) for n, (name, home) in enumerate(names)]
+    )
+    storm = report(*[failed(name, classname=home, message="connection refused") for name, home in names])
+    now = timezone.now()
+
+    told = []
+    for most in (failing.MOST_HELD, 1):
+        monkeypatch.setattr(failing, "MOST_HELD", most)
+        shop = a_shop(name=f"Shop {most}")
+        for n, body in enumerate([calm, two, calm, two, storm, calm]):
+            started = (now - timedelta(hours=6 - n)).isoformat()
+            record(shop, body, run=f"r{n}", commit=f"c{n}", started_at=started)
+        kept = Failure.objects.filter(project=shop.project).order_by("run_number", "test_id")
+        told.append(list(kept.values_list("run_number", "p_flaky", "in_incident", "signature")))
+
+    assert told[0] == told[1]
+    assert {(run, in_incident) for run, _, in_incident, _ in told[0]} == {(2, False), (4, False), (5, True)}
+    assert all(p_flaky is not None for _, p_flaky, _, _ in told[0])
