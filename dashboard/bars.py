@@ -6,7 +6,8 @@ Pure. Knows geometry and the classes that colour it; the words beside a picture 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from analysis.answers.of_uploads import UploadSpan
 from dashboard.format import count, day_words, plural
@@ -38,6 +39,7 @@ class Columns:
     table: Table
     first: str
     last: str
+    ends: tuple[datetime, datetime] | None = None  # the moments of both, where columns are no whole days
 
 
 def upload_days(days: Sequence[UploadSpan]) -> Columns:
@@ -46,8 +48,9 @@ def upload_days(days: Sequence[UploadSpan]) -> Columns:
 
 
 def upload_hours(hours: Sequence[UploadSpan]) -> Columns:
-    """Draw a column for each hour, the same way."""
-    return _columns(hours, one="hour", words=lambda span: f"{span.at:%-d %b, %H:%M} UTC")
+    """Draw a column for each hour, the same way: hours of UTC, as they say; on hover the ends say the reader's own."""
+    drawn = _columns(hours, one="hour", words=lambda span: f"{span.at:%-d %b, %H:%M} UTC")
+    return replace(drawn, ends=(hours[0].at, hours[-1].at)) if hours else drawn
 
 
 def _columns(spans: Sequence[UploadSpan], *, one: str, words: Callable[[UploadSpan], str]) -> Columns:

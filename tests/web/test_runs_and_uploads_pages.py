@@ -263,6 +263,15 @@ def test_the_hours_stand_in_a_table_under_their_picture(shop: Shop) -> None:
 
     cells = re.findall(r'<td class="num"[^>]*>(\d+)</td>', hours)
     assert re.search(r'<th scope="row">\d+ \w+, \d\d:00 UTC</th>', hours)
+    # As every moment of a page: scripts put the reader's own zone into the words on hover.
+    assert (
+        len(
+            re.findall(
+                r'<time datetime="[^"]+:00:00\+00:00" title="[^"]+ UTC">\d+ \w+, \d\d:00 UTC</time>', hours
+            )
+        )
+        == 2
+    )
     assert [sum(map(int, cells[n::5])) for n in range(5)] == [1, 0, 2, 1, 0]
     assert hours.count("<rect") >= 2
 
