@@ -56,18 +56,15 @@ FORMS = {
     *("channel", "links-renew", "logout", "theme", "account-letters", "settings"),
 }
 LONG_EVIDENCE = "8 of 8 failures came right after tests/integration/test_stock.py::test_nightly_import_creates_warehouses."
-PHONE = 768  # below, rows fold
 SEEN = 0.0001  # of layout shift; less is no pixel
 MOVED = """{ const seen = []; const keep = (list) => { for (const entry of list)
         seen.push([entry.value, ...entry.sources.map((source) => source.node?.className ?? source.node?.nodeName)]); };
     const observer = new PerformanceObserver((list) => keep(list.getEntries()));
     observer.observe({ type: 'layout-shift', buffered: true });
     window.moved = () => { keep(observer.takeRecords()); return seen; }; }"""
-# The data under a chart may scroll in its own box on a desk, where its card is half as wide as the page; no list does.
 OPEN_DATA = "for (const data of document.querySelectorAll('details.data')) data.open = true"
-WIDE_LISTS = """(isPhone) => [...document.querySelectorAll('.table-wrap')].filter((list) => list.offsetParent
-    && (isPhone || !list.closest('.data')) && list.scrollWidth > list.clientWidth + 1)
-    .map((list) => list.textContent.slice(0, 60))"""
+WIDE_LISTS = """() => [...document.querySelectorAll('.table-wrap')].filter((list) => list.offsetParent
+    && list.scrollWidth > list.clientWidth + 1).map((list) => list.textContent.slice(0, 60))"""
 # A form is sent as a page that was loaded in time would, or as one of another session.
 POST = """({ to, secret }) => { const form = Object.assign(document.createElement('form'), { method: 'post', action: to });
     if (secret) form.append(document.querySelector('[name=csrfmiddlewaretoken]').cloneNode());
@@ -182,7 +179,7 @@ def too_wide(page: Page, widths: list[int]) -> list[str]:
     for width in widths:
         page.set_viewport_size({"width": width, "height": 800})
         found += [f"the page at {width}"] * (page.evaluate("document.documentElement.scrollWidth") > width)
-        found += page.evaluate(WIDE_LISTS, width < PHONE)
+        found += page.evaluate(WIDE_LISTS)
     return found
 
 
