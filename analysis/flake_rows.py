@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -108,7 +109,12 @@ WHERE project_id = %(project_id)s AND test_id = ANY(%(test_ids)b::int[]) AND sta
 
 def day_of(at: float) -> date | None:
     """Return the date of the engine's time; None for one that was never set."""
-    return EPOCH + timedelta(days=int(at)) if at else None
+    return _day(int(at)) if at else None
+
+
+@lru_cache(maxsize=1_000)
+def _day(number: int) -> date:
+    return EPOCH + timedelta(days=number)
 
 
 def states_of(project_id: int, test_ids: Iterable[int]) -> dict[int, State]:

@@ -6,6 +6,8 @@ Knows the format alone, and nothing of the columns.
 from __future__ import annotations
 
 import struct
+import sys
+from array import array
 from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
@@ -42,12 +44,27 @@ def _int2s(values: Sequence[int | None]) -> list[bytes]:
     return [NULL if value is None else _int2(2, value) for value in values]
 
 
-def _int4s(values: Sequence[int | None]) -> list[bytes]:
-    return [NULL if value is None else _int4(4, value) for value in values]
+def _int4s(values: Sequence[int]) -> list[bytes]:
+    if None in values:
+        return [NULL if value is None else _int4(4, value) for value in values]
+    return [_words(array("i", values))]
 
 
-def _float8s(values: Sequence[float | None]) -> list[bytes]:
-    return [NULL if value is None else _float8(8, value) for value in values]
+def _float8s(values: Sequence[float]) -> list[bytes]:
+    if None in values:
+        return [NULL if value is None else _float8(8, value) for value in values]
+    return [_words(array("d", values))]
+
+
+def _words(values: array[Any]) -> bytes:
+    """Pack values of four or eight bytes, each after its length, without a Python call a value."""
+    if sys.byteorder == "little":
+        values.byteswap()
+    halves, size = array("I", values.tobytes()), values.itemsize // 4
+    words = array("I", _length(values.itemsize)) * (len(values) * (1 + size))
+    for half in range(size):
+        words[1 + half :: 1 + size] = halves[half::size]
+    return words.tobytes()
 
 
 def _dates(values: Sequence[date | None]) -> list[bytes]:
