@@ -34,7 +34,7 @@ from projects.vocabulary import Layer
 
 FEW = 16  # uploads that wait to be folded before a worker that is busy with others does it
 MOST_HELD = 2_000_000  # results held at once, eight bytes each
-LARGE, A_PIECE = 500_000, 200_000  # an upload with more than the one is folded alone, and read by the other
+LARGE, A_PIECE = 500_000, 50_000  # an upload with more than the one is folded alone, and read by the other
 
 # A staged result is its outcome, and 8 more for a retry that mended it, 16 for several attempts, 32 for a load test.
 CODE = "(outcome + 8 * is_flaky::int + 16 * (n_attempts > 1)::int + 32 * (layer = %(load)s)::int)::smallint"
@@ -107,7 +107,7 @@ ON CONFLICT (project_id, test_id) DO NOTHING
 """  # noqa: S608
 LAY_PASSES = """
 INSERT INTO projects_passbatch (project_id, id, noted_at, run_number, test_ids, seconds)
-VALUES (%(project_id)s, gen_random_uuid(), %(noted_at)s, %(run_number)s, %(tests)b::int[], %(seconds)b::float8[])
+VALUES (%(project_id)s, gen_random_uuid(), %(noted_at)s, %(run_number)s, %(tests)b::int[], %(seconds)b::real[])
 """
 
 
@@ -278,6 +278,6 @@ def _lay_passes(place: Place, batches: Sequence[Waiting], laid: Sequence[Passes]
                     "noted_at": batch.noted_at,
                     "run_number": batch.run_number,
                     "tests": columns.sent(passed.tests),
-                    "seconds": columns.sent(array("d", passed.seconds)),
+                    "seconds": columns.sent(passed.seconds),
                 }
                 cursor.execute(LAY_PASSES, values)

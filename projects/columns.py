@@ -97,10 +97,11 @@ def sent(values: array[Any]) -> PackedArray:
     if not values:
         return PackedArray(struct.pack(">iii", 0, 0, oid))
     data, width = column(values)
-    filled = bytearray((INT4(width) + bytes(width)) * len(values))
+    filled = bytearray(HEAD.pack(1, 0, oid, len(values), 1))
+    filled += (INT4(width) + bytes(width)) * len(values)
     for byte in range(width):
-        filled[4 + byte :: 4 + width] = data[byte::width]
-    return PackedArray(HEAD.pack(1, 0, oid, len(values), 1) + filled)
+        filled[HEAD.size + 4 + byte :: 4 + width] = data[byte::width]
+    return PackedArray(filled)
 
 
 @contextmanager
