@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
@@ -23,7 +22,6 @@ from projects.models import (
     LetterDelivery,
     LetterVersion,
     Membership,
-    OwnerReader,
     Test,
     TestDay,
 )
@@ -31,6 +29,7 @@ from projects.vocabulary import EventKind, Role
 from reports import delivery, forgetting, weekly
 from reports.schedule import Days
 from tests.factories import Shop, a_shop, a_test_named, passed, record, report, retried
+from tests.flaky_weeks import a_week_of_two_flaky_tests
 from tests.mail import Mailbox, mail_server
 
 pytestmark = pytest.mark.django_db
@@ -39,8 +38,6 @@ M = TypeVar("M", bound=Model)
 
 WEEK = Days(date(2026, 3, 9), date(2026, 3, 15))
 NEXT_WEEK = Days(date(2026, 3, 16), date(2026, 3, 22))
-TODAY = timezone.now().date()
-LAST_WEEK = Days(TODAY - timedelta(7), TODAY - timedelta(1))
 MONDAY = datetime(2026, 3, 16, 9, 0, tzinfo=UTC)
 
 
@@ -54,20 +51,18 @@ def mailbox(settings: Settings) -> Iterator[Mailbox]:
         yield server
 
 
-def a_week_of_two_flaky_tests(shop: Shop, days: Days = WEEK) -> None:
-    """Record a week in which retries save "pays" and "ships"; the first is checkout's, the second bob's."""
-    for offset in range(7):
-        day = days.since + timedelta(days=offset)
-        for n in range(3):
-            moment = datetime(day.year, day.month, day.day, 12, n, tzinfo=UTC)
-            make = retried if n == 1 else passed
-            cases = [make("pays", classname="shop.Checkout"), make("ships", classname="shop.Parcel")]
-            started_at = moment.isoformat()
-            record(shop, report(*cases), run=started_at, commit=f"{day:%Y%m%d}{n:02}", started_at=started_at)
-    now = timezone.now()
-    for name, owner in (("pays", "@Shop/Checkout"), ("ships", "bob@example.org")):
-        test_id = a_test_named(shop, name).id
-        care.set_note(shop.project, test_id, note="", owner=owner, by=shop.owner, now=now)
+@pytest.fixture(scope="module")
+def kept_shop(rows_of_the_module: None) -> Shop:
+    """Return a project with a week of two flaky tests."""
+    shop = a_shop()
+    a_week_of_two_flaky_tests(shop, WEEK)
+    return shop
+
+
+@pytest.fixture
+def shop(kept_shop: Shop, db: None) -> Shop:
+    """Return the module's project, for a test to do with as it likes."""
+    return kept_shop.again()
 
 
 def sent(shop: Shop, *, days: Days = WEEK, now: datetime = MONDAY) -> None:
@@ -83,9 +78,7 @@ def text_of(mail: EmailMessage) -> str:
     return str(part.get_content())
 
 
-def test_each_reader_gets_one_letter_with_their_own_tests_first(mailbox: Mailbox) -> None:
-    shop = a_shop()
-    a_week_of_two_flaky_tests(shop)
+def test_each_reader_gets_one_letter_with_their_own_tests_first(shop: Shop, mailbox: Mailbox) -> None:
     viewer = shop.member(Role.VIEWER)
     for email in (shop.owner.email, "checkout@list.example"):
         subscribing.add_reader(shop.project, "@shop/checkout", email=email)
@@ -125,9 +118,7 @@ def _identity(number: int) -> dict[str, object]:
     return {"name": f"alike{number}", "fingerprint": number.to_bytes(16)}
 
 
-def test_ones_own_tests_are_told_however_many_come_before(mailbox: Mailbox) -> None:
-    shop = a_shop()
-    a_week_of_two_flaky_tests(shop)
+def test_ones_own_tests_are_told_however_many_come_before(shop: Shop, mailbox: Mailbox) -> None:
     *_, last = many_alike(shop, "ships", n=230)
     care.set_note(shop.project, last, note="", owner="@shop/web", by=shop.owner, now=timezone.now())
     subscribing.add_reader(shop.project, "@shop/web", email="web@list.example")
@@ -160,9 +151,7 @@ def test_codeowners_makes_readers_of_teams(mailbox: Mailbox) -> None:
     assert "ships" not in texts["web@list.example"]
 
 
-def test_who_has_the_owners_address_needs_no_row(mailbox: Mailbox) -> None:
-    shop = a_shop()
-    a_week_of_two_flaky_tests(shop)
+def test_who_has_the_owners_address_needs_no_row(shop: Shop, mailbox: Mailbox) -> None:
     bob = shop.member(Role.VIEWER)
     bob.email = "Bob@example.org"
     bob.save()
@@ -173,18 +162,14 @@ def test_who_has_the_owners_address_needs_no_row(mailbox: Mailbox) -> None:
     assert "1 of these is yours: bob@example.org." in texts["Bob@example.org"]
 
 
-def test_an_address_that_only_a_report_names_gets_nothing(mailbox: Mailbox) -> None:
-    shop = a_shop()
-    a_week_of_two_flaky_tests(shop)
+def test_an_address_that_only_a_report_names_gets_nothing(shop: Shop, mailbox: Mailbox) -> None:
 
     sent(shop)
 
     assert [to for to, _ in mailbox.taken] == [shop.owner.email]
 
 
-def test_an_address_and_a_member_who_are_one_get_one_letter(mailbox: Mailbox) -> None:
-    shop = a_shop()
-    a_week_of_two_flaky_tests(shop)
+def test_an_address_and_a_member_who_are_one_get_one_letter(shop: Shop, mailbox: Mailbox) -> None:
     subscribing.add_reader(shop.project, "@shop/checkout", email="bob@example.org")
     bob = shop.member(Role.VIEWER)
     bob.email = "bob@example.org"
@@ -197,9 +182,7 @@ def test_an_address_and_a_member_who_are_one_get_one_letter(mailbox: Mailbox) ->
     assert "2 of these are yours: @Shop/Checkout, bob@example.org." in mails[0]
 
 
-def test_readers_of_the_same_owners_share_a_version() -> None:
-    shop = a_shop()
-    a_week_of_two_flaky_tests(shop)
+def test_readers_of_the_same_owners_share_a_version(shop: Shop) -> None:
     for email in (shop.owner.email, shop.member(Role.VIEWER).email):
         subscribing.add_reader(shop.project, "@shop/checkout", email=email)
 
@@ -209,9 +192,7 @@ def test_readers_of_the_same_owners_share_a_version() -> None:
     assert LetterDelivery.objects.exclude(version=None).count() == 2
 
 
-def test_a_reader_of_their_own_tests_and_of_changes_gets_no_letter_in_their_calm_week() -> None:
-    shop = a_shop()
-    a_week_of_two_flaky_tests(shop)
+def test_a_reader_of_their_own_tests_and_of_changes_gets_no_letter_in_their_calm_week(shop: Shop) -> None:
     Membership.objects.filter(user=shop.owner).update(only_own=True, only_changes=True)
 
     kept = weekly.keep(shop.project, weekly.issue(shop.project, WEEK), days=WEEK, now=MONDAY)
@@ -220,9 +201,7 @@ def test_a_reader_of_their_own_tests_and_of_changes_gets_no_letter_in_their_calm
     assert not LetterDelivery.objects.exists()
 
 
-def test_each_version_remembers_what_it_asked_for() -> None:
-    shop = a_shop()
-    a_week_of_two_flaky_tests(shop)
+def test_each_version_remembers_what_it_asked_for(shop: Shop) -> None:
     subscribing.add_reader(shop.project, "@shop/checkout", email="checkout@list.example")
     weekly.keep(shop.project, weekly.issue(shop.project, WEEK), days=WEEK, now=MONDAY)
     a_week_of_two_flaky_tests(shop, NEXT_WEEK)
@@ -235,9 +214,9 @@ def test_each_version_remembers_what_it_asked_for() -> None:
     assert issue.letter.sections[0].title == "Asked last week: 0 of 2 done"
 
 
-def test_an_address_stops_its_letter_with_one_click_and_the_others_keep_theirs(mailbox: Mailbox) -> None:
-    shop = a_shop()
-    a_week_of_two_flaky_tests(shop)
+def test_an_address_stops_its_letter_with_one_click_and_the_others_keep_theirs(
+    shop: Shop, mailbox: Mailbox
+) -> None:
     subscribing.add_reader(shop.project, "@shop/checkout", email="checkout@list.example")
     sent(shop)
     mail = next(mail for to, mail in mailbox.taken if to == "checkout@list.example")
@@ -251,9 +230,7 @@ def test_an_address_stops_its_letter_with_one_click_and_the_others_keep_theirs(m
     assert [reader.email for reader in weekly.issue(shop.project, NEXT_WEEK).readers] == [shop.owner.email]
 
 
-def test_an_address_that_is_refused_for_good_is_marked(mailbox: Mailbox) -> None:
-    shop = a_shop()
-    a_week_of_two_flaky_tests(shop)
+def test_an_address_that_is_refused_for_good_is_marked(shop: Shop, mailbox: Mailbox) -> None:
     subscribing.add_reader(shop.project, "@shop/checkout", email="checkout@list.example")
     mailbox.refused = "checkout@list.example"
 
@@ -263,9 +240,7 @@ def test_an_address_that_is_refused_for_good_is_marked(mailbox: Mailbox) -> None
     assert [to for to, _ in mailbox.taken] == [shop.owner.email]
 
 
-def test_muting_that_ends_soon_is_in_the_letter() -> None:
-    shop = a_shop()
-    a_week_of_two_flaky_tests(shop)
+def test_muting_that_ends_soon_is_in_the_letter(shop: Shop) -> None:
     test_id = a_test_named(shop, "ships").id
     care.mute(
         shop.project, test_id, reason="new carrier", n_days=10, by=shop.owner, now=MONDAY - timedelta(5)
@@ -278,9 +253,7 @@ def test_muting_that_ends_soon_is_in_the_letter() -> None:
     assert "Muting ends within a week (1)" not in [section.title for section in later.sections]
 
 
-def test_the_sent_version_stays_in_the_archive(mailbox: Mailbox) -> None:
-    shop = a_shop()
-    a_week_of_two_flaky_tests(shop)
+def test_the_sent_version_stays_in_the_archive(shop: Shop, mailbox: Mailbox) -> None:
     subscribing.add_reader(shop.project, "@shop/checkout", email="checkout@list.example")
     sent(shop)
     version = LetterVersion.objects.get()
@@ -296,21 +269,9 @@ def test_the_sent_version_stays_in_the_archive(mailbox: Mailbox) -> None:
     assert f"?version={version.pk}" in listed
 
 
-def test_a_member_sees_and_asks_for_the_letter_as_they_get_it(mailoutbox: list[EmailMessage]) -> None:
-    shop = a_shop()
-    a_week_of_two_flaky_tests(shop, LAST_WEEK)
-    subscribing.add_reader(shop.project, "@shop/checkout", email=shop.owner.email)
-
-    mine = shop.browser().get("/p/shop/reports/weekly?whose=mine").content.decode()
-    everybodys = shop.browser().get("/p/shop/reports/weekly").content.decode()
-
-    assert ">yours</span>" in mine
-    assert ">yours</span>" not in everybodys
-
-
-def test_versions_cost_no_further_questions(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
-    shop = a_shop()
-    a_week_of_two_flaky_tests(shop)
+def test_versions_cost_no_further_questions(
+    shop: Shop, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
     for n in range(5):
         subscribing.add_reader(shop.project, "@shop/checkout", email=f"a{n}@list.example")
         subscribing.add_reader(shop.project, f"@shop/{n}", email=f"a{n}@list.example")
@@ -340,9 +301,7 @@ def test_old_events_go_after_the_projects_own_period_in_bounded_batches() -> Non
     assert titles == {"Long": ["0", "31", "32", "33"], "Short": ["0"]}
 
 
-def test_old_letters_go_with_versions_and_deliveries_in_batches() -> None:
-    shop = a_shop()
-    a_week_of_two_flaky_tests(shop)
+def test_old_letters_go_with_versions_and_deliveries_in_batches(shop: Shop) -> None:
     subscribing.add_reader(shop.project, "@shop/checkout", email="checkout@list.example")
     for weeks in (0, 1):
         days = Days(WEEK.since + timedelta(weeks=weeks), WEEK.until + timedelta(weeks=weeks))
@@ -355,101 +314,3 @@ def test_old_letters_go_with_versions_and_deliveries_in_batches() -> None:
     assert {row.letter.week_on for row in kept} == {NEXT_WEEK.since}
     assert LetterVersion.objects.count() == 1
     assert Flake.objects.exists()
-
-
-# --- the page
-
-
-def test_an_editor_gives_an_owner_readers_and_takes_them_away() -> None:
-    shop = a_shop()
-    a_week_of_two_flaky_tests(shop, LAST_WEEK)
-    editor = shop.browser(shop.member(Role.EDITOR))
-    before = editor.get("/p/shop/settings/readers").content.decode()
-
-    for email in (shop.owner.email.upper(), "checkout@list.example"):
-        editor.post("/p/shop/settings/readers", {"owner": "@Shop/Checkout", "email": email})
-    after = editor.get("/p/shop/settings/readers").content.decode()
-    for row in OwnerReader.objects.all():
-        editor.post(f"/p/shop/settings/readers/{row.pk}/remove")
-
-    assert "2 owners have no reader" in before
-    assert "1 owner has no reader" in after
-    assert "checkout@list.example" in after
-    assert OwnerReader.objects.count() == 0
-    assert LetterAddress.objects.count() == 0
-
-
-def test_each_owner_leads_to_their_tests() -> None:
-    shop = a_shop()
-    a_week_of_two_flaky_tests(shop, LAST_WEEK)
-    page = shop.browser().get("/p/shop/settings/readers").content.decode()
-
-    (link,) = re.findall(r'href="(/p/shop/tests\?owner=%40Shop%2FCheckout)"', page)
-    listed = shop.browser().get(link).content.decode()
-
-    assert "Checkout › pays" in listed.replace("<wbr>", "").replace("\u200b", "")
-    assert "ships" not in listed
-
-
-def test_a_member_is_a_reader_by_membership_and_not_by_address() -> None:
-    shop = a_shop()
-
-    row = subscribing.add_reader(shop.project, "@shop/checkout", email=shop.owner.email.upper())
-
-    assert row.membership is not None
-    assert not LetterAddress.objects.exists()
-
-
-def test_an_editor_chooses_the_letters_of_an_address() -> None:
-    shop = a_shop()
-    row = subscribing.add_reader(shop.project, "@shop/checkout", email="checkout@list.example")
-    LetterAddress.objects.update(refused="550 no", wants_letter=False)
-    address = f"/p/shop/settings/readers/addresses/{row.address_id}"
-
-    shop.browser().post(address, {"often": "weekly", "what": "first"})
-
-    kept = LetterAddress.objects.get()
-    assert (kept.wants_letter, kept.only_changes, kept.only_own, kept.refused) == (True, False, False, "")
-
-
-def test_viewers_look_and_strangers_see_nothing() -> None:
-    shop, other = a_shop(), a_shop("Other")
-    a_week_of_two_flaky_tests(shop, LAST_WEEK)
-    row = subscribing.add_reader(shop.project, "@shop/checkout", email="checkout@list.example")
-    viewer = shop.browser(shop.member(Role.VIEWER))
-
-    looked = viewer.get("/p/shop/settings/readers")
-    changed = viewer.post("/p/shop/settings/readers", {"owner": "@a", "email": "a@t.example"})
-    strangers = [
-        other.browser().get("/p/shop/settings/readers"),
-        other.browser().post(f"/p/shop/settings/readers/{row.pk}/remove"),
-        other.browser().post(f"/p/other/settings/readers/{row.pk}/remove"),
-        other.browser().post(
-            f"/p/other/settings/readers/addresses/{row.address_id}", {"often": "off", "what": "only"}
-        ),
-    ]
-
-    assert (looked.status_code, changed.status_code) == (200, 403)
-    assert [answer.status_code for answer in strangers] == [404, 404, 404, 404]
-    assert OwnerReader.objects.count() == 1
-
-
-def test_the_page_of_readers_costs_few_queries(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
-    shop = a_shop()
-    a_week_of_two_flaky_tests(shop, LAST_WEEK)
-    for n in range(9):
-        subscribing.add_reader(shop.project, f"@shop/{n}", email=f"a{n}@list.example")
-    browser = shop.browser()
-
-    with django_assert_max_num_queries(12):
-        browser.get("/p/shop/settings/readers")
-
-
-def test_a_member_asks_for_letters_of_their_own_tests_under_account() -> None:
-    shop = a_shop()
-    member = Membership.objects.get(user=shop.owner)
-
-    shop.browser().post("/account/letters", {f"own-{member.pk}": "only", f"letter-{member.pk}": "changes"})
-
-    member.refresh_from_db()
-    assert (member.only_own, member.only_changes, member.wants_letter) == (True, True, True)
