@@ -33,7 +33,7 @@ from projects.models import Project, ResultBatch
 from projects.vocabulary import Layer
 
 FEW = 16  # uploads that wait to be folded before a worker that is busy with others does it
-MOST_HELD = 2_000_000  # results held at once, eight bytes each
+MOST_HELD = 1_600_000  # results held at once, eight bytes each
 LARGE, A_PIECE = 500_000, 50_000  # an upload with more than the one is folded alone, and read by the other
 
 # A staged result is its outcome, and 8 more for a retry that mended it, 16 for several attempts, 32 for a load test.

@@ -19,7 +19,7 @@ from analysis import timing
 
 # A result is its outcome, and 8 more for a retry that mended it, 16 for several attempts, 32 for a load test.
 OUTCOME, RETRIED, PASSED, SKIPPED = 7, 8, 1, 4
-AT_ONCE = 25_000  # numbers of tests that are added up together: some 20 MB where sixteen uploads wait
+AT_ONCE = 10_000  # numbers of tests that are added up together: some 10 MB where sixteen uploads wait
 MOST_PIECES = 10_000  # durations whose bins are kept at hand, some 200 bytes each
 NOT = bytes.maketrans(b"\0\1", b"\1\0")
 BIN = struct.Struct(">H").pack
