@@ -12,7 +12,7 @@ from statistics import NormalDist
 TINY = 1e-300
 PRECISION = 1e-12
 MOST_STEPS = 60  # some three are taken
-CLOSE = 1e-8  # seven digits of a rate
+CLOSE = 1e-4  # of the last step: steps square, so that seven digits of a rate stand behind it
 LEAST_RATE, MOST_LOGIT = 1e-12, 600.0
 STEPS = 400  # the fraction needs about sqrt(max(a, b)) steps; states stay far below 10,000
 
