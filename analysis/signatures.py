@@ -46,7 +46,8 @@ HIDE = {ord(str(n)): 0xE000 + n for n in range(10)}
 TELLING_DIGITS = re.compile(f"{CODES.pattern}|[1-9]x|::1", re.I)
 ZEROS = str.maketrans("123456789", "000000000")
 DIGIT = re.compile(r"\d")
-MOST_REMEMBERED = 4_000  # lines, of LINE_LENGTH at most: those of the failures of a day of a few projects
+MOST_REMEMBERED = 2_000  # lines, of LINE_LENGTH at most: those of the failures of a day of a few projects
+MOST_TITLES = 500  # of TITLE_LENGTH at most
 SHOW = {0xE000 + n: str(n) for n in range(10)}
 
 MASKS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
@@ -145,7 +146,7 @@ def signature(*, kind: str, message: str, text: str) -> Signature:
     return _of_parts(tuple(parts))
 
 
-@lru_cache(maxsize=MOST_REMEMBERED)
+@lru_cache(maxsize=MOST_TITLES)
 def _of_parts(parts: Sequence[str]) -> Signature:
     title = "\n".join(dict.fromkeys(parts))[:TITLE_LENGTH] or "no message"
     tagged = f"{SIGNATURE_VERSION}\n{title}".encode()
