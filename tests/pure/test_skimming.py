@@ -161,17 +161,24 @@ def test_a_time_that_is_none_is_left_to_the_parser(time: str) -> None:
 @pytest.mark.parametrize(
     "breach", [b"<testcase", b'<testcase name="a" time="1"', b"</oops>", b"<a>\n\n<b></a>", b"&nbsp;", b"<"]
 )
-def test_a_break_is_told_at_the_same_line_and_column(breach: bytes) -> None:
-    many = b"".join(case(f"t{number}", end="/>\n" if number % 3 else "/>") for number in range(30))
+@pytest.mark.parametrize("letter", ["t", "ü"])
+@pytest.mark.parametrize("lines", [0, 1, 3])
+@pytest.mark.parametrize("chunk", [65_536, 200])
+def test_a_break_is_told_at_the_same_line_and_column(
+    breach: bytes, letter: str, lines: int, chunk: int
+) -> None:
+    ends = ["/>\n" if lines and number % lines == 0 else "/>" for number in range(30)]
+    many = b"".join(case(f"{letter}{number}", end=end) for number, end in enumerate(ends))
     memory, known = taught(HEAD + many + TAIL)
     body = HEAD + many + breach + many + TAIL
 
-    reading, parsed = read(body, memory)
-    afresh, cases = read(body, None)
+    reading, parsed = read(body, memory, chunk=chunk)
+    afresh, cases = read(body, None, chunk=chunk)
+    cold, _ = read(body, recall.Memory(None), chunk=chunk)
 
-    assert reading.problems == afresh.problems
+    assert reading.problems == cold.problems == afresh.problems
     assert seen(reading, parsed, known) == seen(afresh, cases, {})
-    assert n_recalled(reading) >= 29
+    assert n_recalled(reading) >= 29 or chunk < len(body)
 
 
 def test_tags_after_the_end_of_the_document_are_told() -> None:
