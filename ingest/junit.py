@@ -2,8 +2,8 @@
 
 Expat finds the tags. It streams CDATA and text, where libxml2 holds a whole CDATA section in memory, it
 nests as deep as a file does, and it says where a file breaks. A case without children, nineteen of twenty,
-is taken from its attributes; a case with children becomes an lxml element that junitparser reads
-(ingest.elements).
+is taken from its attributes; a case with children becomes an lxml element (ingest.children) that
+junitparser reads (ingest.elements).
 
 A DTD is refused before any of it is read, so there are no entities to expand. A file that breaks keeps the
 cases before the break. Suites nest: the names of a chain are joined, without those that say nothing. Which
@@ -13,16 +13,15 @@ parts make the identity is said in ingest.identity; what is repaired before pars
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from operator import attrgetter
-from typing import Any, BinaryIO, NamedTuple, NoReturn
+from typing import BinaryIO, NamedTuple, NoReturn
 from xml.parsers import expat
-
-from lxml import etree
 
 from ingest import elements, identity, producers, times, workers
 from ingest.attempts import Folded, fold, names_repeat
 from ingest.cases import Attempt, Case, Failure, Limits, Problem, Refused, refusal, warning
+from ingest.children import Children
 from ingest.plain import Form, Home, Plain, form_of
+from ingest.positions import Positions
 from ingest.recall import Memory, Recalled, is_steady
 from ingest.salvage import Cleaner
 from ingest.skimming import Skimmer
@@ -46,8 +45,6 @@ __all__ = [
 CHUNK_BYTES = 65_536
 KEPT_CLASSES = 2_000  # class names whose identity is remembered within a suite
 KEPT_SHAPES = 1_000  # sets of attributes
-KEPT_NODES = 200  # elements kept of one case; a failure in a thousand parts is one failure
-KEPT_DEPTH = 6
 ROOTS = frozenset({"testsuites", "testsuite", "testcase"})
 # What other XML files are, so that the refusal says it in the reader's words.
 FOREIGN = {
@@ -62,12 +59,6 @@ FOREIGN = {
     "testExecutions": "a SonarQube report",
     "failsafe-summary": "the summary of Failsafe; upload its TEST-*.xml files",
 }
-TEXT_TAGS = frozenset(
-    {"failure", "error", "skipped", "flakyFailure", "flakyError", "rerunFailure", "rerunError"}
-    | {"stackTrace", "stacktrace", "message", "property"}
-)
-PLACE = attrgetter("at")  # in the document
-UNREAD_TAGS = frozenset({"system-out", "system-err"})
 SUITE_RESULTS = {"error": Outcome.ERROR, "failure": Outcome.FAILED}
 
 
@@ -142,9 +133,7 @@ class Reading:
         self._cleaner = Cleaner(chunks, file_name=file_name, limits=limits)
         self._parser = self._expat()
         self._n_fed = 0
-        self._line_shift = 0  # lines before those of the parser, and left out
-        self._column_shift = 0  # columns left out in one line of the parser
-        self._shifted_line = 0
+        self._positions = Positions(self._parser)
         self._is_started = False
         self._root: dict[str, str] = {}
         self._suites: list[Suite] = [Suite.outermost(variant=environment)]
@@ -152,7 +141,7 @@ class Reading:
         self._skimmer = Skimmer(
             memory,
             parse=self._parse,
-            skip=self._skip,
+            skip=self._positions.skip,
             is_between=self._is_between,
             home=self._home,
             longest=limits.name_chars,
@@ -163,10 +152,8 @@ class Reading:
         self._attributes: dict[str, str] | None = None  # of the open case
         self._shapes: dict[tuple[str, ...], Shape] = {}
         self._place = self._suite  # the suite that results outside of a case belong to
-        self._nodes: list[Any] = []  # the open case's element and its open descendants
-        self._n_nodes = 0
-        self._n_skipped = 0  # open descendants that are not kept
-        self._texts: list[elements.Text | None] = []
+        self._children = Children(self._parser, limits=limits)
+        self._texts: list[elements.Text] = []  # of results outside of a case
 
     @property
     def recalled(self) -> dict[str, Recalled]:
@@ -176,8 +163,7 @@ class Reading:
     def cases(self) -> Iterator[Case]:
         """Yield the cases in document order; raise Refused if the file cannot be taken at all."""
         for part in self.parts():
-            plain = self.plain.taken()
-            yield from sorted([*part, *plain.cases()], key=PLACE) if len(plain) else part
+            yield from self.plain.taken().among(part)
 
     @property
     def plain(self) -> Plain:
@@ -222,7 +208,7 @@ class Reading:
 
     def _feed(self, data: bytes) -> None:
         if not self._n_fed:
-            self._line_shift = self._cleaner.line - 1 - data.count(b"\n")
+            self._positions.n_lines_before = self._cleaner.line - 1 - data.count(b"\n")
         if self._is_skimming:
             self._skimmer.skim(data)
         else:
@@ -237,22 +223,6 @@ class Reading:
     def _parse(self, data: bytes) -> None:
         self._n_fed += len(data)
         self._parser.Parse(data)
-
-    def _skip(self, data: bytes, begin: int, end: int) -> None:
-        """Leave bytes out where an element may begin; what is told of lines and columns is as if they had been parsed."""
-        line, n_lines = self._parser.CurrentLineNumber, data.count(b"\n", begin, end)
-        start = data.rfind(b"\n", begin, end) + 1 if n_lines else begin
-        n_columns = len(data[start:end].decode("utf-8", "replace"))
-        if n_lines:
-            self._line_shift += n_lines
-            self._column_shift = n_columns - self._parser.CurrentColumnNumber
-        else:
-            self._column_shift = n_columns + (self._column_shift if line == self._shifted_line else 0)
-        self._shifted_line = line
-
-    def _place_of(self, line: int, column: int) -> tuple[int, int]:
-        """Return line and column of the file for those of the parser."""
-        return line + self._line_shift, column + (self._column_shift if line == self._shifted_line else 0)
 
     def _is_between(self) -> bool:
         """True inside of a suite and outside of everything in it: where the next element may begin."""
@@ -270,7 +240,7 @@ class Reading:
         self._is_in_cdata = False
 
     def _refusal(self, code: str, sentence: str) -> Refused:
-        line, column = self._place_of(self._parser.CurrentLineNumber, self._parser.CurrentColumnNumber)
+        line, column = self._positions.here()
         return refusal(code, sentence, file=self._file, line=line, column=column)
 
     def _refuse_doctype(self, name: str, *_: object) -> None:
@@ -282,7 +252,7 @@ class Reading:
 
     def _break(self, error: expat.ExpatError, *, is_ended: bool) -> None:
         """Keep what came before the break, or refuse the file if nothing did."""
-        line, column = self._place_of(error.lineno, error.offset)
+        line, column = self._positions.of(error.lineno, error.offset)
         what = expat.ErrorString(error.code)
         code = "truncated" if is_ended else "malformed"
         if not self.n_cases:
@@ -301,7 +271,7 @@ class Reading:
         if ":" in tag:
             tag = tag.rpartition(":")[2]
         if self._attributes is not None:
-            self._open_child(tag, attributes)
+            self._children.open(tag, attributes, case=self._attributes)
         elif not self._is_started:
             self._open_root(tag, attributes)
         elif tag == "testcase":
@@ -379,7 +349,7 @@ class Reading:
         self._place = suite
 
     def _end(self, tag: str) -> None:
-        if tag == "testcase" and not self._nodes:
+        if tag == "testcase" and not self._children.nodes:
             if self._attributes is not None:
                 self._close_bare()
             return
@@ -393,17 +363,17 @@ class Reading:
             self._close_suite_result()
 
     def _close_inside(self, tag: str) -> None:
-        if not self._nodes:
+        if not self._children.nodes:
             self._close_bare()
-        elif tag == "testcase" and not self._n_skipped and len(self._nodes) == 1:
+        elif tag == "testcase" and self._children.are_closed:
             self._close_case()
         else:
-            self._close_child()
+            self._children.close()
 
     def _close_suite_result(self) -> None:
         text = self._texts.pop()
         self._parser.CharacterDataHandler = None
-        if text is not None and self._place.failure is not None:
+        if self._place.failure is not None:
             self._place.failure = self._place.failure._replace(text=text.value())
 
     def _close_suite(self) -> None:
@@ -415,50 +385,6 @@ class Reading:
             self._ready.append(suite.as_case(limits=self._limits)._replace(at=self._skimmer.n_cases))
             suite.has_bad = True
         self._suite.has_bad |= suite.has_bad
-
-    def _open_child(self, tag: str, attributes: dict[str, str]) -> None:
-        if (
-            self._n_skipped
-            or tag in UNREAD_TAGS
-            or len(self._nodes) > KEPT_DEPTH
-            or self._n_nodes > KEPT_NODES
-        ):
-            self._n_skipped += 1
-            if self._texts:
-                self._parser.CharacterDataHandler = None
-            if not self._nodes:
-                self._open_element()
-            return
-        if not self._nodes:
-            self._open_element()
-        limit = self._limits.message_chars
-        kept = {name.rpartition(":")[2]: value[:limit] for name, value in attributes.items()}
-        kept.pop("", None)
-        self._nodes.append(etree.SubElement(self._nodes[-1], tag, kept))
-        self._n_nodes += 1
-        text = elements.Text(self._limits.text_chars) if tag in TEXT_TAGS else None
-        self._texts.append(text)
-        self._parser.CharacterDataHandler = text.add if text else None
-
-    def _open_element(self) -> None:
-        attributes = self._attributes or {}
-        status: dict[str, str] = {
-            key: attributes[key][:100]
-            for key in ("status", "result", "skipped", "disabled")
-            if key in attributes
-        }
-        self._nodes = [etree.Element("testcase", status)]
-        self._n_nodes = 0
-
-    def _close_child(self) -> None:
-        if self._n_skipped:
-            self._n_skipped -= 1
-        else:
-            node, text = self._nodes.pop(), self._texts.pop()
-            if text is not None:
-                node.text = text.value()
-        resumed = self._texts[-1] if self._texts and not self._n_skipped else None
-        self._parser.CharacterDataHandler = resumed.add if resumed else None
 
     def _close_bare(self) -> None:
         attributes, self._attributes = self._attributes or {}, None
@@ -477,8 +403,7 @@ class Reading:
 
     def _close_case(self) -> None:
         attributes, self._attributes = self._attributes or {}, None
-        children = elements.interpreted(self._nodes[0], limits=self._limits)
-        self._nodes = []
+        children = elements.interpreted(self._children.taken(), limits=self._limits)
         says_all = children.outcome is Outcome.SKIPPED and not (children.attempts or children.failure)
         case = self._case(attributes, self._shape(attributes), children.outcome, is_whole=says_all)
         self._ready.append(case if children is elements.SKIPPED else self._with_children(case, children))

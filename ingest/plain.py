@@ -14,6 +14,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from ingest import identity
@@ -37,6 +38,9 @@ MAYBE_RETRY = re.compile(r"[(\[][rRaAtT]")
 REASON = rb' type="%b"(?: message="%b")?+| message="%b"(?: type="%b")?+'.replace(b"%b", WORDS[1:-1])
 SKIPPED = rb"<skipped(?:" + REASON + rb")?+\s*+(?:/>|>[ !-%'-;=?-~\s]*+</skipped>)\s*+"
 END = rb"\s*+(?:/>|>\s*+(?:" + SKIPPED + rb")?+</testcase>)\s*+"
+
+
+PLACE = attrgetter("at")  # in the document
 
 
 class Form(NamedTuple):
@@ -166,6 +170,10 @@ class Plain:
         for _, homes in groupby(self.homes, key=lambda home: (id(home.known), home.framework)):
             same = list(homes)
             yield same[0].known, same[0].framework, len(same)
+
+    def among(self, cases: Sequence[Case]) -> Sequence[Case]:
+        """Return these cases and the plain ones, in the order of the document."""
+        return sorted([*cases, *self.cases()], key=PLACE) if len(self) else cases
 
     def cases(self) -> Iterator[Case]:
         """Yield them one by one, as a parser would have read them."""

@@ -19,7 +19,7 @@ from analysis.rules import RuleSet
 from analysis.seats import Report
 from ingest import folding, packing, workers
 from ingest.cases import Case, Refused
-from ingest.junit import PLACE, Reading
+from ingest.junit import Reading
 from ingest.newcomers import STAGED, FirstTests, Known, Packer
 from ingest.plain import Plain
 from ingest.recall import MOST_ENTRIES, Lesson, Lessons, Memory, Recalled
@@ -142,10 +142,8 @@ class Stage:
     def _add_part(self, start: int, cases: Sequence[Case], plain: Plain) -> None:
         """Take cases and plain cases: at once where all are the first of the project's tests, else one like the other."""
         first = self.first_tests
-        if not len(plain):
-            self._add_chunk(start, cases)
-        elif first is None or not self._are_all_new(first, cases, plain):
-            self._add_chunk(start, sorted([*cases, *plain.cases()], key=PLACE))
+        if first is None or not len(plain) or not self._are_all_new(first, cases, plain):
+            self._add_chunk(start, plain.among(cases))
         else:
             with connection.cursor() as cursor:
                 made = first.make(cursor, cases, self._packer, plain=plain)
