@@ -48,3 +48,11 @@ def without_loops(cursor: CursorWrapper) -> Iterator[None]:
     cursor.execute("SET LOCAL enable_nestloop = off")
     yield
     cursor.execute("SET LOCAL enable_nestloop = on")
+
+
+@contextmanager
+def without_sorting(cursor: psycopg.Cursor[Any]) -> Iterator[None]:
+    """Have rows come from an index that has the order asked for, in this transaction and while the block lasts."""
+    cursor.execute("SET LOCAL enable_sort = off")
+    yield
+    cursor.execute("SET LOCAL enable_sort = on")
