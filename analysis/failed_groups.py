@@ -1,7 +1,8 @@
 """The failing groups of one test within the window of its rate: a column each, so that a state with many costs little more.
 
 A test that is broken fails in each run, and every run reads its state, adds one failure and writes it again. Nothing of the
-others is unpacked for that: what is asked of them all is answered by a search in bytes. Pure.
+others is unpacked for that: what is asked of them all is answered by a search in bytes. The columns are written anew where they
+change: a window long at most, they are copied in no time, and one failure, which most tests have, takes no room. Pure.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ HEAD = struct.Struct("<HqB")
 RUN = struct.Struct("<I")
 FIRST_VERSION = struct.Struct("<IQBBB")  # how each failure stood in states of version 1
 ENDINGS = tuple(Ending)
+BYTES = [bytes([number]) for number in range(256)]
 
 
 class Failed(NamedTuple):
@@ -46,11 +48,8 @@ class FailedGroups:
 
     def __init__(self, groups: Iterable[Failed] = ()) -> None:
         self._last = 0  # the place of the newest
-        self._gaps = bytearray()  # from the one before; that of the oldest says nothing
-        self._endings = bytearray()
-        self._agains = bytearray()
-        self._chances = bytearray()
-        self._runs = bytearray()
+        self._gaps = b""  # from the one before; that of the oldest says nothing
+        self._endings = self._agains = self._chances = self._runs = b""
         for group in groups:
             self.add(group)
 
@@ -67,13 +66,12 @@ class FailedGroups:
         gap = group.order - self._last
         self._last = group.order
         if gap >= WINDOW:
-            for column in (self._gaps, self._endings, self._agains, self._chances, self._runs):
-                column.clear()
+            self._gaps = self._endings = self._agains = self._chances = self._runs = b""
             gap = 0
-        self._gaps.append(gap)
-        self._endings.append(group.ending)
-        self._agains.append(min(MOST_AGAIN, group.n_again))
-        self._chances.append(round(group.p_flaky * SURE))
+        self._gaps += BYTES[gap]
+        self._endings += BYTES[group.ending]
+        self._agains += BYTES[min(MOST_AGAIN, group.n_again)]
+        self._chances += BYTES[round(group.p_flaky * SURE)]
         self._runs += RUN.pack(group.run)
         self._forget()
 
@@ -84,9 +82,9 @@ class FailedGroups:
             n += 1
             span -= self._gaps[n]
         if n:
-            for column in (self._gaps, self._endings, self._agains, self._chances):
-                del column[:n]
-            del self._runs[: n * RUN.size]
+            self._gaps, self._endings = self._gaps[n:], self._endings[n:]
+            self._agains, self._chances = self._agains[n:], self._chances[n:]
+            self._runs = self._runs[n * RUN.size :]
 
     def orders(self) -> list[int]:
         """Return the places in the order of groups, rising."""
@@ -97,7 +95,7 @@ class FailedGroups:
 
     def own(self) -> Own:
         """Return those that are no part of a break of many tests."""
-        orders, endings, agains = self.orders(), bytes(self._endings), bytes(self._agains)
+        orders, endings, agains = self.orders(), self._endings, self._agains
         if Ending.IN_A_BREAK not in endings:
             return Own(orders, endings, agains)
         is_own = [ending != Ending.IN_A_BREAK for ending in endings]
@@ -132,9 +130,10 @@ class FailedGroups:
         if not old or max(abs(min(old) / SURE - p_flaky), abs(max(old) / SURE - p_flaky)) < least_change:
             return ()
         changed = [at for at, one in enumerate(old, first) if abs(one / SURE - p_flaky) >= least_change]
-        step = round(p_flaky * SURE)
+        chances, step = bytearray(self._chances), round(p_flaky * SURE)
         for at in changed:
-            self._chances[at] = step
+            chances[at] = step
+        self._chances = bytes(chances)
         return tuple(RUN.unpack_from(self._runs, RUN.size * at)[0] for at in changed)
 
     def pack(self) -> bytes:
@@ -160,11 +159,10 @@ class FailedGroups:
         for number, length in enumerate((n - 1, n, n, n)):
             size = 1 if plain >> number & 1 else length
             column = data[at : at + size]
-            columns.append(bytearray(column * length if size < length else column))
+            columns.append(column * length if size < length else column)
             at += size
-        groups._gaps, groups._endings, groups._agains, groups._chances = columns
-        groups._gaps.insert(0, 0)
-        groups._runs = bytearray(data[at:])
+        gaps, groups._endings, groups._agains, groups._chances = columns
+        groups._gaps, groups._runs = BYTES[0] + gaps, data[at:]
         return groups
 
     @classmethod

@@ -124,7 +124,7 @@ def is_host(text: str) -> bool:
     return len(text) > 5 and any(character in "-.0123456789" for character in text)
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=4_000)
 def relative(path: str) -> str:
     """Return a file's path inside its project, as well as it can be told without knowing the root."""
     path = path.removeprefix("file://").replace("\\", "/")

@@ -58,8 +58,13 @@ class Packer:
     """Packs the rows of tests that are new or have other words, each with its layer."""
 
     def __init__(self, *, rules: RuleSet | None, sent: Layer | None) -> None:
-        self._classifier = layers.Classifier(rules)
+        self._rules = rules
         self._sent = sent
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of what was read: an upload that is staged needs it no more, and its failures the room."""
+        self._classifier = layers.Classifier(self._rules)
         self._homes: dict[tuple[str, ...], bytes] = {}
         self._traits: dict[tuple[str, ...], int] = {}
         self._told: dict[int, tuple[layers.Verdict, bytes]] = {}

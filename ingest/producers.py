@@ -171,7 +171,7 @@ def of_property(name: str) -> str:
     return PROPERTIES.get(name, "")
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=4_000)
 def file_of(classname: str, *, suite: str, framework: str) -> str:
     """Return the file that a class name stands for, where its producer makes that plain; for display only."""
     if found := FILE_IN_CLASSNAME.match(classname):

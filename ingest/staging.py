@@ -357,3 +357,4 @@ class Stage:
                 cursor.execute(TWICE.format(names="test_id, fingerprint" if self.n_new else "test_id"))
                 if cursor.fetchone()[0]:
                     folding.fold_staged(cursor, list(self._frameworks))
+        self._packer.forget()

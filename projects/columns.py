@@ -96,11 +96,16 @@ def sent(values: array[Any]) -> PackedArray:
     oid = OIDS[values.typecode]
     if not values:
         return PackedArray(struct.pack(">iii", 0, 0, oid))
-    data, width = column(values)
     filled = bytearray(HEAD.pack(1, 0, oid, len(values), 1))
-    filled += (INT4(width) + bytes(width)) * len(values)
+    start = len(filled)
+    filled.extend(
+        bytes(len(values) * (4 + values.itemsize))
+    )  # in place: a column may be as long as an upload
+    data, width = column(values)
+    filled[start + 3 :: 4 + width] = bytes([width]) * len(values)
     for byte in range(width):
-        filled[HEAD.size + 4 + byte :: 4 + width] = data[byte::width]
+        filled[start + 4 + byte :: 4 + width] = data[byte::width]
+    del data
     return PackedArray(filled)
 
 
