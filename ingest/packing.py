@@ -7,23 +7,18 @@ from __future__ import annotations
 
 import json
 import struct
-import sys
-from array import array
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from functools import lru_cache
-from typing import Any
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
+from projects.columns import EPOCH, SIGNATURE, TRAILER
 from projects.cursors import PackedArray
 
-SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no header extension
-TRAILER = b"\xff\xff"
 NULL = b"\xff\xff\xff\xff"
-EPOCH = date(2000, 1, 1)  # PostgreSQL's
-BYTEA_OID, TEXT_OID, INT4_OID, FLOAT4_OID = 17, 25, 23, 700
+BYTEA_OID, TEXT_OID = 17, 25
 NO_TEXTS = struct.pack(">iiii", 12, 0, 0, TEXT_OID)  # an empty text[]
 NO_PAIRS = struct.pack(">i", 3) + b"\x01[]"  # an empty list as jsonb
 
@@ -43,31 +38,10 @@ def copy(cursor: CursorWrapper, table: str, rows: Sequence[bytes]) -> None:
             sent.write(b"".join((SIGNATURE, *rows, TRAILER)))
 
 
-def int4s(values: array[int]) -> PackedArray:
-    """Pack an int[]: each value after its length of four, without a Python call a value."""
-    return PackedArray(_array(INT4_OID, values))
-
-
-def float4s(values: array[float]) -> PackedArray:
-    """Pack a real[]."""
-    return PackedArray(_array(FLOAT4_OID, values))
-
-
 def byteas(values: Collection[bytes]) -> PackedArray:
     """Pack a bytea[] of some values."""
     head = struct.pack(">iiiii", 1, 0, BYTEA_OID, len(values), 1)
     return PackedArray(head + b"".join(map(raw, values)))
-
-
-def _array(oid: int, values: array[Any]) -> bytes:
-    if not values:
-        return struct.pack(">iii", 0, 0, oid)
-    words = array("i", bytes(8 * len(values)))
-    words[0::2] = array("i", [4]) * len(values)
-    words[1::2] = array("i", values.tobytes())
-    if sys.byteorder == "little":
-        words.byteswap()
-    return struct.pack(">iiiii", 1, 0, oid, len(values), 1) + words.tobytes()
 
 
 def text(value: str) -> bytes:

@@ -22,14 +22,14 @@ from analysis import batches, flaking, refresh, rollups, trials
 from analysis.flaking import Part
 from analysis.rollups import RunChange
 from analysis.seats import Report
-from ingest import bodies, failing, junit, packing, readers, results
+from ingest import bodies, failing, junit, readers, results
 from ingest.cases import Limits, Refused
 from ingest.cases import Problem as ReportProblem
 from ingest.newcomers import FirstTests
 from ingest.recall import Memory, memory_of
 from ingest.remembered import Remembered
 from ingest.staging import Outdated, Stage
-from projects import locks
+from projects import columns, locks
 from projects.models import Problem, Project, Run, Upload
 from projects.partitions import ensure_months
 from projects.vocabulary import WAITING, Layer, ProblemLevel, UploadState
@@ -255,7 +255,7 @@ def _record_results(
     )
     remembered = stage.remembered.sums()
     numbers, seconds = stage.remembered.numbers(), stage.remembered.seconds()
-    batches.lay_aside(place, numbers=packing.int4s(numbers), seconds=packing.float4s(seconds))
+    batches.lay_aside(place, numbers=columns.sent(numbers), seconds=columns.sent(seconds))
     rollups.add_layers(place, remembered)
     upload.layer_seconds = _layer_seconds(remembered)
     if not merged:

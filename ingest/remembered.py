@@ -21,8 +21,8 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from analysis.rollups import LayerSum
-from ingest import packing
 from ingest.recall import Memory, Recalled
+from projects import columns
 from projects.cursors import binding_cursor
 from projects.models import Run
 from projects.vocabulary import Outcome
@@ -131,7 +131,7 @@ class Remembered:
             "project_id": run.project_id,
             "run_number": run.number,
             "day": run.day,
-            "numbers": packing.int4s(self.numbers()),
+            "numbers": columns.sent(self.numbers()),
         }
         with binding_cursor() as cursor:
             found = cursor.execute(IS_IN, values).fetchone()
@@ -143,11 +143,11 @@ class Remembered:
         if numbers:
             rows = _rows(project_id, run_number, day, numbers, seconds)
             with connection.wrap_database_errors, cursor.copy(COPY) as copy:
-                copy.write(b"".join((packing.SIGNATURE, rows, packing.TRAILER)))
+                copy.write(b"".join((columns.SIGNATURE, rows, columns.TRAILER)))
 
 
-def _joined(column: array[Any], columns: list[array[Any]]) -> array[Any]:
-    for more in columns:
+def _joined(column: array[Any], others: list[array[Any]]) -> array[Any]:
+    for more in others:
         column.extend(more)
     return column
 
@@ -185,7 +185,7 @@ def _in_order(numbers: array[int], seconds: array[float]) -> tuple[array[int], a
 def _rows(project_id: int, run_number: int, day: date, numbers: array[int], seconds: array[float]) -> bytes:
     """Pack the rows column by column: a row is the same as the last one but for three fields."""
     row = ROW(
-        7, 4, project_id, 4, 0, 4, run_number, 4, (day - packing.EPOCH).days, 4, 0.0, 2, Outcome.PASSED, 2, 1
+        7, 4, project_id, 4, 0, 4, run_number, 4, (day - columns.EPOCH).days, 4, 0.0, 2, Outcome.PASSED, 2, 1
     )
     words = array("H", row * len(numbers))
     size = len(row) // 2

@@ -24,6 +24,7 @@ from ingest.newcomers import STAGED, FirstTests, Known, Packer
 from ingest.plain import Plain
 from ingest.recall import MOST_ENTRIES, Lesson, Lessons, Memory, Recalled
 from ingest.remembered import Remembered
+from projects import columns
 from projects.cursors import binding_cursor, without_sorting
 from projects.vocabulary import Layer, Outcome
 
@@ -267,9 +268,9 @@ class Stage:
     def _stage_part(self, part: Recalled, hints: Mapping[str, int]) -> None:
         values = {
             **hints,
-            "ats": packing.int4s(part.at),
-            "numbers": packing.int4s(part.ids),
-            "seconds": packing.float4s(part.seconds),
+            "ats": columns.sent(part.at),
+            "numbers": columns.sent(part.ids),
+            "seconds": columns.sent(part.seconds),
             "project_id": self.project_id,
         }
         with binding_cursor() as cursor:

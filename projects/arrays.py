@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
+from projects.columns import EPOCH
 from projects.cursors import PackedArray
 
 NULL = b"\xff\xff\xff\xff"  # the length of none
-EPOCH = date(2000, 1, 1)  # PostgreSQL's
 
 _head = struct.Struct(">iiiii").pack
 _none = struct.Struct(">iii").pack

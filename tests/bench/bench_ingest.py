@@ -30,14 +30,13 @@ from django.db import connection, models
 from django.utils import timezone
 
 from analysis import batches, slowdowns
-from ingest import packing
 from ingest.accept import Delivery, accept
 from ingest.bodies_in import SentFile
 from ingest.record import record
 from ingest.stored import files
 from ingest.tasks import limits
 from ingest.wishes import fields
-from projects import access
+from projects import access, columns
 from projects.models import Project, Result, Test, Upload
 from projects.partitions import ensure_months
 from tests.factories import a_person
@@ -232,7 +231,7 @@ class Raw:
                 end = raw_end(day, run=run)
                 with cursor.copy(RAW_TEST) as copy:
                     packed = b"".join(raw_test(n, *key, end) for n, key in enumerate(new, first))
-                    copy.write(packing.SIGNATURE + packed + packing.TRAILER)
+                    copy.write(columns.SIGNATURE + packed + columns.TRAILER)
             with cursor.copy("COPY raw_result FROM STDIN (FORMAT BINARY)") as copy:
                 copy.set_types(["int4", "int4", "int4", "date", "float4", "int2", "int2"])
                 for test_id, seconds, outcome in done:
